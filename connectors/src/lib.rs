@@ -1,0 +1,11 @@
+//! Sources and sinks of Ropeway, one folder per system, the same file names in each.
+
+mod format;
+mod sql;
+
+use ropeway_engine::registry::Registry;
+
+/// Every connector of Ropeway.
+pub fn registry() -> Registry {
+    Registry::default()
+}

@@ -1,0 +1,1 @@
+//! Quoting and range predicates of SQL, in one place.

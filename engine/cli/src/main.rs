@@ -1,0 +1,2 @@
+//! ropeway
+fn main() {}

@@ -1,0 +1,129 @@
+//! Connectors by the name used in the JSON. Typed on the connector's side, erased here.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Error, ErrorKind, Result, sink::Sink, source::Source};
+
+/// Implemented by a connector that can be read from. `connect` opens no connection: it checks the
+/// settings.
+pub trait SourceKind {
+    /// The `type` of the Data Factory linked service.
+    const NAME: &'static str;
+    /// The settings, typed: `{ linkedService, dataset, source }`, each the evaluated
+    /// `typeProperties` with the `type` beside them.
+    type Spec: DeserializeOwned;
+    /// Checks the settings and makes a source of them.
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Source>>;
+}
+
+/// Implemented by a connector that can be written to. `connect` opens no connection.
+pub trait SinkKind {
+    /// The `type` of the Data Factory linked service.
+    const NAME: &'static str;
+    /// The settings, typed: `{ linkedService, dataset, sink }`.
+    type Spec: DeserializeOwned;
+    /// Checks the settings and makes a sink of them.
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Sink>>;
+}
+
+/// Implemented by a connector whose linked service can be tried on its own.
+pub trait StoreKind {
+    /// The `type` of the Data Factory linked service.
+    const NAME: &'static str;
+    /// The settings, typed: `{ linkedService }`.
+    type Spec: DeserializeOwned;
+    /// Checks the settings and makes a store of them.
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Store>>;
+}
+
+/// A data store that `test-connection` can try.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Tries the steps of a connection in order (DNS, TCP, TLS, login, permission) and stops at the
+    /// first that fails.
+    async fn probe(&self) -> Vec<ProbeStep>;
+}
+
+/// One step of a connection test.
+#[derive(Debug)]
+pub struct ProbeStep {
+    /// `DNS`, `TCP`, `TLS`, `Login`, `Permission to read`.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// What was found (the address, the server's version), or what went wrong and its fix.
+    pub outcome: Result<String>,
+}
+
+type Connect<T> = fn(Value) -> Result<Arc<T>>;
+
+/// All connectors of a program.
+#[derive(Default)]
+pub struct Registry {
+    sources: BTreeMap<&'static str, Connect<dyn Source>>,
+    sinks: BTreeMap<&'static str, Connect<dyn Sink>>,
+    stores: BTreeMap<&'static str, Connect<dyn Store>>,
+}
+
+impl Registry {
+    /// Adds a source; a name registered twice is a defect of the program.
+    pub fn source<K: SourceKind>(mut self) -> Self {
+        let previous = self.sources.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
+        assert!(previous.is_none(), "source {} registered twice", K::NAME);
+        self
+    }
+
+    /// Adds a sink; a name registered twice is a defect of the program.
+    pub fn sink<K: SinkKind>(mut self) -> Self {
+        let previous = self.sinks.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
+        assert!(previous.is_none(), "sink {} registered twice", K::NAME);
+        self
+    }
+
+    /// Adds a store; a name registered twice is a defect of the program.
+    pub fn store<K: StoreKind>(mut self) -> Self {
+        let previous = self.stores.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
+        assert!(previous.is_none(), "store {} registered twice", K::NAME);
+        self
+    }
+
+    /// The source of this linked service type, with these settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] for an unknown type (the known ones are listed) or wrong settings (the
+    /// field is named).
+    pub fn connect_source(&self, name: &str, spec: Value) -> Result<Arc<dyn Source>> {
+        known("source", name, &self.sources)?(spec)
+    }
+
+    /// The sink of this linked service type, with these settings; errors as for a source.
+    pub fn connect_sink(&self, name: &str, spec: Value) -> Result<Arc<dyn Sink>> {
+        known("sink", name, &self.sinks)?(spec)
+    }
+
+    /// The store of this linked service type, with these settings; errors as for a source.
+    pub fn connect_store(&self, name: &str, spec: Value) -> Result<Arc<dyn Store>> {
+        known("linked service", name, &self.stores)?(spec)
+    }
+}
+
+fn parse<S: DeserializeOwned>(name: &'static str, spec: Value) -> Result<S> {
+    serde_json::from_value(spec).map_err(|error| {
+        Error::new(ErrorKind::Spec, format!("the settings of this {name} are wrong: {error}")).code("2104")
+    })
+}
+
+fn known<T: ?Sized>(role: &str, name: &str, kinds: &BTreeMap<&'static str, Connect<T>>) -> Result<Connect<T>> {
+    kinds.get(name).copied().ok_or_else(|| {
+        let names: Vec<_> = kinds.keys().copied().collect();
+        Error::new(
+            ErrorKind::Spec,
+            format!("'{name}' is not a type that can be a {role} here; use one of {}", names.join(", ")),
+        )
+        .code("2110")
+    })
+}

@@ -1,0 +1,111 @@
+//! Where rows go, and the two-phase protocol that makes a retry harmless.
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::{
+    Result,
+    chunk::{Attempt, BatchLimit, Chunk, Receipt, RunId},
+};
+
+/// How a sink stores one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnFit {
+    /// The sink's own type, such as `INT64 TIMESTAMP(MICROS)`.
+    pub sink_type: String,
+    /// What would be lost, in words. `None` if every value is kept exactly.
+    pub loss: Option<String>,
+}
+
+/// What is known about the run when a sink begins it.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// The run.
+    pub run: RunId,
+    /// The epoch of this process; higher than that of every process before it.
+    pub epoch: u32,
+    /// The columns of every batch.
+    pub schema: SchemaRef,
+    /// Chunks in the plan.
+    pub chunks: u32,
+    /// What [`SinkRun::opening`] said when the run first began; `None` at the first time.
+    pub opening: Option<Value>,
+}
+
+/// What a finished run left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Files or blobs that hold rows; 0 for a table.
+    pub files: u64,
+    /// Bytes of those files.
+    pub bytes: u64,
+    /// Names for a person: paths, URLs without a query.
+    pub names: Vec<String>,
+}
+
+/// A place that rows are written to.
+#[async_trait]
+pub trait Sink: Send + Sync + 'static {
+    /// How each column would be stored, in schema order. No IO. The engine refuses a run in which a
+    /// column loses something, unless the person allowed it.
+    ///
+    /// # Errors
+    /// A column that cannot be stored at all.
+    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>>;
+
+    /// What is promised about rows, in one sentence for `plan` and the report.
+    fn guarantee(&self) -> String;
+
+    /// Prepares the target: container, folder, what stands there now. Idempotent per run.
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>>;
+
+    /// Peak bytes that one open writer may hold, encode buffer and in-flight uploads included.
+    fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64;
+}
+
+/// One run of one sink. Chunks are opened, written and committed concurrently.
+#[async_trait]
+pub trait SinkRun: Send + Sync {
+    /// What the target looked like when the run first began, such as the etag that an overwrite
+    /// replaces. The engine keeps it in the checkpoint and hands it to `begin` at a resume. Holds
+    /// no secret.
+    fn opening(&self) -> Value {
+        Value::Null
+    }
+
+    /// Starts writing a chunk, or says that an earlier attempt already committed it.
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened>;
+
+    /// Publishes the whole run from the receipts, in chunk order. Idempotent: after a lost answer,
+    /// and at every resume, the engine calls it again with the same receipts.
+    async fn finish(&self, receipts: &[Receipt]) -> Result<Published>;
+
+    /// Discards the run. Only for a run that will never be resumed.
+    async fn abort(&self) -> Result<()>;
+}
+
+/// The answer to [`SinkRun::open`].
+pub enum Opened {
+    /// Write the chunk.
+    Writer(Box<dyn ChunkWriter>),
+    /// An earlier attempt is durable: this is its receipt.
+    AlreadyCommitted(Receipt),
+}
+
+/// Writes one attempt at one chunk. At most one of `commit` and `abort` ends it; both consume it,
+/// and a writer that is dropped without either leaves nothing visible.
+#[async_trait]
+pub trait ChunkWriter: Send {
+    /// Returns once the batch is accepted, not once it is durable. Waiting here is the
+    /// back-pressure.
+    async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+
+    /// Makes the chunk durable and returns its receipt with the rows and the digest of what was
+    /// encoded. An error leaves the outcome unknown: the engine opens the chunk again and the sink
+    /// tells.
+    async fn commit(self: Box<Self>) -> Result<Receipt>;
+
+    /// Best effort; the sink must also survive a process that dies without calling it.
+    async fn abort(self: Box<Self>);
+}

@@ -1,0 +1,68 @@
+//! Where rows come from.
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::{
+    Result,
+    chunk::{BatchLimit, Chunk},
+};
+
+/// Batches of one chunk, in any order of rows. Every batch has the schema that
+/// [`Source::schema`] gave.
+pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
+
+/// The metadata key of a schema field under which a source names its own type, such as
+/// `datetime2(7)`. Sinks keep it where their format has a place for it.
+pub const SOURCE_TYPE: &str = "ropeway.source_type";
+
+/// How large the chunks of a plan should be.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkTarget {
+    /// Bytes of source data per chunk, about.
+    pub bytes: u64,
+    /// Rows per chunk, about.
+    pub rows: u64,
+    /// At least so many chunks where the input has enough rows, so that every slot gets several.
+    pub chunks: u32,
+}
+
+/// What `plan` tells a person about a source.
+#[derive(Clone, Debug, Default)]
+pub struct SourceDescription {
+    /// What is read: the SQL statement with its range placeholder, or the path.
+    pub statement: String,
+    /// How the input is cut, or why it is not: `by [OrderId], the clustered key`.
+    pub cut: String,
+    /// Which consistency the chunks have among each other.
+    pub consistency: String,
+}
+
+/// A place that rows are read from.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// The columns, each with its [`SOURCE_TYPE`] in the metadata. Asked before `plan` and at every
+    /// resume; the engine refuses a resume whose schema changed.
+    async fn schema(&self) -> Result<SchemaRef>;
+
+    /// Cuts the input into independent chunks, numbered from 0 without a gap. Called once per run;
+    /// the engine stores the answer and never plans again, so a resumed run sees the same chunks.
+    /// Every row that exists at this moment belongs to exactly one chunk, as does every row that
+    /// appears later. A source that cannot be cut answers with one chunk.
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>>;
+
+    /// Reads one chunk from its start. Reading the same chunk twice covers the same rows, unless
+    /// they changed in the store. Dropping the stream stops the read and frees its connection.
+    ///
+    /// # Errors
+    /// The stream ends with `None` only when the store said that the chunk is complete; a
+    /// connection that ends early is an error.
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream>;
+
+    /// Peak bytes that one open stream may hold, prefetched batches included. Asked after `schema`.
+    fn working_set(&self, limit: BatchLimit) -> u64;
+
+    /// What to tell a person. Asked after `plan`.
+    fn describe(&self) -> SourceDescription;
+}
