@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Result,
-    chunk::{Attempt, BatchLimit, Chunk, Receipt, RunId},
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
 };
 
 /// How a sink stores one column.
@@ -76,6 +76,13 @@ pub trait SinkRun: Send + Sync {
 
     /// Starts writing a chunk, or says that an earlier attempt already committed it.
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened>;
+
+    /// Chunks whose receipts the sink can no longer honour, such as blocks that the service threw
+    /// away while nobody ran. The engine asks at a resume, before any chunk is opened, and again
+    /// right before `finish`; it forgets those receipts and copies the chunks again.
+    async fn lost(&self, _receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        Ok(Vec::new())
+    }
 
     /// Publishes the whole run from the receipts, in chunk order. Idempotent: after a lost answer,
     /// and at every resume, the engine calls it again with the same receipts.
