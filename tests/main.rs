@@ -1,1 +1,3 @@
-//! All tests.
+//! The tests that run the whole of Ropeway, in one binary.
+
+mod architecture;
