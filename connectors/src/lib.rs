@@ -2,6 +2,7 @@
 
 mod format;
 mod sql;
+mod sql_server;
 
 use ropeway_engine::registry::Registry;
 

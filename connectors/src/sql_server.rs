@@ -1,0 +1,3 @@
+//! SQL Server and Azure SQL Database.
+
+mod statements;
