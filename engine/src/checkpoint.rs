@@ -1,5 +1,7 @@
 //! What must survive the process.
 
+pub mod memory;
+
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
+    source::SourceDescription,
 };
 
 /// The frozen part of a run: written once, before the first side effect.
@@ -18,6 +21,8 @@ pub struct Plan {
     pub schema: SchemaRef,
     /// Every chunk, in order.
     pub chunks: Vec<Chunk>,
+    /// What the source said of itself when it was planned.
+    pub description: SourceDescription,
 }
 
 /// Everything that is known of a run.

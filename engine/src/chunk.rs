@@ -106,3 +106,9 @@ pub struct BatchLimit {
     /// Bytes of Arrow buffers.
     pub bytes: u64,
 }
+
+impl Default for BatchLimit {
+    fn default() -> Self {
+        Self { rows: NonZeroU32::MIN.saturating_add((64 << 10) - 1), bytes: 8 << 20 }
+    }
+}

@@ -3,10 +3,17 @@
 //! Every row is hashed to 128 bits, and the hashes are added modulo 2^128. Sums of chunks add up to
 //! the sum of the run, whatever the order of rows, batches, chunks and retries.
 
+mod cells;
+mod mix;
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, ops::AddAssign, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::rows::RowDigester;
 use crate::{Error, ErrorKind};
 
 /// A sum of row hashes. The digest of no rows is zero.

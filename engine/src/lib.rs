@@ -3,7 +3,7 @@
 //!
 //! # The life of one batch
 //!
-//! 1. `run::run` asks the [`CheckpointStore`](checkpoint::CheckpointStore) for the run. A new run
+//! 1. [`run::run`] asks the [`CheckpointStore`](checkpoint::CheckpointStore) for the run. A new run
 //!    is planned by its [`Source`](source::Source) into [`Chunk`](chunk::Chunk)s, and that plan is
 //!    durable before the first side effect; a known run brings its frozen plan along, under the
 //!    next epoch.
@@ -25,7 +25,10 @@ pub mod error;
 pub mod progress;
 pub mod registry;
 pub mod retry;
+pub mod run;
 pub mod sink;
 pub mod source;
+
+mod worker;
 
 pub use error::{Error, ErrorKind, Result, Side};

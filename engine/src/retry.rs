@@ -66,6 +66,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// The policy for the first calls to a store: whoever waits for a wrong host name should not
+    /// wait for long.
+    pub fn at_first_contact(&self) -> Self {
+        Self { max_attempts: self.max_attempts.min(3), ..*self }
+    }
+
     /// The pause before the next attempt after `attempts` failed ones, or `None` to give up.
     ///
     /// The pause doubles with every attempt, is jittered to between half and all of that, and is

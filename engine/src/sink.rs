@@ -2,6 +2,7 @@
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// How a sink stores one column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnFit {
     /// The sink's own type, such as `INT64 TIMESTAMP(MICROS)`.
     pub sink_type: String,
@@ -34,7 +35,7 @@ pub struct RunContext {
 }
 
 /// What a finished run left behind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// Files or blobs that hold rows; 0 for a table.
     pub files: u64,

@@ -3,6 +3,7 @@
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
@@ -29,7 +30,7 @@ pub struct ChunkTarget {
 }
 
 /// What `plan` tells a person about a source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDescription {
     /// What is read: the SQL statement with its range placeholder, or the path.
     pub statement: String,

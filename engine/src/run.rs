@@ -1,0 +1,204 @@
+//! Runs one copy: plan once, copy chunks in parallel, publish.
+
+mod admission;
+pub(crate) mod columns;
+mod copy;
+mod prospect;
+mod retrying;
+mod settings;
+mod summary;
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use arrow::datatypes::SchemaRef;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    admission::{Admission, admit},
+    copy::{Crew, cancelled},
+    retrying::retrying,
+};
+pub use self::{
+    prospect::{Prospect, prospect},
+    settings::{Job, Settings},
+    summary::Summary,
+};
+use crate::{
+    Error, ErrorKind, Result, Side,
+    checkpoint::{CheckpointStore, Plan, RunRecord},
+    chunk::{Chunk, Receipt},
+    progress::{Counters, Event, Observer},
+    retry::RetryPolicy,
+    sink::{RunContext, SinkRun},
+    source::ChunkTarget,
+};
+
+/// Chunks per slot that a plan should have at least, so that no slot is idle while another works
+/// off a last, large chunk.
+const CHUNKS_PER_SLOT: u32 = 4;
+
+/// Runs the job, or what is left of it, until every row is published. A run that succeeded before is
+/// not touched: its summary is returned again.
+///
+/// Dropping the future is like killing the process: the run can be resumed.
+///
+/// # Errors
+/// The first fault. After it no chunk is started and the running ones stop, but those that still
+/// commit are recorded: finished work is never thrown away. [`ErrorKind::Cancelled`] once `cancel`
+/// is.
+pub async fn run(
+    job: &Job,
+    store: &dyn CheckpointStore,
+    counters: &Arc<Counters>,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<Summary> {
+    let (started, clock) = (SystemTime::now(), Instant::now());
+    let known = store.take_over().await?;
+    if let Some(record) = &known {
+        same_definition(job, &record.plan)?;
+        if let Some(report) = &record.report {
+            return serde_json::from_value(report.clone()).map_err(|error| {
+                Error::new(ErrorKind::Bug, "the report of this finished run is not readable").caused_by(error)
+            });
+        }
+    }
+
+    let start = start(job, store, known, cancel);
+    let Started { record, schema, admission, target } =
+        cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
+    count_earlier_work(&record, counters);
+    let RunRecord { plan, epoch, receipts, .. } = record;
+    let slots = admission.slots as usize;
+    observer.observe(&Event::Planned { chunks: &plan.chunks, done: receipts.len(), slots, epoch });
+
+    let crew = Crew { job, store, counters, observer, cancel, schema, target: target.clone(), epoch, slots };
+    let receipts = crew.copy(&plan.chunks, receipts).await?;
+    observer.observe(&Event::Publishing);
+    let publish = || target.finish(&receipts);
+    let published = retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))?;
+
+    let summary = Summary {
+        chunks: receipts.len() as u64,
+        rows: receipts.iter().map(|receipt| receipt.rows).sum(),
+        bytes_read: counters.bytes_read.get(),
+        bytes_written: receipts.iter().map(|receipt| receipt.bytes).sum(),
+        digest: receipts.iter().map(|receipt| receipt.digest).sum(),
+        retries: counters.retries.get(),
+        slots: admission.slots,
+        epoch,
+        published,
+        description: plan.description,
+        guarantee: job.sink.guarantee(),
+        started_unix_ms: started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+        took_ms: clock.elapsed().as_millis() as u64,
+        source_wait_ms: counters.source_wait_ns.get() / 1_000_000,
+        sink_wait_ms: counters.sink_wait_ns.get() / 1_000_000,
+    };
+    let report = serde_json::to_value(&summary)
+        .map_err(|error| Error::new(ErrorKind::Bug, "the report of this run cannot be written").caused_by(error))?;
+    store.close(&report).await?;
+    Ok(summary)
+}
+
+struct Started {
+    record: RunRecord,
+    schema: SchemaRef,
+    admission: Admission,
+    target: Arc<dyn SinkRun>,
+}
+
+/// Everything that comes before the first chunk, in an order that matters: whatever can be refused
+/// is refused before the plan is written, and the plan is durable before the sink is touched.
+async fn start(
+    job: &Job,
+    store: &dyn CheckpointStore,
+    known: Option<RunRecord>,
+    cancel: &CancellationToken,
+) -> Result<Started> {
+    let patience = job.settings.retry.at_first_contact();
+    let schema = retrying(&patience, cancel, || job.source.schema()).await.map_err(|error| error.on(Side::Source))?;
+    if let Some(record) = &known {
+        columns::unchanged(&record.plan.schema, &schema)?;
+    }
+    columns::fit(job, &schema)?;
+    let admission = admit(job, &schema)?;
+    let record = match known {
+        Some(record) => record,
+        None => store.create(plan(job, &schema, admission, &patience, cancel).await?).await?,
+    };
+
+    let begin = || {
+        job.sink.begin(RunContext {
+            run: job.run.clone(),
+            epoch: record.epoch,
+            schema: schema.clone(),
+            chunks: record.plan.chunks.len() as u32,
+            opening: record.opening.clone(),
+        })
+    };
+    let target = retrying(&patience, cancel, begin).await.map_err(|error| error.on(Side::Sink))?;
+    if record.opening.is_none() {
+        store.record_opening(&target.opening()).await?;
+    }
+    Ok(Started { record, schema, admission, target: Arc::from(target) })
+}
+
+async fn plan(
+    job: &Job,
+    schema: &SchemaRef,
+    admission: Admission,
+    patience: &RetryPolicy,
+    cancel: &CancellationToken,
+) -> Result<Plan> {
+    let target = chunk_target(job, admission);
+    let chunks =
+        retrying(patience, cancel, || job.source.plan(target)).await.map_err(|error| error.on(Side::Source))?;
+    numbered(&chunks)?;
+    let description = job.source.describe();
+    Ok(Plan { fingerprint: job.fingerprint.clone(), schema: schema.clone(), chunks, description })
+}
+
+fn chunk_target(job: &Job, admission: Admission) -> ChunkTarget {
+    ChunkTarget {
+        bytes: job.settings.chunk_bytes,
+        rows: job.settings.chunk_rows,
+        chunks: admission.slots.saturating_mul(CHUNKS_PER_SLOT),
+    }
+}
+
+/// Chunk ids are positions: the journal, the receipts and the names of parts rely on it.
+fn numbered(chunks: &[Chunk]) -> Result<()> {
+    match chunks.iter().zip(0..).find(|(chunk, position)| chunk.id.0 != *position) {
+        None => Ok(()),
+        Some((chunk, position)) => {
+            Err(Error::new(ErrorKind::Bug, "the source numbered its chunks wrongly; please report it")
+                .with("chunk", &chunk.label)
+                .with("position", position)
+                .on(Side::Source))
+        }
+    }
+}
+
+fn same_definition(job: &Job, plan: &Plan) -> Result<()> {
+    if plan.fingerprint == job.fingerprint {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Spec,
+        "the definition changed since this run was planned; undo the change, or start a new run",
+    )
+    .with("run", &job.run))
+}
+
+fn count_earlier_work(record: &RunRecord, counters: &Counters) {
+    let sum = |value: fn(&Receipt) -> u64| record.receipts.iter().map(value).sum();
+    counters.chunks_planned.add(record.plan.chunks.len() as u64);
+    counters.chunks_done.add(record.receipts.len() as u64);
+    counters.rows_read.add(sum(|receipt| receipt.rows));
+    counters.rows_copied.add(sum(|receipt| receipt.rows));
+    counters.bytes_written.add(sum(|receipt| receipt.bytes));
+}

@@ -1,0 +1,46 @@
+//! What a run would do: for `plan`, which writes nothing.
+
+use arrow::datatypes::SchemaRef;
+
+use super::{Job, admission::admit, chunk_target, numbered};
+use crate::{Result, Side, chunk::Chunk, sink::ColumnFit, source::SourceDescription};
+
+/// What a run would do now.
+#[derive(Clone, Debug)]
+pub struct Prospect {
+    /// The columns of the source.
+    pub schema: SchemaRef,
+    /// How the sink would store each column, in schema order. A loss is reported here, not refused.
+    pub fits: Vec<ColumnFit>,
+    /// The chunks.
+    pub chunks: Vec<Chunk>,
+    /// Chunks that may be open at once.
+    pub slots: u32,
+    /// Peak bytes of one open chunk.
+    pub working_set: u64,
+    /// What would be read, and how.
+    pub description: SourceDescription,
+    /// What the sink promises about rows.
+    pub guarantee: String,
+}
+
+/// Asks the source and the sink what the job would do. Reads metadata, writes nothing.
+///
+/// # Errors
+/// What `run` would refuse, except for columns that lose something.
+pub async fn prospect(job: &Job) -> Result<Prospect> {
+    let schema = job.source.schema().await.map_err(|error| error.on(Side::Source))?;
+    let fits = job.sink.fit(&schema).map_err(|error| error.on(Side::Sink))?;
+    let admission = admit(job, &schema)?;
+    let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
+    numbered(&chunks)?;
+    Ok(Prospect {
+        schema,
+        fits,
+        chunks,
+        slots: admission.slots,
+        working_set: admission.working_set,
+        description: job.source.describe(),
+        guarantee: job.sink.guarantee(),
+    })
+}

@@ -1,0 +1,71 @@
+//! What a run is made of.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    chunk::{BatchLimit, RunId},
+    retry::RetryPolicy,
+    sink::Sink,
+    source::Source,
+};
+
+/// One copy, ready to run.
+#[derive(Clone)]
+pub struct Job {
+    /// The run; the same id resumes it.
+    pub run: RunId,
+    /// Hash of the resolved definition; a resume against another definition is refused.
+    pub fingerprint: String,
+    /// Where rows come from.
+    pub source: Arc<dyn Source>,
+    /// Where rows go.
+    pub sink: Arc<dyn Sink>,
+    /// Limits and choices.
+    pub settings: Settings,
+}
+
+/// Limits and choices of a run. They may differ at every resume.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Chunks open at once, at most.
+    pub parallel: u32,
+    /// Bytes that all open chunks together may hold.
+    pub memory_bytes: u64,
+    /// Bytes of source data per chunk, about.
+    pub chunk_bytes: u64,
+    /// Rows per chunk, about.
+    pub chunk_rows: u64,
+    /// How large a batch may be.
+    pub batch: BatchLimit,
+    /// How a chunk, and the end of the run, are tried again.
+    pub retry: RetryPolicy,
+    /// Failed attempts that all chunks together may spend; a chunk that commits gives one back.
+    /// It stops a thousand chunks from each trying ten times against a dead server.
+    pub failure_budget: u32,
+    /// Whether columns may lose what the sink cannot hold.
+    pub lossy: bool,
+    /// How long one attempt at one chunk may take; `None` for any time.
+    pub attempt_timeout: Option<Duration>,
+    /// How long a source may work before the first batch of a chunk: a query may have to sort.
+    pub first_batch_timeout: Duration,
+    /// How long a source may pause between two batches before the attempt counts as stalled.
+    pub stall_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            memory_bytes: 512 << 20,
+            chunk_bytes: 64 << 20,
+            chunk_rows: 250_000,
+            batch: BatchLimit::default(),
+            retry: RetryPolicy::default(),
+            failure_budget: 50,
+            lossy: false,
+            attempt_timeout: None,
+            first_batch_timeout: Duration::from_secs(2 * 60 * 60),
+            stall_timeout: Duration::from_secs(120),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What a finished run tells.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{digest::Digest, sink::Published, source::SourceDescription};
+
+/// The outcome of a run that succeeded. It is kept in the checkpoint, so a resume of the finished
+/// run gives the same one again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Chunks in the plan; all of them are committed.
+    pub chunks: u64,
+    /// Rows in the sink.
+    pub rows: u64,
+    /// Arrow bytes that left the source in the process that finished the run.
+    pub bytes_read: u64,
+    /// Bytes that the sink stored for the chunks.
+    pub bytes_written: u64,
+    /// The digest of all rows.
+    pub digest: Digest,
+    /// Attempts that failed and were tried again, in the process that finished the run.
+    pub retries: u64,
+    /// Chunks that could be open at once.
+    pub slots: u32,
+    /// How many processes worked on the run.
+    pub epoch: u32,
+    /// What the sink left behind.
+    pub published: Published,
+    /// What was read, and how.
+    pub description: SourceDescription,
+    /// What the sink promises about rows.
+    pub guarantee: String,
+    /// Milliseconds since 1970 when the process that finished the run began with it.
+    pub started_unix_ms: u64,
+    /// Milliseconds that this process took.
+    pub took_ms: u64,
+    /// Milliseconds that chunks waited for the source, summed over chunks.
+    pub source_wait_ms: u64,
+    /// Milliseconds that chunks waited for the sink, summed over chunks.
+    pub sink_wait_ms: u64,
+}

@@ -1,0 +1,132 @@
+//! One attempt at one chunk: open, pump, commit.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{Worker, crashed, reader::Reader, stopped, tally::Provisional, tally::Tally};
+use crate::{
+    Error, ErrorKind, Result, Side,
+    chunk::{Attempt, Chunk, Receipt},
+    progress::Counters,
+    sink::{ChunkWriter, Opened},
+};
+
+/// How long a sink may take to give an attempt up. Nothing relies on it.
+const ABORT_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Worker {
+    /// Copies the chunk once. `sent` keeps what earlier attempts read before their commit was
+    /// answered with an error: one of them may turn out to be durable.
+    pub(super) async fn attempt(
+        &self,
+        chunk: &Chunk,
+        attempt: Attempt,
+        sent: &mut Vec<(Attempt, Tally)>,
+    ) -> Result<(Receipt, Option<Tally>)> {
+        let _open = OpenChunk::count(&self.counters);
+        let opening = self.rules.stop.run_until_cancelled(self.at_sink(self.target.open(chunk, attempt)));
+        let mut writer = match opening.await.unwrap_or_else(|| Err(stopped(chunk)))? {
+            Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, sent),
+            Opened::Writer(writer) => writer,
+        };
+        let counted = Arc::new(Provisional::new(self.counters.clone()));
+        let pumped = self.rules.stop.run_until_cancelled(self.pump(chunk, &mut *writer, &counted)).await;
+        match pumped.unwrap_or_else(|| Err(stopped(chunk))) {
+            Ok(tally) => {
+                sent.push((attempt, tally));
+                let receipt = self.at_sink(writer.commit()).await?;
+                verify(chunk, &receipt, Some(tally))?;
+                counted.keep();
+                Ok((receipt, Some(tally)))
+            }
+            Err(error) => {
+                // Best effort: the sink survives a process that dies without it.
+                drop(tokio::time::timeout(ABORT_PATIENCE, writer.abort()).await);
+                Err(error)
+            }
+        }
+    }
+
+    fn already_committed(
+        &self,
+        chunk: &Chunk,
+        receipt: Receipt,
+        sent: &[(Attempt, Tally)],
+    ) -> Result<(Receipt, Option<Tally>)> {
+        let tally = sent.iter().find(|(attempt, _)| *attempt == receipt.attempt).map(|(_, tally)| *tally);
+        verify(chunk, &receipt, tally)?;
+        self.counters.rows_read.add(receipt.rows);
+        Ok((receipt, tally))
+    }
+
+    /// Moves batches from the source to the writer until the chunk is complete.
+    async fn pump(&self, chunk: &Chunk, writer: &mut dyn ChunkWriter, counted: &Arc<Provisional>) -> Result<Tally> {
+        let (outlet, mut batches) = mpsc::channel(1);
+        // A set of one, because its task ends with it.
+        let mut reading = JoinSet::new();
+        reading.spawn(Reader::of(self).read(chunk.clone(), outlet, counted.clone()));
+        loop {
+            let waiting = Instant::now();
+            let batch = batches.recv().await;
+            self.counters.source_wait_ns.add_time(waiting.elapsed());
+            let Some(batch) = batch else { break };
+            if let Err(error) = self.at_sink(writer.write(batch)).await {
+                reading.shutdown().await;
+                return Err(error);
+            }
+        }
+        match reading.join_next().await {
+            Some(Ok(tally)) => tally,
+            Some(Err(error)) if error.is_panic() => {
+                Err(crashed("reading a chunk panicked; please report it", &*error.into_panic()).on(Side::Source))
+            }
+            _ => Err(stopped(chunk)),
+        }
+    }
+
+    async fn at_sink<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let waiting = Instant::now();
+        let done = work.await;
+        self.counters.sink_wait_ns.add_time(waiting.elapsed());
+        done.map_err(|error| error.on(Side::Sink))
+    }
+}
+
+/// What is stored must be what was read.
+fn verify(chunk: &Chunk, receipt: &Receipt, read: Option<Tally>) -> Result<()> {
+    let stored = Tally { rows: receipt.rows, digest: receipt.digest };
+    let read = read.unwrap_or(stored);
+    if receipt.chunk == chunk.id && stored == read {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Bug,
+        "the sink stored other rows than were read; the chunk was not recorded; please report it",
+    )
+    .with("rows_read", read.rows)
+    .with("rows_stored", stored.rows)
+    .with("digest_read", read.digest)
+    .with("digest_stored", stored.digest)
+    .with("receipt_of_chunk", receipt.chunk.0)
+    .on(Side::Sink))
+}
+
+/// Counts an open chunk as long as it lives.
+struct OpenChunk<'a>(&'a Counters);
+
+impl<'a> OpenChunk<'a> {
+    fn count(counters: &'a Counters) -> Self {
+        counters.chunks_open.add(1);
+        Self(counters)
+    }
+}
+
+impl Drop for OpenChunk<'_> {
+    fn drop(&mut self) {
+        self.0.chunks_open.sub(1);
+    }
+}
