@@ -4,9 +4,55 @@
 //! encodes its fragment without knowing where in the file it will stand, so the chunks of one file
 //! are encoded and stored in parallel; a part file of a folder is a file with one fragment.
 
+pub(crate) mod parquet;
+pub(crate) mod values;
+
+use std::sync::Arc;
+
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use ropeway_engine::{Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+
+/// The format of a sink's dataset, from the dataset's properties and the sink's `formatSettings`.
+///
+/// # Errors
+/// A dataset type that is no file format we write, or a property it cannot have.
+pub(crate) fn for_writing(dataset: &Value, _format_settings: Option<&Value>) -> Result<Arc<dyn Format>> {
+    match dataset_type(dataset)? {
+        "Parquet" => {
+            let properties: parquet::DatasetProperties = properties(dataset)?;
+            Ok(Arc::new(parquet::Parquet::new(properties.try_into()?)))
+        }
+        other => Err(unknown(other)),
+    }
+}
+
+fn dataset_type(dataset: &Value) -> Result<&str> {
+    dataset["type"].as_str().ok_or_else(|| Error::new(ErrorKind::Spec, "the dataset has no type; set its \"type\""))
+}
+
+fn properties<T: DeserializeOwned>(of: &Value) -> Result<T> {
+    T::deserialize(of).map_err(|error| Error::new(ErrorKind::Spec, format!("the format settings are wrong: {error}")))
+}
+
+fn unknown(dataset_type: &str) -> Error {
+    Error::new(
+        ErrorKind::Spec,
+        "this dataset type is not a file format that Ropeway knows; use DelimitedText or Parquet",
+    )
+    .with("type", dataset_type.escape_debug())
+}
+
+/// `compressionLevel` of a dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum CompressionLevel {
+    /// As small as is reasonable.
+    #[default]
+    Optimal,
+    /// As fast as possible.
+    Fastest,
+}
 
 /// How rows become the bytes of a file. Chosen once per dataset.
 pub(crate) trait Format: Send + Sync + 'static {

@@ -1,6 +1,7 @@
 //! Sources and sinks of Ropeway, one folder per system, the same file names in each.
 
 mod format;
+mod layout;
 mod lenient;
 mod sql;
 mod sql_server;

@@ -1,0 +1,237 @@
+use std::sync::Arc;
+
+use arrow::{
+    array::{
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
+        Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, Time32SecondArray,
+        Time64MicrosecondArray, Time64NanosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+        TimestampSecondArray, UInt8Array,
+    },
+    compute::{cast, concat_batches},
+    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+};
+use bytes::Bytes;
+use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::metadata::ParquetMetaData};
+use ropeway_engine::source::SOURCE_TYPE;
+use serde_json::json;
+
+use crate::format::{Finished, Format, Fragment, for_writing};
+
+fn parquet(codec: &str) -> Arc<dyn Format> {
+    for_writing(&json!({"type": "Parquet", "compressionCodec": codec}), None).unwrap()
+}
+
+/// Encodes each list of batches as its own fragment and joins them, as a sink does.
+fn file(format: &dyn Format, schema: &SchemaRef, chunks: &[Vec<RecordBatch>]) -> Vec<u8> {
+    let mut file = format.preamble(schema).unwrap();
+    let mut fragments = Vec::new();
+    for chunk in chunks {
+        let (bytes, finished) = fragment(format, schema, chunk);
+        fragments.push(Fragment { length: bytes.len() as u64, detail: finished.detail });
+        file.extend(bytes);
+    }
+    file.extend(format.trailer(schema, &fragments).unwrap());
+    file
+}
+
+fn fragment(format: &dyn Format, schema: &SchemaRef, chunk: &[RecordBatch]) -> (Vec<u8>, Finished) {
+    let mut encoder = format.encoder(schema).unwrap();
+    let mut bytes = Vec::new();
+    for batch in chunk {
+        encoder.write(batch).unwrap();
+        let ready = encoder.ready();
+        let taken = encoder.take();
+        assert_eq!(taken.len(), ready);
+        bytes.extend(taken);
+    }
+    let finished = encoder.finish().unwrap();
+    bytes.extend(encoder.take());
+    assert_eq!(finished.rows, chunk.iter().map(|batch| batch.num_rows() as u64).sum::<u64>());
+    (bytes, finished)
+}
+
+fn read(file: Vec<u8>) -> (Arc<ParquetMetaData>, RecordBatch) {
+    try_read(file).unwrap()
+}
+
+fn try_read(file: Vec<u8>) -> Result<(Arc<ParquetMetaData>, RecordBatch), Box<dyn std::error::Error>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file))?;
+    let (metadata, schema) = (Arc::clone(reader.metadata()), Arc::clone(reader.schema()));
+    let batches: Vec<_> = reader.build()?.collect::<Result<_, _>>()?;
+    Ok((metadata, concat_batches(&schema, &batches)?))
+}
+
+fn numbers(from: i64, to: i64) -> RecordBatch {
+    let texts: StringArray = (from..to).map(|n| (n % 7 != 0).then(|| format!("row {n}"))).collect();
+    let few: StringArray = (from..to).map(|n| Some(["a", "b"][(n % 2) as usize])).collect();
+    RecordBatch::try_from_iter([
+        ("n", Arc::new(Int64Array::from_iter_values(from..to)) as ArrayRef),
+        ("text", Arc::new(texts)),
+        ("few", Arc::new(few)),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn fragments_join_in_order_into_one_file() {
+    for codec in ["none", "snappy", "gzip", "zstd"] {
+        let chunks = [vec![numbers(0, 3000), numbers(3000, 3001)], vec![], vec![numbers(3001, 9000)]];
+        let schema = chunks[0][0].schema();
+        let (metadata, rows) = read(file(parquet(codec).as_ref(), &schema, &chunks));
+        assert_eq!(metadata.num_row_groups(), 2);
+        assert_eq!(metadata.file_metadata().num_rows(), 9000);
+        let written = concat_batches(&schema, chunks.iter().flatten()).unwrap();
+        assert_eq!(rows.columns(), written.columns(), "{codec}");
+    }
+}
+
+#[test]
+fn offsets_that_are_not_shifted_are_noticed() {
+    let chunks = [vec![numbers(0, 3000)], vec![numbers(3000, 6000)]];
+    let schema = chunks[0][0].schema();
+    let format = parquet("none");
+    let mut file = format.preamble(&schema).unwrap();
+    let mut fragments = Vec::new();
+    for chunk in &chunks {
+        let (bytes, finished) = fragment(format.as_ref(), &schema, chunk);
+        file.extend(&bytes);
+        fragments.push(Fragment { length: 0, detail: finished.detail });
+    }
+    file.extend(format.trailer(&schema, &fragments).unwrap());
+    let written = concat_batches(&schema, chunks.iter().flatten()).unwrap();
+    assert!(try_read(file).map_or(true, |(_, rows)| rows.columns() != written.columns()));
+}
+
+#[test]
+fn a_file_without_rows_is_a_file() {
+    let schema = numbers(0, 1).schema();
+    for chunks in [vec![], vec![vec![]], vec![vec![], vec![]]] {
+        let (metadata, rows) = read(file(parquet("snappy").as_ref(), &schema, &chunks));
+        assert_eq!((metadata.num_row_groups(), rows.num_rows(), rows.num_columns()), (0, 0, 3));
+    }
+}
+
+#[test]
+fn a_long_fragment_becomes_several_row_groups_within_its_memory() {
+    let format = parquet("none");
+    let wide = |from: i64| {
+        let texts: StringArray = (from..from + 1000).map(|n| Some(format!("{n:01000}"))).collect();
+        RecordBatch::try_from_iter([("text", Arc::new(texts) as ArrayRef)]).unwrap()
+    };
+    let chunk: Vec<_> = (0..60).map(|n| wide(n * 1000)).collect();
+    let (metadata, rows) = read(file(format.as_ref(), &chunk[0].schema(), std::slice::from_ref(&chunk)));
+    assert!(metadata.num_row_groups() >= 2, "{} row groups", metadata.num_row_groups());
+    assert!(metadata.row_groups().iter().all(|group| group.total_byte_size() < 26 << 20));
+    assert_eq!(rows.columns(), concat_batches(&chunk[0].schema(), &chunk).unwrap().columns());
+}
+
+/// Two rows of every type that a source gives, the second one all null.
+fn every_type() -> RecordBatch {
+    let decimal = |value: i128, precision, scale| {
+        Arc::new(Decimal128Array::from(vec![Some(value), None]).with_precision_and_scale(precision, scale).unwrap())
+    };
+    let uuid = FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some([7_u8; 16]), None].into_iter(), 16).unwrap();
+    let columns: Vec<(&str, &str, ArrayRef)> = vec![
+        ("bit", "bit", Arc::new(BooleanArray::from(vec![Some(true), None]))),
+        ("tinyint", "tinyint", Arc::new(UInt8Array::from(vec![Some(255), None]))),
+        ("smallint", "smallint", Arc::new(Int16Array::from(vec![Some(i16::MIN), None]))),
+        ("int", "int", Arc::new(Int32Array::from(vec![Some(i32::MIN), None]))),
+        ("bigint", "bigint", Arc::new(Int64Array::from(vec![Some(i64::MIN), None]))),
+        ("real", "real", Arc::new(Float32Array::from(vec![Some(0.1), None]))),
+        ("float", "float(53)", Arc::new(Float64Array::from(vec![Some(f64::MIN_POSITIVE), None]))),
+        ("small money", "smallmoney", decimal(-123_456, 9, 4)),
+        ("money", "money", decimal(i64::MIN as i128, 19, 4)),
+        ("decimal18", "decimal(18,2)", decimal(-999_999_999_999_999_999, 18, 2)),
+        ("decimal38", "decimal(38,10)", decimal(10_i128.pow(38) - 1, 38, 10)),
+        ("date", "date", Arc::new(Date32Array::from(vec![Some(-719_162), None]))),
+        ("time6", "time(6)", Arc::new(Time64MicrosecondArray::from(vec![Some(86_399_999_999), None]))),
+        ("time7", "time(7)", Arc::new(Time64NanosecondArray::from(vec![Some(86_399_999_999_900), None]))),
+        ("time0", "time(0)", Arc::new(Time32SecondArray::from(vec![Some(86_399), None]))),
+        (
+            "datetime2_6",
+            "datetime2(6)",
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(-62_135_596_800_000_000), None])),
+        ),
+        ("datetime2_7", "datetime2(7)", Arc::new(TimestampNanosecondArray::from(vec![Some(100), None]))),
+        ("datetime2_0", "datetime2(0)", Arc::new(TimestampSecondArray::from(vec![Some(-62_135_596_800), None]))),
+        (
+            "datetimeoffset",
+            "datetimeoffset(6)",
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(1), None]).with_timezone("UTC")),
+        ),
+        ("uniqueidentifier", "uniqueidentifier", Arc::new(uuid)),
+        ("varbinary", "varbinary(max)", Arc::new(BinaryArray::from(vec![Some(&[0_u8, 255][..]), None]))),
+        ("näme, with (all) {signs}=", "nvarchar(max)", Arc::new(StringArray::from(vec![Some("ä\u{1F600}"), None]))),
+    ];
+    let fields: Vec<_> = columns
+        .iter()
+        .map(|(name, source, values)| {
+            let metadata: std::collections::HashMap<_, _> = [(SOURCE_TYPE.to_owned(), (*source).to_owned())].into();
+            Field::new(*name, values.data_type().clone(), true).with_metadata(metadata)
+        })
+        .collect();
+    let values = columns.into_iter().map(|(_, _, values)| values).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), values).unwrap()
+}
+
+#[test]
+fn every_type_keeps_its_values_and_says_how_it_is_stored() {
+    let batch = every_type();
+    let schema = batch.schema();
+    let format = parquet("snappy");
+    let fit = format.fit(&schema).unwrap();
+    assert!(fit.iter().all(|column| column.loss.is_none()));
+    let types: Vec<_> = fit.iter().map(|column| column.sink_type.as_str()).collect();
+    assert_eq!(
+        types,
+        [
+            "BOOLEAN",
+            "INT32 INT(8, unsigned)",
+            "INT32 INT(16, signed)",
+            "INT32",
+            "INT64",
+            "FLOAT",
+            "DOUBLE",
+            "INT32 DECIMAL(9,4)",
+            "FIXED_LEN_BYTE_ARRAY(9) DECIMAL(19,4)",
+            "INT64 DECIMAL(18,2)",
+            "FIXED_LEN_BYTE_ARRAY(16) DECIMAL(38,10)",
+            "INT32 DATE",
+            "INT64 TIME(MICROS)",
+            "INT64 TIME(NANOS)",
+            "INT32 TIME(MILLIS)",
+            "INT64 TIMESTAMP(MICROS)",
+            "INT64 TIMESTAMP(NANOS)",
+            "INT64 TIMESTAMP(MILLIS)",
+            "INT64 TIMESTAMP(MICROS, UTC)",
+            "FIXED_LEN_BYTE_ARRAY(16) UUID",
+            "BYTE_ARRAY",
+            "BYTE_ARRAY STRING",
+        ]
+    );
+    let (metadata, rows) = read(file(format.as_ref(), &schema, &[vec![batch.clone()]]));
+    for (index, field) in schema.fields().iter().enumerate() {
+        let stored = rows.column(index);
+        assert_eq!(rows.schema().field(index).name(), field.name());
+        assert_eq!(&cast(stored, field.data_type()).unwrap(), batch.column(index), "{}", field.name());
+    }
+    let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+    let types: serde_json::Value = serde_json::from_str(pairs[0].value.as_deref().unwrap()).unwrap();
+    assert_eq!((pairs.len(), &types["money"], &types["datetime2_7"]), (1, &json!("money"), &json!("datetime2(7)")));
+}
+
+#[test]
+fn what_parquet_cannot_hold_is_refused_by_name() {
+    let refused = [
+        DataType::Decimal128(5, -2),
+        DataType::Duration(TimeUnit::Second),
+        DataType::List(Arc::new(Field::new("item", DataType::Int32, true))),
+    ];
+    for data_type in refused {
+        let schema = Arc::new(Schema::new(vec![Field::new("odd", data_type, true)]));
+        let error = parquet("snappy").fit(&schema).unwrap_err();
+        assert!(error.to_string().contains("column=odd"), "{error}");
+    }
+    let error = for_writing(&json!({"type": "Parquet", "compressionCodec": "lzo"}), None).err().unwrap();
+    assert!(error.to_string().contains("compressionCodec=lzo"), "{error}");
+}

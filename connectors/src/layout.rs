@@ -1,0 +1,180 @@
+//! How a run lays its files into a folder, whichever store the folder is in: the names of parts,
+//! the manifest, and the mark of success.
+
+use arrow::datatypes::SchemaRef;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{ChunkId, RunId},
+    digest::Digest,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::lenient;
+
+/// The mark that a folder is complete; it holds the hash of the manifest it vouches for.
+pub(crate) const SUCCESS: &str = "_SUCCESS";
+
+/// The sink's `formatSettings` that concern files rather than their bytes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FolderSettings {
+    /// Rows of one file at most.
+    #[serde(default, deserialize_with = "lenient::option::u64")]
+    pub(crate) max_rows_per_file: Option<u64>,
+    /// The beginning of the names of files that were split by rows.
+    #[serde(default, deserialize_with = "lenient::option::text")]
+    pub(crate) file_name_prefix: Option<String>,
+    /// The ending of names, for text files.
+    #[serde(default, deserialize_with = "lenient::option::text")]
+    pub(crate) file_extension: Option<String>,
+}
+
+impl FolderSettings {
+    /// # Errors
+    /// A limit of no rows, and a prefix or extension that is no piece of a file name.
+    pub(crate) fn checked(settings: Option<&Value>) -> Result<Self> {
+        let Some(settings) = settings else { return Ok(Self::default()) };
+        let settings = Self::deserialize(settings).map_err(|error| {
+            Error::new(ErrorKind::Spec, format!("the formatSettings of the sink are wrong: {error}"))
+        })?;
+        if settings.max_rows_per_file == Some(0) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "maxRowsPerFile is at least 1; leave it out for files without a limit",
+            ));
+        }
+        for (name, value) in
+            [("fileNamePrefix", &settings.file_name_prefix), ("fileExtension", &settings.file_extension)]
+        {
+            if let Some(value) = value.as_deref().filter(|value| !is_name_piece(value)) {
+                return Err(Error::new(
+                    ErrorKind::Spec,
+                    "a piece of a file name has no slash, no control character and no leading underscore",
+                )
+                .with("property", name)
+                .with("value", value.escape_debug()));
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The file of a chunk: `part-00017-1f3a5c7d.parquet`; with a limit of rows, its piece too:
+    /// `orders_00017_00002-1f3a5c7d.parquet`. No attempt stands in it, so that a retry cannot
+    /// leave a second copy; readers skip no name that starts with a letter.
+    pub(crate) fn part_name(&self, run: &RunId, chunk: ChunkId, piece: u32, extension: &str) -> String {
+        let (chunk, run) = (chunk.0, run.short());
+        let extension = self.file_extension.as_deref().unwrap_or(extension);
+        let dot = if extension.is_empty() || extension.starts_with('.') { "" } else { "." };
+        match self.max_rows_per_file {
+            None => format!("part-{chunk:05}-{run}{dot}{extension}"),
+            Some(_) => {
+                let prefix = self.file_name_prefix.as_deref().unwrap_or("part");
+                format!("{prefix}_{chunk:05}_{piece:05}-{run}{dot}{extension}")
+            }
+        }
+    }
+}
+
+fn is_name_piece(text: &str) -> bool {
+    // An extension starts with a dot; readers skip files whose name starts with one.
+    let plain = !text.contains(['/', '\\', ':', '*', '?']) && !text.chars().any(char::is_control);
+    plain && text.len() <= 100 && !text.starts_with('_') && !text.contains("..")
+}
+
+/// Where the manifest of a run stands, below the folder.
+pub(crate) fn manifest_name(run: &RunId) -> String {
+    format!("_manifest/{run}.json")
+}
+
+/// One file of a finished folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    /// Its name below the folder.
+    pub(crate) name: String,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// Its rows.
+    pub(crate) rows: u64,
+    /// The digest of its rows.
+    pub(crate) digest: Digest,
+}
+
+/// What a finished run put into a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The run.
+    pub(crate) run: RunId,
+    /// The names and Arrow types of the columns.
+    pub(crate) columns: Vec<(String, String)>,
+    /// All rows.
+    pub(crate) rows: u64,
+    /// The digest of all rows.
+    pub(crate) digest: Digest,
+    /// The files, in the order of their chunks.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Manifest {
+    pub(crate) fn new(run: &RunId, schema: &SchemaRef, parts: Vec<Part>) -> Self {
+        Self {
+            run: run.clone(),
+            columns: schema
+                .fields()
+                .iter()
+                .map(|field| (field.name().clone(), field.data_type().to_string()))
+                .collect(),
+            rows: parts.iter().map(|part| part.rows).sum(),
+            digest: parts.iter().map(|part| part.digest).sum(),
+            parts,
+        }
+    }
+
+    /// The manifest as JSON text. The same run gives the same bytes, whoever finishes it.
+    ///
+    /// # Errors
+    /// A defect of ours.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the manifest cannot be written as JSON; please report it").caused_by(error)
+        })
+    }
+
+    /// The content of [`SUCCESS`]: the run, and the BLAKE3 hash of its manifest.
+    pub(crate) fn success(run: &RunId, manifest: &[u8]) -> Vec<u8> {
+        format!("{} {}\n", blake3::hash(manifest).to_hex(), manifest_name(run)).into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run() -> RunId {
+        RunId::try_from("r1".to_owned()).unwrap()
+    }
+
+    #[test]
+    fn parts_are_named_by_chunk_and_run() {
+        let plain = FolderSettings::checked(None).unwrap();
+        let short = run().short();
+        assert_eq!(plain.part_name(&run(), ChunkId(17), 0, ".parquet"), format!("part-00017-{short}.parquet"));
+        let split = json!({"maxRowsPerFile": "1000", "fileNamePrefix": "orders", "fileExtension": "txt"});
+        let split = FolderSettings::checked(Some(&split)).unwrap();
+        assert_eq!(split.part_name(&run(), ChunkId(3), 2, ".csv"), format!("orders_00003_00002-{short}.txt"));
+    }
+
+    #[test]
+    fn a_name_that_leaves_the_folder_is_refused() {
+        for bad in [
+            json!({"fileNamePrefix": "../x"}),
+            json!({"fileNamePrefix": "a/b"}),
+            json!({"fileExtension": ".c\nsv"}),
+            json!({"maxRowsPerFile": 0}),
+        ] {
+            assert!(FolderSettings::checked(Some(&bad)).is_err(), "{bad}");
+        }
+    }
+}
