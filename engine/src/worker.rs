@@ -149,7 +149,9 @@ impl Worker {
     /// A chunk that committed gives one failure back: progress is what the budget waits for.
     fn earn(&self) {
         let full = self.settings.failure_budget;
-        self.budget.update(Ordering::Relaxed, Ordering::Relaxed, |left| full.min(left.saturating_add(1)));
+        let earned = |left: u32| (left < full).then(|| left + 1);
+        // An error says that the budget is full already.
+        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earned);
     }
 }
 

@@ -93,6 +93,9 @@ pub(super) fn cells<'a>(array: &'a ArrayRef, key: ColumnKey) -> Option<Box<dyn C
         T::FixedSizeBinary(_) => Box::new(Cell::of(array, key, array.as_fixed_size_binary())),
         T::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
+            if dictionary.values().is_empty() {
+                return Some(Box::new(Nulls(key)));
+            }
             let (keys, values) = (dictionary.normalized_keys(), cells(dictionary.values(), key)?);
             Box::new(Dictionary { nulls: dictionary.nulls().cloned(), keys, values, key })
         }

@@ -165,6 +165,8 @@ fn a_dictionary_of_nulls_and_values_equals_its_flat_twin() {
     let values = strings([Some("x"), None]);
     let dictionary: ArrayRef = Arc::new(DictionaryArray::try_new(keys, values).unwrap());
     assert_eq!(digest(vec![dictionary]), digest(vec![strings([Some("x"), None, None, Some("x")])]));
+    let empty: DictionaryArray<Int8Type> = [None::<&str>, None].into_iter().collect();
+    assert_eq!(digest(vec![Arc::new(empty)]), digest(vec![strings([None, None])]));
 }
 
 #[test]
