@@ -5,10 +5,11 @@ mod layout;
 mod lenient;
 mod sql;
 mod sql_server;
+mod synthetic;
 
 use ropeway_engine::registry::Registry;
 
 /// Every connector of Ropeway.
 pub fn registry() -> Registry {
-    Registry::default()
+    Registry::default().source::<synthetic::Synthetic>()
 }

@@ -12,7 +12,7 @@ mod footer;
 mod settings;
 
 use arrow::datatypes::SchemaRef;
-use ropeway_engine::{Result, chunk::BatchLimit, sink::ColumnFit};
+use ropeway_engine::{Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
 
 pub(crate) use self::settings::{DatasetProperties, Settings};
 use self::{columns::Columns, encoder::Encoder};
@@ -59,7 +59,7 @@ impl Format for Parquet {
     }
 
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>> {
-        Ok(Box::new(Encoder::new(Columns::of(schema)?, self.settings)))
+        Ok(Box::new(Encoder::new(Columns::of(schema)?, RowDigester::new(schema)?, self.settings)))
     }
 
     fn trailer(&self, schema: &SchemaRef, fragments: &[Fragment]) -> Result<Vec<u8>> {

@@ -9,7 +9,10 @@ use parquet::{
     errors::ParquetError,
     file::properties::{EnabledStatistics, WriterProperties},
 };
-use ropeway_engine::{Error, ErrorKind, Result, digest::Digest};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    digest::{Digest, RowDigester},
+};
 use serde_json::Value;
 
 use super::{MAGIC, ROW_GROUP_BYTES, ROW_GROUP_ROWS, Settings, columns::Columns, dictionary, footer};
@@ -26,11 +29,12 @@ pub(super) struct Encoder {
     /// The last bytes, once the footer is cut off.
     rest: Vec<u8>,
     rows: u64,
+    digester: RowDigester,
     digest: Digest,
 }
 
 impl Encoder {
-    pub(super) fn new(columns: Columns, settings: Settings) -> Self {
+    pub(super) fn new(columns: Columns, digester: RowDigester, settings: Settings) -> Self {
         Self {
             columns,
             settings,
@@ -38,6 +42,7 @@ impl Encoder {
             magic_pending: true,
             rest: Vec::new(),
             rows: 0,
+            digester,
             digest: Digest::default(),
         }
     }
@@ -88,6 +93,7 @@ impl FragmentEncoder for Encoder {
         };
         encode().map_err(|error| encoding(&self.columns, error))?;
         self.rows += batch.num_rows() as u64;
+        self.digest += self.digester.digest(batch)?;
         Ok(())
     }
 
