@@ -1,5 +1,6 @@
 //! What must survive the process.
 
+pub mod file;
 pub mod memory;
 
 use arrow::datatypes::SchemaRef;

@@ -1,0 +1,179 @@
+//! A checkpoint in an append-only file: one journal per run, held by one process at a time.
+
+mod entry;
+mod frames;
+mod journal;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+pub use self::entry::FailureNote;
+use self::{
+    entry::{Entry, State, columns},
+    journal::{Journal, SUFFIX},
+};
+use super::{CheckpointStore, Plan, RunRecord};
+use crate::{
+    Error, ErrorKind, Result,
+    chunk::{Attempt, ChunkId, Receipt, RunId},
+};
+
+/// The journal of one run. While this lives, no other process can open it.
+///
+/// Every record is on the disk before its call returns, except notes of failures. After a write
+/// that failed every later one fails, and the run has to be resumed by a new process, which reads
+/// what really stands on the disk.
+pub struct FileCheckpoint {
+    held: Mutex<(Journal, State)>,
+}
+
+/// What a journal says about its run.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The frozen plan; `None` for a run that ended before it was planned.
+    pub plan: Option<Plan>,
+    /// Milliseconds since 1970 when it was planned.
+    pub planned_at: u64,
+    /// How many processes took the run over.
+    pub epoch: u32,
+    /// Receipts of committed chunks, in chunk order.
+    pub receipts: Vec<Receipt>,
+    /// Attempts that failed, oldest first.
+    pub failures: Vec<FailureNote>,
+    /// The report of a run that succeeded.
+    pub report: Option<Value>,
+    /// Milliseconds since 1970 when it succeeded.
+    pub ended_at: Option<u64>,
+}
+
+impl FileCheckpoint {
+    /// Opens the journal of a run in this folder, or starts it. Folder and file are created for
+    /// their owner alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if another process holds the run or the disk fails,
+    /// [`ErrorKind::Auth`] if it may not be written, [`ErrorKind::Data`] if it is damaged anywhere
+    /// but in a last write that a crash cut off.
+    pub fn open(folder: &Path, run: &RunId) -> Result<Self> {
+        Ok(Self { held: Mutex::new(Journal::open(folder, run)?) })
+    }
+
+    /// What is known of a run, without holding it or counting as a process that worked on it.
+    /// `None` if there is no such run.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), except that the run may be held.
+    pub fn inspect(folder: &Path, run: &RunId) -> Result<Option<Inspection>> {
+        Ok(journal::peek(folder, run)?.map(|state| Inspection {
+            plan: state.plan,
+            planned_at: state.planned_at,
+            epoch: state.epoch,
+            receipts: state.receipts.into_values().collect(),
+            failures: state.failures,
+            report: state.report,
+            ended_at: state.ended_at,
+        }))
+    }
+
+    /// The runs that have a journal in this folder, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the folder cannot be read; one that does not exist has no runs.
+    pub fn list(folder: &Path) -> Result<Vec<RunId>> {
+        let failed = |error| {
+            Error::new(ErrorKind::Unavailable, "the folder of the runs cannot be read")
+                .with("folder", folder.display())
+                .caused_by(error)
+        };
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut runs = Vec::new();
+        for file in folder.read_dir().map_err(failed)? {
+            let name = PathBuf::from(file.map_err(failed)?.file_name());
+            let run = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+            runs.extend(run.and_then(|run| RunId::try_from(run.to_owned()).ok()));
+        }
+        runs.sort();
+        Ok(runs)
+    }
+
+    fn append(&self, entry: Entry, durable: bool) -> Result<()> {
+        self.with(|journal, state| {
+            journal.append(&entry, durable)?;
+            state.apply(entry)
+        })
+    }
+
+    /// No await in here: a run that is dropped leaves whole records or none.
+    fn with<T>(&self, work: impl FnOnce(&mut Journal, &mut State) -> T) -> T {
+        let locked = || {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let (journal, state) = &mut *held;
+            work(journal, state)
+        };
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            // The disk may take long; the other tasks of this thread go on elsewhere.
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(locked),
+            _ => locked(),
+        }
+    }
+}
+
+#[async_trait]
+impl CheckpointStore for FileCheckpoint {
+    async fn take_over(&self) -> Result<Option<RunRecord>> {
+        self.with(|journal, state| {
+            if state.plan.is_none() {
+                return Ok(None);
+            }
+            let entry = Entry::Epoch { at: now(), epoch: state.epoch + 1 };
+            journal.append(&entry, true)?;
+            state.apply(entry)?;
+            Ok(state.record())
+        })
+    }
+
+    async fn create(&self, plan: Plan) -> Result<RunRecord> {
+        self.with(|journal, state| {
+            if state.plan.is_some() {
+                return Err(Error::new(ErrorKind::Bug, "a run was planned twice; please report it"));
+            }
+            let Plan { fingerprint, schema, chunks, description } = plan;
+            let entry = Entry::Plan { at: now(), fingerprint, columns: columns(&schema)?, chunks, description };
+            journal.append(&entry, true)?;
+            state.apply(entry)?;
+            state.record().ok_or_else(|| Error::new(ErrorKind::Bug, "a plan was not kept; please report it"))
+        })
+    }
+
+    async fn record_opening(&self, opening: &Value) -> Result<()> {
+        self.append(Entry::Opening(opening.clone()), true)
+    }
+
+    async fn record(&self, receipts: &[Receipt]) -> Result<()> {
+        self.append(Entry::Receipts(receipts.to_vec()), true)
+    }
+
+    async fn note_failure(&self, chunk: ChunkId, attempt: Attempt, error: &Error) -> Result<()> {
+        let (kind, message) = (format!("{:?}", error.kind()), error.to_string());
+        self.append(Entry::Failure(FailureNote { at: now(), chunk, attempt, kind, message }), false)
+    }
+
+    async fn close(&self, report: &Value) -> Result<()> {
+        self.append(Entry::Report { at: now(), report: report.clone() }, true)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

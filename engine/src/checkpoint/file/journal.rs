@@ -1,0 +1,195 @@
+//! The file of a journal: locked, appended to, synchronised.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use super::{
+    entry::{Entry, State},
+    frames,
+};
+use crate::{Error, ErrorKind, Result, chunk::RunId, retry::RetryClass};
+
+/// A journal that this process holds. Whoever opens it a second time is refused.
+pub(super) struct Journal {
+    file: File,
+    path: PathBuf,
+    /// Where the next record goes, and its number.
+    end: u64,
+    next: u64,
+    /// A write failed: what stands after `end` is not known, and the kernel may have forgotten that
+    /// it could not write. Only a new process, which reads the file again, may go on.
+    broken: bool,
+}
+
+/// Where the journal of a run stands.
+pub(super) fn path(folder: &Path, run: &RunId) -> PathBuf {
+    folder.join(format!("{run}{SUFFIX}"))
+}
+
+/// How the names of journals end.
+pub(super) const SUFFIX: &str = ".journal";
+
+impl Journal {
+    /// Opens or starts the journal and reads it; a write that a crash cut off is dropped.
+    pub(super) fn open(folder: &Path, run: &RunId) -> Result<(Self, State)> {
+        let path = path(folder, run);
+        let failed = |error| failed(&path, error);
+        create_folder(folder).map_err(failed)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)
+            .map_err(failed)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| held(run, &path, error))?;
+        let bytes = read(&file).map_err(failed)?;
+        let scan = frames::scan(&bytes, &path)?;
+        let state = replay(&scan.payloads, &path)?;
+        let mut journal =
+            Self { file, end: scan.whole as u64, next: scan.payloads.len() as u64, broken: false, path: path.clone() };
+        journal.trim(bytes.len() as u64).map_err(failed)?;
+        sync_folder(folder).map_err(failed)?;
+        Ok((journal, state))
+    }
+
+    fn trim(&mut self, length: u64) -> io::Result<()> {
+        if self.end < length {
+            tracing::warn!(file = %self.path.display(), bytes = length - self.end, "dropped a write that was cut off");
+            self.file.set_len(self.end)?;
+        }
+        if self.end == 0 {
+            self.file.write_all_at(frames::HEADER, 0)?;
+            self.end = frames::HEADER.len() as u64;
+        }
+        self.file.sync_all()
+    }
+
+    /// Appends an entry; with `durable` it is on the disk when this returns.
+    pub(super) fn append(&mut self, entry: &Entry, durable: bool) -> Result<()> {
+        if self.broken {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "an earlier write to the journal of this run failed; resume the run",
+            )
+            .class(RetryClass::Permanent)
+            .with("file", self.path.display()));
+        }
+        let payload = serde_json::to_vec(entry)
+            .map_err(|error| Error::new(ErrorKind::Bug, "a record of the journal is not JSON").caused_by(error))?;
+        let mut record = Vec::with_capacity(payload.len() + 32);
+        frames::encode(self.next, &payload, &mut record)?;
+        self.broken = true;
+        self.file.write_all_at(&record, self.end).map_err(|error| failed(&self.path, error))?;
+        if durable {
+            self.file.sync_data().map_err(|error| failed(&self.path, error))?;
+        }
+        self.broken = false;
+        self.end += record.len() as u64;
+        self.next += 1;
+        Ok(())
+    }
+}
+
+/// What the journal of a run says, without holding it; `None` if there is none.
+pub(super) fn peek(folder: &Path, run: &RunId) -> Result<Option<State>> {
+    let path = path(folder, run);
+    let bytes = match OpenOptions::new().read(true).open(&path).and_then(|file| read(&file)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(&path, error)),
+    };
+    replay(&frames::scan(&bytes, &path)?.payloads, &path).map(Some)
+}
+
+fn read(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
+    let mut state = State::default();
+    for (number, payload) in payloads.iter().enumerate() {
+        let entry = serde_json::from_slice(payload).map_err(|error| {
+            Error::new(
+                ErrorKind::Spec,
+                "the journal of this run was written by another version of Ropeway; resume it with that one, or start a new run",
+            )
+            .with("file", path.display())
+            .with("record", number)
+            .caused_by(error)
+        })?;
+        state.apply(entry)?;
+    }
+    Ok(state)
+}
+
+fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // The folder's own name must survive a power cut as well.
+    folder.ancestors().skip(1).take(2).filter(|parent| parent.is_dir()).try_for_each(sync_folder)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn held(run: &RunId, path: &Path, error: rustix::io::Errno) -> Error {
+    if error != rustix::io::Errno::WOULDBLOCK {
+        return failed(path, error.into());
+    }
+    Error::new(ErrorKind::Unavailable, "another process is working on this run; wait for it, or stop it first")
+        .class(RetryClass::Permanent)
+        .with("run", run)
+        .with("file", path.display())
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    let (kind, advice) = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+            ErrorKind::Auth,
+            "the journal of this run may not be written; grant access, or choose another folder with --state",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
+            ErrorKind::Unavailable,
+            "the disk of the journal is full; make room and resume the run, or choose another folder with --state",
+        ),
+        _ => (ErrorKind::Unavailable, "the journal of this run cannot be read or written; resume the run when it can"),
+    };
+    Error::new(kind, advice)
+        .class(RetryClass::Permanent)
+        .with("file", path.display())
+        .with("reason", &error)
+        .caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_write_nothing_is_written_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::try_from("r".to_owned()).unwrap();
+        let (mut journal, _) = Journal::open(folder.path(), &run).unwrap();
+        let entry = || Entry::Opening(serde_json::Value::Null);
+        journal.append(&entry(), true).unwrap();
+        let good = std::mem::replace(&mut journal.file, File::open(path(folder.path(), &run)).unwrap());
+        assert!(journal.append(&entry(), true).is_err());
+        journal.file = good;
+        let error = journal.append(&entry(), true).unwrap_err();
+        assert!(error.to_string().contains("earlier write"), "{error}");
+    }
+}
