@@ -1,1 +1,50 @@
-//! Data Factory JSON.
+//! Data Factory's JSON, from files to resolved and checked copies.
+//!
+//! The way of a definition:
+//! 1. [`Factory::load`] reads the files of a factory ([`json`] is tolerant where people are), sorts them into
+//!    pipelines, datasets and linked services, brings keys to Data Factory's spelling and checks them against
+//!    the property tables in `schema.json`. Nothing is evaluated; every problem becomes a [`Diagnostic`].
+//! 2. [`Factory::pipeline`] puts the activities in dependency order.
+//! 3. [`Activity::resolve`] evaluates the expressions of one Copy with the run's [`Inputs`], follows its two
+//!    datasets to their linked services, puts secrets in, and gives a [`ResolvedCopy`]: settings that a connector
+//!    reads without knowing anything of Data Factory.
+//!
+//! This crate opens no connection and knows no other crate of Ropeway. Files are read in `loader.rs` only.
+
+mod activity;
+mod connection_string;
+mod copy;
+mod dataset;
+mod definition;
+mod dependency;
+mod diagnostic;
+mod evaluation;
+mod expression;
+mod factory;
+mod fingerprint;
+mod inputs;
+mod json;
+mod linked_service;
+mod loader;
+mod parameter;
+mod pipeline;
+mod policy;
+mod reference;
+mod schema;
+mod secret;
+mod support;
+mod timespan;
+mod translator;
+mod validate;
+
+pub use activity::Activity;
+pub use copy::{ResolvedCopy, ResolvedSide};
+pub use dependency::{Condition, Dependency, Next, ready};
+pub use diagnostic::{Diagnostic, Severity};
+pub use factory::Factory;
+pub use inputs::{Inputs, Outcome, Outcomes, Status, Trigger};
+pub use linked_service::ResolvedStore;
+pub use pipeline::Pipeline;
+pub use policy::Policy;
+pub use secret::{Secrets, SecretsError, Settings};
+pub use validate::validate;

@@ -1,0 +1,237 @@
+//! A Copy activity: everything evaluated, both ends followed to their stores, checked.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    activity::Activity,
+    dataset,
+    definition::Kind,
+    diagnostic::{Diagnostic, Findings, element, has_errors, list, property},
+    evaluation::{Context, Twin},
+    fingerprint,
+    inputs::Inputs,
+    policy::{Policy, integer},
+    reference, schema,
+    secret::Settings,
+    support::{self, End, Moment},
+    translator,
+};
+
+/// A Copy that can run.
+#[derive(Clone, Debug)]
+pub struct ResolvedCopy {
+    /// The activity's name.
+    pub name: String,
+    /// How often and how long it is tried.
+    pub policy: Policy,
+    /// `parallelCopies`, when the definition has it.
+    pub parallel_copies: Option<u32>,
+    /// Where rows come from.
+    pub source: ResolvedSide,
+    /// Where rows go.
+    pub sink: ResolvedSide,
+    /// The evaluated translator.
+    pub translator: Option<Value>,
+    /// The evaluated `typeProperties`, secrets masked: the activity's `input` in reports.
+    pub settings: Value,
+    /// A hash of what is copied from where to where, without secrets, policy and parallelism.
+    pub fingerprint: String,
+    /// What is ignored or worth a look.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// One end of a copy.
+#[derive(Clone, Debug)]
+pub struct ResolvedSide {
+    /// The linked service's name.
+    pub linked_service_name: String,
+    /// The linked service's type: the key of the connector.
+    pub linked_service_type: String,
+    /// The dataset's name.
+    pub dataset_name: String,
+    /// `{"linkedService": ..., "dataset": ..., "source" or "sink": ...}`, with `parallelCopies` for a source.
+    pub settings: Settings,
+}
+
+pub(crate) fn resolve(
+    activity: &Activity<'_>,
+    context: &Context,
+    inputs: &Inputs,
+    findings: &mut Findings,
+) -> Option<ResolvedCopy> {
+    if !activity.type_name().eq_ignore_ascii_case("Copy") {
+        let message = format!(
+            "the activity '{}' is of type {}; Ropeway runs 'Copy' activities only",
+            activity.name,
+            activity.type_name()
+        );
+        findings.error("unsupported-activity", &property(&activity.path, "type"), message);
+        return None;
+    }
+    let moment = Moment::Run { strict: inputs.strict };
+    let path = property(&activity.path, "typeProperties");
+    let null = Value::Null;
+    let mut settings = context.evaluate(activity.value.get("typeProperties").unwrap_or(&null), &path, findings);
+    support::check(&settings.real, "CopyActivityTypeProperties", &path, moment, findings);
+    let policy_path = property(&activity.path, "policy");
+    let policy = context.evaluate(activity.value.get("policy").unwrap_or(&null), &policy_path, findings);
+    let policy = Policy::read(&policy.real, &policy_path, findings);
+    let parallel_copies = parallel_copies(&settings.real, &path, findings);
+    let translator = settings
+        .real
+        .get("translator")
+        .and_then(|value| translator::check(value, &property(&path, "translator"), moment, findings));
+    let place = Place { activity, context, inputs, parallel_copies };
+    let source = place.side(End::Source, &mut settings, findings);
+    let sink = place.side(End::Sink, &mut settings, findings);
+    let (source, source_identity) = source?;
+    let (sink, sink_identity) = sink?;
+    let identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
+    Some(ResolvedCopy {
+        name: activity.name.to_owned(),
+        policy,
+        parallel_copies,
+        source,
+        sink,
+        translator,
+        settings: settings.masked,
+        fingerprint: fingerprint::of(&identity),
+        warnings: Vec::new(),
+    })
+}
+
+fn parallel_copies(settings: &Value, path: &str, findings: &mut Findings) -> Option<u32> {
+    let value = settings.get("parallelCopies").filter(|value| !value.is_null())?;
+    let number = integer(value).and_then(|number| u32::try_from(number).ok());
+    if number.is_none() {
+        findings.error(
+            "wrong-value",
+            &property(path, "parallelCopies"),
+            "'parallelCopies' must be a number of at least 1",
+        );
+    }
+    // Zero is how the user interface writes "automatic".
+    number.filter(|number| *number > 0)
+}
+
+/// The copy whose ends are resolved.
+struct Place<'a> {
+    activity: &'a Activity<'a>,
+    context: &'a Context,
+    inputs: &'a Inputs,
+    parallel_copies: Option<u32>,
+}
+
+impl Place<'_> {
+    /// The end's settings, and what of them belongs to the fingerprint.
+    fn side(&self, end: End, settings: &mut Twin, findings: &mut Findings) -> Option<(ResolvedSide, Value)> {
+        let copy = self.copy_settings(end, settings, findings);
+        let dataset = self.dataset(end, findings);
+        let (copy, (path, dataset)) = (copy?, dataset?);
+        let copy_type = copy.real.get("type").and_then(Value::as_str).unwrap_or_default();
+        let service = &dataset.linked_service;
+        if let Some(message) = support::refusal(end, &service.type_name, &dataset.type_name, copy_type) {
+            findings.error("unsupported-type", &path, message);
+            return None;
+        }
+        self.require_location(end, &dataset, &path, findings);
+        let mut real = Map::new();
+        let mut identity = Map::new();
+        for (key, twin) in [("linkedService", &service.settings), ("dataset", &dataset.settings), (end.key(), &copy)] {
+            real.insert(key.to_owned(), twin.real.clone());
+            identity.insert(key.to_owned(), twin.masked.clone());
+        }
+        if end == End::Source {
+            real.insert("parallelCopies".to_owned(), self.parallel_copies.into());
+        }
+        let side = ResolvedSide {
+            linked_service_name: dataset.linked_service_name.clone(),
+            linked_service_type: service.type_name.clone(),
+            dataset_name: dataset.name,
+            settings: Settings::new(real.into()),
+        };
+        Some((side, identity.into()))
+    }
+
+    /// The `source` or `sink` object.
+    fn copy_settings(&self, end: End, settings: &mut Twin, findings: &mut Findings) -> Option<Twin> {
+        let path = property(&property(&self.activity.path, "typeProperties"), end.key());
+        let part = |value: &mut Value| value.get_mut(end.key()).map(Value::take).filter(Value::is_object);
+        // The echo keeps its own copy.
+        let masked = settings.masked.get(end.key()).cloned().unwrap_or_default();
+        let Some(mut real) = part(&mut settings.real) else {
+            findings.error(
+                "missing-property",
+                &path,
+                format!("the copy '{}' has no '{}'", self.activity.name, end.key()),
+            );
+            return None;
+        };
+        // Data Factory's own samples call the query of a SQL source `query`.
+        if let Some(object) = real.as_object_mut()
+            && object
+                .get("type")
+                .and_then(Value::as_str)
+                .is_some_and(|name| schema::shape_of(name, "sqlReaderQuery").is_some())
+            && let Some(query) = object.remove("query")
+        {
+            object.entry("sqlReaderQuery").or_insert(query);
+        }
+        Some(Twin { real, masked })
+    }
+
+    /// The dataset of `inputs` or `outputs`, with the path of its reference.
+    fn dataset(&self, end: End, findings: &mut Findings) -> Option<(String, dataset::Resolved)> {
+        let key = if end == End::Source { "inputs" } else { "outputs" };
+        let path = property(&self.activity.path, key);
+        let references = self.activity.value.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let [value] = references else {
+            let message =
+                format!("a copy has exactly one dataset in '{key}'; '{}' has {}", self.activity.name, references.len());
+            findings.error("wrong-datasets", &path, message);
+            return None;
+        };
+        let path = element(&path, 0);
+        let Some(reference) = reference::read(value, Kind::Dataset, &path) else {
+            findings.error("wrong-datasets", &path, "the reference has no 'referenceName'");
+            return None;
+        };
+        let factory = self.activity.factory;
+        let Some(definition) = factory.get(Kind::Dataset, &reference.name) else {
+            findings.error("missing-dataset", &path, factory.missing(Kind::Dataset, &reference.name));
+            return None;
+        };
+        let parameters =
+            self.context.parameters(&reference, definition.properties.get("parameters"), &definition.name, findings);
+        match dataset::resolve(factory, definition, parameters, self.context, self.inputs) {
+            Ok((dataset, warnings)) => {
+                findings.absorb(warnings);
+                Some((path, dataset))
+            }
+            Err(found) => {
+                debug_assert!(has_errors(&found));
+                findings.absorb(found);
+                None
+            }
+        }
+    }
+
+    /// A sink must say where to; a file source too. A table source may have a query instead.
+    fn require_location(&self, end: End, dataset: &dataset::Resolved, path: &str, findings: &mut Findings) {
+        let class = schema::type_properties_class("Dataset", &dataset.type_name).unwrap_or_default();
+        let names: Vec<&str> = schema::property_names(&class).collect();
+        let needed: &[&str] = if names.contains(&"location") {
+            &["location"]
+        } else if names.contains(&"scaleFactor") {
+            &["table"]
+        } else {
+            &[]
+        };
+        let missing: Vec<&&str> =
+            needed.iter().filter(|name| dataset.settings.real.get(**name).is_none_or(Value::is_null)).collect();
+        if !missing.is_empty() {
+            let message = format!("the dataset '{}' of the {} has no {}", dataset.name, end.key(), list(missing));
+            findings.error("missing-property", path, message);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One file of a factory: its envelope read, its properties normalised, its expressions parsed.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    diagnostic::{Diagnostic, Findings},
+    expression, json,
+    schema::{self, get},
+};
+
+/// A definition as the rest of this crate reads it: canonical keys, nothing evaluated.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) file: PathBuf,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) properties: Map<String, Value>,
+}
+
+/// What a definition defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Pipeline,
+    Dataset,
+    LinkedService,
+    /// Triggers, integration runtimes, data flows: part of a factory, not of a copy.
+    Other,
+}
+
+/// Where the properties of a definition are, in every diagnostic about them.
+pub(crate) const PROPERTIES: &str = "$.properties";
+
+impl Kind {
+    /// The kind that a folder of Data Factory's Git layout holds.
+    pub(crate) fn of_folder(folder: &Path) -> Option<Self> {
+        match folder.file_name()?.to_str()?.to_ascii_lowercase().as_str() {
+            "pipeline" | "pipelines" => Some(Self::Pipeline),
+            "dataset" | "datasets" | "tables" => Some(Self::Dataset),
+            "linkedservice" | "linkedservices" => Some(Self::LinkedService),
+            "trigger"
+            | "triggers"
+            | "integrationruntime"
+            | "integrationruntimes"
+            | "dataflow"
+            | "dataflows"
+            | "factory"
+            | "credential"
+            | "managedvirtualnetwork" => Some(Self::Other),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Dataset => "dataset",
+            Self::LinkedService => "linked service",
+            Self::Other => "definition",
+        }
+    }
+
+    fn class(self) -> Option<&'static str> {
+        match self {
+            Self::Pipeline => Some("Pipeline"),
+            Self::Dataset => Some("Dataset"),
+            Self::LinkedService => Some("LinkedService"),
+            Self::Other => None,
+        }
+    }
+
+    /// From the shape of the properties, for files that lie in no telling folder.
+    fn of_properties(properties: &Map<String, Value>) -> Self {
+        let has = |name| get(properties, name).is_some();
+        let type_name = get(properties, "type").and_then(Value::as_str).unwrap_or_default();
+        if has("activities") {
+            Self::Pipeline
+        } else if has("linkedServiceName") {
+            Self::Dataset
+        } else if schema::canonical_type("LinkedService", type_name).is_some()
+            || (has("typeProperties") && !has("pipelines") && !has("pipeline") && type_name.starts_with("OnPremises"))
+        {
+            Self::LinkedService
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Reads a file's text. `None` when it holds no definition; the diagnostics say why.
+pub(crate) fn read(file: &Path, text: &str) -> (Option<Definition>, Vec<Diagnostic>) {
+    let mut findings = Findings::new(file);
+    let definition = json::parse(text, &mut findings).and_then(|value| envelope(file, &value, &mut findings));
+    (definition, findings.into_vec())
+}
+
+fn envelope(file: &Path, value: &Value, findings: &mut Findings) -> Option<Definition> {
+    let folder_kind = file.parent().and_then(Kind::of_folder);
+    let Some(root) = value.as_object() else {
+        findings.error("not-a-definition", "$", "a definition is a JSON object with 'name' and 'properties'");
+        return None;
+    };
+    let Some(properties) = get(root, "properties").and_then(Value::as_object) else {
+        // A package.json or a publish_config.json beside the definitions is nobody's mistake.
+        if folder_kind.is_some_and(|kind| kind != Kind::Other) {
+            findings.error(
+                "not-a-definition",
+                "$",
+                "'properties' is missing; a definition is {\"name\": ..., \"properties\": {...}}",
+            );
+        }
+        return None;
+    };
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = match get(root, "name").and_then(Value::as_str) {
+        Some(name) => name.to_owned(),
+        None => {
+            findings.warning("missing-name", "$", format!("'name' is missing; the file's name '{stem}' is used"));
+            stem
+        }
+    };
+    let kind = folder_kind.unwrap_or_else(|| Kind::of_properties(properties));
+    let Some(class) = kind.class() else {
+        return Some(Definition { file: file.to_path_buf(), kind, name, properties: properties.clone() });
+    };
+    let normal = schema::normalise(&Value::Object(properties.clone()), class, PROPERTIES, findings);
+    if kind != Kind::LinkedService {
+        expression::check_tree(&normal, PROPERTIES, findings);
+    }
+    let Value::Object(properties) = normal else { return None };
+    Some(Definition { file: file.to_path_buf(), kind, name, properties })
+}
+
+impl Definition {
+    /// The `type` of a dataset or linked service, empty when missing.
+    pub(crate) fn type_name(&self) -> &str {
+        self.properties.get("type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn type_properties(&self) -> Map<String, Value> {
+        self.properties.get("typeProperties").and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,176 @@
+//! Evaluating a parsed expression within fixed limits.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{
+    ExpressionError, Result,
+    access::{kind, member},
+    functions::{self, text_of},
+    parser::{Expr, Key, Start},
+    scope::{Root, Scope},
+    template::{Part, Template},
+};
+use crate::diagnostic::{closest, list};
+
+/// Evaluated nodes of one string.
+const MAX_STEPS: usize = 100_000;
+/// Bytes of one result, and of all results of functions in one string.
+const MAX_BYTES: usize = 1 << 20;
+const MAX_PRODUCED: usize = 16 << 20;
+
+/// Evaluates a whole string.
+pub(super) fn template(template: &Template, scope: &Scope) -> Result<Value> {
+    let mut evaluation = Evaluation { scope, steps: 0, produced: 0 };
+    match template {
+        Template::Text(text) => Ok(Value::String(text.clone())),
+        Template::Whole(expr) => evaluation.expression(expr).map(Cow::into_owned),
+        Template::Parts(parts) => {
+            let mut text = String::new();
+            for part in parts {
+                match part {
+                    Part::Text(plain) => text.push_str(plain),
+                    Part::Expr(expr) => {
+                        let value = evaluation.expression(expr)?;
+                        text.push_str(&text_of(&value));
+                        evaluation.admit(text.len(), expr.at)?;
+                    }
+                }
+            }
+            Ok(Value::String(text))
+        }
+    }
+}
+
+struct Evaluation<'s> {
+    scope: &'s Scope,
+    steps: usize,
+    produced: usize,
+}
+
+impl<'s> Evaluation<'s> {
+    fn expression(&mut self, expr: &Expr) -> Result<Cow<'s, Value>> {
+        self.steps += 1 + expr.steps.len();
+        if self.steps > MAX_STEPS {
+            return Err(error(expr.at, format!("the expression needs more than {MAX_STEPS} steps")));
+        }
+        let mut value = match &expr.start {
+            Start::Literal(value) => Cow::Owned(value.clone()),
+            Start::Call { name, arguments } => self.call(expr.at, name, arguments)?,
+        };
+        for step in &expr.steps {
+            let key = match &step.key {
+                Key::Name(name) => Value::String(name.clone()),
+                Key::Computed(key) => self.expression(key)?.into_owned(),
+            };
+            value = member(value, &key, step.safe).map_err(|message| error(step.at, message))?;
+        }
+        Ok(value)
+    }
+
+    fn call(&mut self, at: usize, name: &str, arguments: &[Expr]) -> Result<Cow<'s, Value>> {
+        if let Some(root) = self.scope.root(name) {
+            return self.root(at, name, root, arguments);
+        }
+        if let Some(result) = self.lazy(at, name, arguments)? {
+            return Ok(result);
+        }
+        let Some(function) = functions::find(name) else { return Err(error(at, self.unknown(name))) };
+        function.check_arity(arguments.len()).map_err(|message| error(at, message))?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            values.push(self.expression(argument)?.into_owned());
+        }
+        let value = (function.call)(&values, self.scope)
+            .map_err(|message| error(at, format!("the function '{}' {message}", function.name)))?;
+        self.admit(weight(&value), at)?;
+        Ok(Cow::Owned(value))
+    }
+
+    fn root(&mut self, at: usize, name: &str, root: &'s Root, arguments: &[Expr]) -> Result<Cow<'s, Value>> {
+        match (root, arguments) {
+            (Root::Value(value), []) => Ok(Cow::Borrowed(value)),
+            (Root::Value(_), _) => Err(error(at, format!("'{name}()' takes no argument"))),
+            (Root::Keyed(what, values), [key]) => {
+                let key = self.expression(key)?;
+                let key =
+                    key.as_str().ok_or_else(|| error(at, format!("'{name}' needs the name of {what} as text")))?;
+                let found = values.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
+                found.map(|(_, value)| Cow::Borrowed(value)).ok_or_else(|| {
+                    error(
+                        at,
+                        format!("'{key}' is not {what} that can be used here; available are {}", list(values.keys())),
+                    )
+                })
+            }
+            (Root::Keyed(what, _), _) => Err(error(at, format!("'{name}' takes one argument, the name of {what}"))),
+        }
+    }
+
+    /// The functions that evaluate only the arguments they need. `None` for every other name.
+    fn lazy(&mut self, at: usize, name: &str, arguments: &[Expr]) -> Result<Option<Cow<'s, Value>>> {
+        let name = name.to_ascii_lowercase();
+        match (name.as_str(), arguments) {
+            ("if", [condition, then, otherwise]) => {
+                let chosen = if self.condition(&name, condition)? { then } else { otherwise };
+                self.expression(chosen).map(Some)
+            }
+            ("and", [left, right]) => {
+                let both = self.condition(&name, left)? && self.condition(&name, right)?;
+                Ok(Some(Cow::Owned(Value::Bool(both))))
+            }
+            ("or", [left, right]) => {
+                let either = self.condition(&name, left)? || self.condition(&name, right)?;
+                Ok(Some(Cow::Owned(Value::Bool(either))))
+            }
+            ("if", _) => Err(error(at, format!("the function 'if' takes 3 arguments, got {}", arguments.len()))),
+            ("and" | "or", _) => {
+                Err(error(at, format!("the function '{name}' takes 2 arguments, got {}", arguments.len())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn condition(&mut self, function: &str, expr: &Expr) -> Result<bool> {
+        let value = self.expression(expr)?;
+        value.as_bool().ok_or_else(|| {
+            error(expr.at, format!("the function '{function}' needs true or false here, got {}", kind(&value)))
+        })
+    }
+
+    fn admit(&mut self, bytes: usize, at: usize) -> Result<()> {
+        self.produced += bytes;
+        if bytes > MAX_BYTES || self.produced > MAX_PRODUCED {
+            return Err(error(at, format!("the expression's result is larger than {MAX_BYTES} bytes")));
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        if let Some(name) = functions::documented(name) {
+            return format!("the function '{name}' is not supported by Ropeway yet");
+        }
+        if functions::is_root(name) {
+            return format!("'{name}()' has no value here; available are {}", self.scope.available().join(", "));
+        }
+        match closest(name, functions::names()) {
+            Some(meant) => format!("there is no function '{name}'; did you mean '{meant}'?"),
+            None => format!("there is no function '{name}'"),
+        }
+    }
+}
+
+/// About the bytes that a value holds.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 8 + weight(item)).sum(),
+        Value::Object(object) => object.iter().map(|(key, item)| key.len() + 8 + weight(item)).sum(),
+        _ => 8,
+    }
+}
+
+fn error(at: usize, message: String) -> ExpressionError {
+    ExpressionError { at, message }
+}

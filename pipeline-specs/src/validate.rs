@@ -1,0 +1,102 @@
+//! Checking files and folders without running or connecting.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    definition::{Definition, Kind, PROPERTIES},
+    diagnostic::{Diagnostic, Findings, element, property},
+    factory::Factory,
+    loader, schema,
+    support::{self, Moment},
+    translator,
+};
+
+/// Checks pipelines (with what they refer to), other definition files, and folders (every factory in them):
+/// all problems, errors first per file, each once.
+pub fn validate(paths: &[PathBuf]) -> Vec<Diagnostic> {
+    let mut diagnostics: Vec<Diagnostic> = paths.iter().flat_map(|path| one(path)).collect();
+    diagnostics
+        .sort_by(|a, b| (&a.file, a.severity, &a.path, &a.message).cmp(&(&b.file, b.severity, &b.path, &b.message)));
+    diagnostics.dedup();
+    diagnostics
+}
+
+fn one(path: &Path) -> Vec<Diagnostic> {
+    if path.is_dir() {
+        // A folder of a factory means its factory, so that references are found.
+        let root = match Kind::of_folder(path) {
+            Some(_) => path.parent().map_or_else(|| path.join(".."), Path::to_path_buf),
+            None => path.to_path_buf(),
+        };
+        let factories = if Kind::of_folder(path).is_some() { vec![root] } else { loader::factories_below(&root) };
+        if factories.is_empty() {
+            let mut findings = Findings::new(path);
+            findings.error(
+                "no-factory",
+                "$",
+                "the folder holds no definitions; name a factory, a folder above factories, or a file",
+            );
+            return findings.into_vec();
+        }
+        return factories.iter().flat_map(|root| whole(root)).collect();
+    }
+    let (definition, found) = loader::read(path);
+    match definition {
+        Some(definition) if definition.kind == Kind::Pipeline => {
+            let (factory, mut diagnostics) = Factory::load_for_pipeline(path, None);
+            let reached: Vec<&Definition> = factory.reached(path);
+            diagnostics.extend(reached.into_iter().flat_map(unsupported));
+            diagnostics
+        }
+        Some(definition) => [found, unsupported(&definition)].concat(),
+        None => found,
+    }
+}
+
+fn whole(root: &Path) -> Vec<Diagnostic> {
+    let (factory, mut diagnostics) = Factory::load(root);
+    diagnostics.extend(factory.definitions().flat_map(unsupported));
+    diagnostics
+}
+
+/// What of a definition Ropeway ignores or refuses to run.
+fn unsupported(definition: &Definition) -> Vec<Diagnostic> {
+    let mut findings = Findings::new(&definition.file);
+    let family = match definition.kind {
+        Kind::Pipeline => {
+            activities(definition, &mut findings);
+            return findings.into_vec();
+        }
+        Kind::Dataset => "Dataset",
+        Kind::LinkedService => "LinkedService",
+        Kind::Other => return Vec::new(),
+    };
+    if let Some(class) = schema::type_properties_class(family, definition.type_name()) {
+        let path = property(PROPERTIES, "typeProperties");
+        support::check(&definition.type_properties().into(), &class, &path, Moment::Validate, &mut findings);
+    }
+    findings.into_vec()
+}
+
+fn activities(pipeline: &Definition, findings: &mut Findings) {
+    let path = property(PROPERTIES, "activities");
+    let activities = pipeline.properties.get("activities").and_then(Value::as_array).into_iter().flatten();
+    for (index, activity) in activities.enumerate() {
+        let path = element(&path, index);
+        let type_name = activity.get("type").and_then(Value::as_str).unwrap_or_default();
+        if type_name != "Copy" {
+            let message =
+                format!("Ropeway runs 'Copy' activities only; a pipeline with a {type_name} activity will not run");
+            findings.warning("unsupported-activity", &property(&path, "type"), message);
+            continue;
+        }
+        let Some(settings) = activity.get("typeProperties") else { continue };
+        let path = property(&path, "typeProperties");
+        support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
+        if let Some(value @ Value::Object(_)) = settings.get("translator") {
+            translator::check(value, &property(&path, "translator"), Moment::Validate, findings);
+        }
+    }
+}
