@@ -169,8 +169,32 @@ const TABLE: &[(&str, Properties)] = &[
             ("failoverPartner", Ignored("Ropeway connects to 'server' only")),
         ],
     ),
-    ("SqlServerLinkedServiceTypeProperties", SQL_SERVICE),
-    ("AzureSqlDatabaseLinkedServiceTypeProperties", SQL_SERVICE),
+    (
+        "SqlServerLinkedServiceTypeProperties",
+        &[
+            ("connectionString", Done),
+            ("authenticationType", Done),
+            ("userName", Done),
+            ("password", Done),
+            ("credential", Done),
+        ],
+    ),
+    (
+        "AzureSqlDatabaseLinkedServiceTypeProperties",
+        &[
+            ("connectionString", Done),
+            ("authenticationType", Done),
+            ("userName", Done),
+            ("password", Done),
+            ("servicePrincipalId", Done),
+            ("servicePrincipalKey", Done),
+            ("servicePrincipalCredentialType", Done),
+            ("servicePrincipalCredential", Done),
+            ("tenant", Done),
+            ("azureCloudType", Done),
+            ("credential", Done),
+        ],
+    ),
     (
         "OdbcLinkedServiceTypeProperties",
         &[
@@ -210,20 +234,6 @@ const SQL_SOURCE: Properties = &[
     ("partitionSettings", Done),
     ("isolationLevel", Done),
     ("produceAdditionalTypes", Ignored("every SQL Server type is copied")),
-];
-
-const SQL_SERVICE: Properties = &[
-    ("connectionString", Done),
-    ("authenticationType", Done),
-    ("userName", Done),
-    ("password", Done),
-    ("servicePrincipalId", Done),
-    ("servicePrincipalKey", Done),
-    ("servicePrincipalCredentialType", Done),
-    ("servicePrincipalCredential", Done),
-    ("tenant", Done),
-    ("azureCloudType", Done),
-    ("credential", Done),
 ];
 
 /// What a store can do: its datasets and the copy sources or sinks that go with them.
