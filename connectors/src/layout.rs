@@ -25,9 +25,6 @@ pub(crate) struct FolderSettings {
     /// The beginning of the names of files that were split by rows.
     #[serde(default, deserialize_with = "lenient::option::text")]
     pub(crate) file_name_prefix: Option<String>,
-    /// The ending of names, for text files.
-    #[serde(default, deserialize_with = "lenient::option::text")]
-    pub(crate) file_extension: Option<String>,
 }
 
 impl FolderSettings {
@@ -44,17 +41,12 @@ impl FolderSettings {
                 "maxRowsPerFile is at least 1; leave it out for files without a limit",
             ));
         }
-        for (name, value) in
-            [("fileNamePrefix", &settings.file_name_prefix), ("fileExtension", &settings.file_extension)]
-        {
-            if let Some(value) = value.as_deref().filter(|value| !is_name_piece(value)) {
-                return Err(Error::new(
-                    ErrorKind::Spec,
-                    "a piece of a file name has no slash, no control character and no leading underscore",
-                )
-                .with("property", name)
-                .with("value", value.escape_debug()));
-            }
+        if let Some(prefix) = settings.file_name_prefix.as_deref().filter(|prefix| !is_name_piece(prefix)) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "fileNamePrefix is a piece of a file name: no slash, no control character, no leading dot or underscore",
+            )
+            .with("fileNamePrefix", prefix.escape_debug()));
         }
         Ok(settings)
     }
@@ -64,22 +56,20 @@ impl FolderSettings {
     /// leave a second copy; readers skip no name that starts with a letter.
     pub(crate) fn part_name(&self, run: &RunId, chunk: ChunkId, piece: u32, extension: &str) -> String {
         let (chunk, run) = (chunk.0, run.short());
-        let extension = self.file_extension.as_deref().unwrap_or(extension);
-        let dot = if extension.is_empty() || extension.starts_with('.') { "" } else { "." };
         match self.max_rows_per_file {
-            None => format!("part-{chunk:05}-{run}{dot}{extension}"),
+            None => format!("part-{chunk:05}-{run}{extension}"),
             Some(_) => {
                 let prefix = self.file_name_prefix.as_deref().unwrap_or("part");
-                format!("{prefix}_{chunk:05}_{piece:05}-{run}{dot}{extension}")
+                format!("{prefix}_{chunk:05}_{piece:05}-{run}{extension}")
             }
         }
     }
 }
 
+/// True for what may stand in a file name, and at its beginning without hiding the file.
 fn is_name_piece(text: &str) -> bool {
-    // An extension starts with a dot; readers skip files whose name starts with one.
     let plain = !text.contains(['/', '\\', ':', '*', '?']) && !text.chars().any(char::is_control);
-    plain && text.len() <= 100 && !text.starts_with('_') && !text.contains("..")
+    plain && text.len() <= 100 && !text.starts_with(['_', '.'])
 }
 
 /// Where the manifest of a run stands, below the folder.
@@ -161,9 +151,9 @@ mod tests {
         let plain = FolderSettings::checked(None).unwrap();
         let short = run().short();
         assert_eq!(plain.part_name(&run(), ChunkId(17), 0, ".parquet"), format!("part-00017-{short}.parquet"));
-        let split = json!({"maxRowsPerFile": "1000", "fileNamePrefix": "orders", "fileExtension": "txt"});
+        let split = json!({"maxRowsPerFile": "1000", "fileNamePrefix": "orders"});
         let split = FolderSettings::checked(Some(&split)).unwrap();
-        assert_eq!(split.part_name(&run(), ChunkId(3), 2, ".csv"), format!("orders_00003_00002-{short}.txt"));
+        assert_eq!(split.part_name(&run(), ChunkId(3), 2, ".txt"), format!("orders_00003_00002-{short}.txt"));
     }
 
     #[test]
@@ -171,7 +161,7 @@ mod tests {
         for bad in [
             json!({"fileNamePrefix": "../x"}),
             json!({"fileNamePrefix": "a/b"}),
-            json!({"fileExtension": ".c\nsv"}),
+            json!({"fileNamePrefix": "_hidden"}),
             json!({"maxRowsPerFile": 0}),
         ] {
             assert!(FolderSettings::checked(Some(&bad)).is_err(), "{bad}");

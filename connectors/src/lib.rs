@@ -1,5 +1,6 @@
 //! Sources and sinks of Ropeway, one folder per system, the same file names in each.
 
+mod file;
 mod format;
 mod layout;
 mod lenient;
@@ -11,5 +12,5 @@ use ropeway_engine::registry::Registry;
 
 /// Every connector of Ropeway.
 pub fn registry() -> Registry {
-    Registry::default().source::<synthetic::Synthetic>()
+    Registry::default().source::<synthetic::Synthetic>().sink::<file::FileServer>()
 }

@@ -1,0 +1,232 @@
+//! How the pieces of a run become visible.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{ChunkId, Receipt},
+    sink::Published,
+};
+
+use super::{disk, sink::Shared, writer::Piece};
+use crate::{
+    format::Fragment,
+    layout::{FolderSettings, Manifest, Part, SUCCESS, manifest_name},
+};
+
+/// One of the two shapes of a target. Blocking; every method may be called again.
+pub(super) trait Publication: Send + Sync {
+    /// Chunks whose pieces are gone, although they have a receipt.
+    fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>>;
+    /// Makes the rows of all receipts visible.
+    fn publish(&self, receipts: &[Receipt]) -> Result<Published>;
+}
+
+/// All chunks in one file.
+pub(super) struct SingleFile {
+    pub(super) shared: Shared,
+    pub(super) name: String,
+    pub(super) chunks: u32,
+}
+
+impl Publication for SingleFile {
+    fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        let missing = missing(receipts, |_, piece| self.shared.staged(piece))?;
+        let published = !missing.is_empty() && receipts.len() == self.chunks as usize && self.is_published(receipts)?;
+        Ok(if published { Vec::new() } else { missing })
+    }
+
+    fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
+        let staging = &self.shared.staging;
+        if !missing(receipts, |_, piece| self.shared.staged(piece))?.is_empty() {
+            // An earlier finish got as far as removing its pieces, or they are really gone.
+            return if self.is_published(receipts)? { self.published() } else { Err(pieces_gone(staging.path())) };
+        }
+        let whole = staging.own("whole");
+        disk::remove_file(&whole)?;
+        self.join(receipts, &whole)?;
+        staging.still_ours()?;
+        disk::rename(&whole, &self.path())?;
+        disk::sync_folder(&self.shared.folder)?;
+        self.published()
+    }
+}
+
+impl SingleFile {
+    fn path(&self) -> PathBuf {
+        self.shared.folder.join(&self.name)
+    }
+
+    /// The bytes before and after the fragments, and the fragments' pieces in order.
+    fn frame(&self, receipts: &[Receipt]) -> Result<(Vec<u8>, Vec<Piece>, Vec<u8>)> {
+        let pieces = receipts.iter().map(Piece::of).collect::<Result<Vec<_>>>()?.concat();
+        let fragments: Vec<_> =
+            pieces.iter().map(|piece| Fragment { length: piece.bytes, detail: piece.detail.clone() }).collect();
+        let format = &self.shared.format;
+        let trailer = format.trailer(&self.shared.schema, &fragments)?;
+        Ok((format.preamble(&self.shared.schema)?, pieces, trailer))
+    }
+
+    fn join(&self, receipts: &[Receipt], path: &Path) -> Result<()> {
+        let (preamble, pieces, trailer) = self.frame(receipts)?;
+        let mut whole = disk::create_new(path)?;
+        let failed = |error| disk::failed("write", path, error);
+        whole.write_all(&preamble).map_err(failed)?;
+        for piece in &pieces {
+            let from = self.shared.staging.path().join(&piece.name);
+            // Between two files this is copy_file_range: the bytes never pass through us.
+            let copied = io::copy(&mut disk::open(&from)?, &mut whole).map_err(failed)?;
+            if copied != piece.bytes {
+                return Err(Error::new(
+                    ErrorKind::Data,
+                    "a piece of the run changed while it was read; resume the run",
+                )
+                .with("path", disk::shown(&from)));
+            }
+        }
+        whole.write_all(&trailer).map_err(failed)?;
+        disk::sync(&whole, path)
+    }
+
+    /// True if the target holds exactly the bytes of these receipts.
+    fn is_published(&self, receipts: &[Receipt]) -> Result<bool> {
+        let (preamble, pieces, trailer) = self.frame(receipts)?;
+        let bytes = preamble.len() as u64 + pieces.iter().map(|piece| piece.bytes).sum::<u64>() + trailer.len() as u64;
+        let path = self.path();
+        if disk::length(&path) != Some(bytes) {
+            return Ok(false);
+        }
+        let mut file = io::BufReader::new(disk::open(&path)?);
+        let mut hashes = vec![(preamble.len() as u64, blake3::hash(&preamble).to_hex().to_string())];
+        hashes.extend(pieces.into_iter().map(|piece| (piece.bytes, piece.hash)));
+        hashes.push((trailer.len() as u64, blake3::hash(&trailer).to_hex().to_string()));
+        for (bytes, hash) in hashes {
+            let mut hasher = blake3::Hasher::new();
+            io::copy(&mut file.by_ref().take(bytes), &mut hasher)
+                .map_err(|error| disk::failed("read", &path, error))?;
+            if hasher.finalize().to_hex().as_str() != hash {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn published(&self) -> Result<Published> {
+        let path = self.path();
+        let bytes = disk::length(&path).ok_or_else(|| pieces_gone(&path))?;
+        self.shared.staging.remove()?;
+        Ok(Published { files: 1, bytes, names: vec![path.display().to_string()] })
+    }
+}
+
+/// Every piece a file of its own, a manifest and a mark of success.
+pub(super) struct Folder {
+    pub(super) shared: Shared,
+    pub(super) settings: FolderSettings,
+}
+
+impl Publication for Folder {
+    fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        missing(receipts, |part, piece| self.shared.staged(piece) || self.is_published(part, piece))
+    }
+
+    fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
+        let (folder, staging) = (&self.shared.folder, &self.shared.staging);
+        let parts = self.parts(receipts)?;
+        let manifest =
+            Manifest::new(&self.shared.run, &self.shared.schema, parts.iter().map(|(part, _)| part.clone()).collect());
+        let text = manifest.to_bytes()?;
+        let success = Manifest::success(&self.shared.run, &text);
+        let mark = folder.join(SUCCESS);
+        if !is_content(&mark, &success) {
+            staging.still_ours()?;
+            // Until everything is in place nothing vouches for the folder, also not an earlier run.
+            disk::remove_file(&mark)?;
+            disk::sync_folder(folder)?;
+            for (part, piece) in &parts {
+                self.reveal(part, piece)?;
+            }
+            let manifests = folder.join(manifest_name(&self.shared.run));
+            manifests.parent().map_or(Ok(()), disk::create_folder)?;
+            disk::replace(&manifests, &staging.own("manifest"), &text)?;
+            manifests.parent().map_or(Ok(()), disk::sync_folder)?;
+            disk::sync_folder(folder)?;
+            disk::replace(&mark, &staging.own("success"), &success)?;
+            disk::sync_folder(folder)?;
+        }
+        staging.remove()?;
+        let names = parts.iter().map(|(part, _)| folder.join(&part.name).display().to_string());
+        Ok(Published {
+            files: parts.len() as u64,
+            bytes: parts.iter().map(|(part, _)| part.bytes).sum(),
+            names: names.collect(),
+        })
+    }
+}
+
+impl Folder {
+    /// What each piece is called in the end.
+    fn parts(&self, receipts: &[Receipt]) -> Result<Vec<(Part, Piece)>> {
+        let mut parts = Vec::new();
+        for receipt in receipts {
+            for (number, piece) in Piece::of(receipt)?.into_iter().enumerate() {
+                parts.push((self.part(receipt.chunk, number as u32, &piece), piece));
+            }
+        }
+        Ok(parts)
+    }
+
+    fn part(&self, chunk: ChunkId, number: u32, piece: &Piece) -> Part {
+        let name = self.settings.part_name(&self.shared.run, chunk, number, &self.shared.format.extension());
+        Part { name, bytes: piece.bytes, rows: piece.rows, digest: piece.digest }
+    }
+
+    fn reveal(&self, part: &Part, piece: &Piece) -> Result<()> {
+        if self.shared.staged(piece) {
+            let staged = self.shared.staging.path().join(&piece.name);
+            return disk::rename(&staged, &self.shared.folder.join(&part.name));
+        }
+        if disk::length(&self.shared.folder.join(&part.name)) == Some(piece.bytes) {
+            return Ok(());
+        }
+        Err(pieces_gone(self.shared.staging.path()))
+    }
+
+    fn is_published(&self, position: (ChunkId, u32), piece: &Piece) -> bool {
+        let part = self.part(position.0, position.1, piece);
+        disk::length(&self.shared.folder.join(part.name)) == Some(piece.bytes)
+    }
+}
+
+impl Shared {
+    fn staged(&self, piece: &Piece) -> bool {
+        disk::length(&self.staging.path().join(&piece.name)) == Some(piece.bytes)
+    }
+}
+
+/// The chunks of which some piece is not there.
+fn missing(receipts: &[Receipt], there: impl Fn((ChunkId, u32), &Piece) -> bool) -> Result<Vec<ChunkId>> {
+    let mut missing = Vec::new();
+    for receipt in receipts {
+        let pieces = Piece::of(receipt)?;
+        if !pieces.iter().enumerate().all(|(number, piece)| there((receipt.chunk, number as u32), piece)) {
+            missing.push(receipt.chunk);
+        }
+    }
+    Ok(missing)
+}
+
+fn is_content(path: &Path, content: &[u8]) -> bool {
+    let mut found = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(content.len() as u64 + 1).read_to_end(&mut found));
+    read.is_ok() && found == content
+}
+
+fn pieces_gone(path: &Path) -> Error {
+    Error::new(ErrorKind::Data, "pieces of the run were removed by someone else; start a new run")
+        .with("path", disk::shown(path))
+}

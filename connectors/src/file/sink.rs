@@ -1,0 +1,121 @@
+//! Rows to files: one file of all chunks, or a folder with a file per chunk.
+
+use std::{path::PathBuf, sync::Arc};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use ropeway_engine::{
+    Result,
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
+    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+};
+
+use super::{
+    disk,
+    paths::{Root, Target},
+    publish::{Folder, Publication, SingleFile},
+    staging::Staging,
+    writer::{FLUSH_BYTES, FileWriter},
+};
+use crate::{format::Format, layout::FolderSettings};
+
+/// Where files of one dataset go.
+pub(super) struct FileSink {
+    pub(super) root: Root,
+    pub(super) target: Target,
+    pub(super) format: Arc<dyn Format>,
+    pub(super) folder: FolderSettings,
+}
+
+#[async_trait]
+impl Sink for FileSink {
+    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        self.format.fit(schema)
+    }
+
+    fn guarantee(&self) -> String {
+        match &self.target.file {
+            Some(_) => "every row exactly once; the file appears complete or not at all",
+            None => "every row exactly once; each file appears complete, and _SUCCESS when all are there",
+        }
+        .to_owned()
+    }
+
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        let (root, target) = (self.root.clone(), self.target.clone());
+        let (run, epoch) = (context.run.clone(), context.epoch);
+        let staging = disk::blocking(move || prepare(&root, &target, &run, epoch)).await?;
+        let folder: PathBuf = self.root.real(&self.target.folder)?;
+        let shared =
+            Shared { run: context.run, schema: context.schema, format: Arc::clone(&self.format), folder, staging };
+        let publication: Arc<dyn Publication> = match &self.target.file {
+            Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone(), chunks: context.chunks }),
+            None => Arc::new(Folder { shared: shared.clone(), settings: self.folder.clone() }),
+        };
+        let rows_per_piece = self.folder.max_rows_per_file.filter(|_| self.target.file.is_none());
+        Ok(Box::new(FileRun { shared, publication, whole_files: self.target.file.is_none(), rows_per_piece }))
+    }
+
+    fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
+        self.format.working_set(schema, limit) + 2 * FLUSH_BYTES as u64
+    }
+}
+
+/// Creates the target folder and the staging folder in it.
+fn prepare(root: &Root, target: &Target, run: &RunId, epoch: u32) -> Result<Staging> {
+    // The root itself is never created: a share that is not mounted must not become a local folder.
+    let base = root.real(std::path::Path::new(""))?;
+    let mut folder = base;
+    for piece in &target.folder {
+        folder.push(piece);
+        disk::create_folder(&folder)?;
+    }
+    let staging = Staging::new(&root.real(&target.folder)?, target.file.as_deref(), run, epoch);
+    staging.begin()?;
+    Ok(staging)
+}
+
+/// What every part of a run needs to know.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) run: RunId,
+    pub(super) schema: SchemaRef,
+    pub(super) format: Arc<dyn Format>,
+    /// The target folder, links resolved.
+    pub(super) folder: PathBuf,
+    pub(super) staging: Staging,
+}
+
+struct FileRun {
+    shared: Shared,
+    publication: Arc<dyn Publication>,
+    /// True if every piece is a file of its own.
+    whole_files: bool,
+    rows_per_piece: Option<u64>,
+}
+
+#[async_trait]
+impl SinkRun for FileRun {
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        let writer = FileWriter::new(self.shared.clone(), chunk.id, attempt, self.whole_files, self.rows_per_piece);
+        Ok(Opened::Writer(Box::new(writer)))
+    }
+
+    async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        let (publication, receipts) = (Arc::clone(&self.publication), receipts.to_vec());
+        disk::blocking(move || publication.lost(&receipts)).await
+    }
+
+    async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
+        let (publication, receipts) = (Arc::clone(&self.publication), receipts.to_vec());
+        disk::blocking(move || publication.publish(&receipts)).await
+    }
+
+    async fn abort(&self) -> Result<()> {
+        let staging = self.shared.staging.clone();
+        disk::blocking(move || staging.remove()).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
