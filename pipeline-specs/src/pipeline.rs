@@ -8,12 +8,14 @@ use crate::{
     dependency::{Condition, Dependency, order},
     diagnostic::{Diagnostic, Findings, closest, element, has_errors, list, property},
     factory::Factory,
+    schema::get,
 };
 
 /// A pipeline of a [`Factory`].
 #[derive(Debug)]
 pub struct Pipeline<'f> {
     name: &'f str,
+    parameters: Option<&'f Value>,
     activities: Vec<Activity<'f>>,
 }
 
@@ -55,12 +57,19 @@ impl<'f> Pipeline<'f> {
         }
         let mut activities: Vec<Option<Activity<'f>>> = activities.into_iter().map(Some).collect();
         let activities = order.into_iter().filter_map(|at| activities[at].take()).collect();
-        Ok(Self { name: &definition.name, activities })
+        Ok(Self { name: &definition.name, parameters: definition.properties.get("parameters"), activities })
     }
 
     /// The pipeline's name.
     pub fn name(&self) -> &str {
         self.name
+    }
+
+    /// Whether a parameter of this name is declared as a secret.
+    pub fn is_secure(&self, parameter: &str) -> bool {
+        let declared = self.parameters.and_then(Value::as_object).and_then(|declared| get(declared, parameter));
+        let type_name = declared.and_then(|declared| declared.get("type")).and_then(Value::as_str);
+        type_name.is_some_and(|name| name.eq_ignore_ascii_case("SecureString"))
     }
 
     /// The activities, each after those it depends on.

@@ -1,0 +1,322 @@
+//! The command line as it was typed. [`crate::request`] turns it into what a run needs.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{byte_size, exit_code, metrics};
+
+const EXAMPLES: &str = "\
+Examples:
+  ropeway demo                                          copies generated rows, no set-up needed
+  ropeway validate orders/                              checks every definition of a factory
+  ropeway plan orders/pipeline/CopyOrders.json          shows what a run would do; writes nothing
+  ropeway run orders/pipeline/CopyOrders.json -p day=2026-11-22 --secrets secrets.toml
+  ropeway resume 01990a3c-6f2e-7c51-9d0f-2f6f4c0e1a77   finishes an interrupted run";
+
+/// Runs Azure Data Factory's copy pipelines anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "ropeway", version, after_help = format!("{EXAMPLES}\n\n{}", exit_code::HELP), max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How to log.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every activity of a pipeline in dependency order
+    Run(RunArgs),
+    /// Show what a run would do: statements, chunks, columns, guarantee, memory; writes nothing
+    Plan(PlanArgs),
+    /// Check definitions without any connection
+    Validate(ValidateArgs),
+    /// Finish an interrupted run
+    Resume(ResumeArgs),
+    /// List runs, or show one run's chunks, attempts, errors and report
+    Runs(RunsArgs),
+    /// Try a linked service step by step: DNS, TCP, TLS, login, permission
+    TestConnection(TestConnectionArgs),
+    /// Show a dataset's columns and its first rows
+    Preview(PreviewArgs),
+    /// Copy generated rows to a Parquet file and prove the copy; needs no set-up
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The pipeline's JSON file; its datasets and linked services are found in the folders dataset/
+    /// and linkedService/ beside the folder that holds it
+    #[arg(value_name = "PIPELINE.json")]
+    pub(crate) pipeline: PathBuf,
+    /// The id of the run; running an id that succeeded is a no-op [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) definition: DefinitionArgs,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The pipeline's JSON file
+    #[arg(value_name = "PIPELINE.json")]
+    pub(crate) pipeline: PathBuf,
+    #[command(flatten)]
+    pub(crate) definition: DefinitionArgs,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Definition files or folders of them
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run, as `ropeway runs` lists it
+    #[arg(value_name = "RUN_ID")]
+    pub(crate) run_id: String,
+    #[command(flatten)]
+    pub(crate) definition: DefinitionArgs,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// One run in full [default: a list of all]
+    #[arg(value_name = "RUN_ID")]
+    pub(crate) run_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestConnectionArgs {
+    /// A pipeline's JSON file (tries all its linked services) or a factory folder
+    #[arg(value_name = "PIPELINE.json|FACTORY")]
+    pub(crate) definitions: PathBuf,
+    /// The linked service to try; needed with a factory folder
+    #[arg(value_name = "LINKED_SERVICE")]
+    pub(crate) linked_service: Option<String>,
+    #[command(flatten)]
+    pub(crate) definition: DefinitionArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// The factory folder: it holds dataset/ and linkedService/
+    #[arg(value_name = "FACTORY")]
+    pub(crate) factory: PathBuf,
+    /// The dataset's name
+    #[arg(value_name = "DATASET")]
+    pub(crate) dataset: String,
+    /// How many rows to show
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rows: usize,
+    /// A parameter of the dataset: JSON, or a bare string; repeatable
+    #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    /// Secrets by linked service and property, JSON or TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Rows to copy, about: tables are generated in steps
+    #[arg(long, value_name = "N", default_value_t = 600_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rows: u64,
+    #[command(flatten)]
+    pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+/// Which definitions, and what fills them in.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct DefinitionArgs {
+    /// The folder that holds dataset/ and linkedService/ [default: found from the pipeline file]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) factory: Option<PathBuf>,
+    /// A pipeline parameter: JSON, or a bare string; repeatable
+    #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    /// Secrets by linked service and property, JSON or TOML; ROPEWAY_SECRET__SERVICE__PROPERTY in
+    /// the environment does the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+}
+
+/// How a copy works.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CopyArgs {
+    /// Memory for rows in flight: 512MiB, 2GB or bytes [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = byte_size::parse)]
+    pub(crate) memory: Option<u64>,
+    /// Chunks copied at once [default: the activity's parallelCopies, else twice the cores, at most 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) parallel: Option<u32>,
+    /// Whether a column may lose something in the sink's type [default: forbid]
+    #[arg(long, value_name = "WHETHER")]
+    pub(crate) lossy: Option<Lossy>,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// How stores are reached.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConnectionArgs {
+    /// More certificate authorities to trust, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// The proxy for HTTPS [default: HTTPS_PROXY and NO_PROXY of the environment]
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+}
+
+/// Where runs are remembered.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct StateArgs {
+    /// Where runs are remembered [default: $XDG_STATE_HOME/ropeway or ~/.local/state/ropeway]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// The shape of the result on standard output
+    #[arg(long, value_name = "SHAPE", default_value = "text")]
+    pub(crate) output: OutputShape,
+}
+
+/// How a run is watched.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Progress on standard error; auto is a bar on a terminal and lines elsewhere
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: ProgressStyle,
+    /// Serve the counters to Prometheus under /metrics; a port alone listens on loopback
+    #[arg(long, value_name = "ADDR", value_parser = metrics::parse)]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// What is logged on standard error
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log_level: LogLevel,
+    /// The shape of log lines and of errors
+    #[arg(long, global = true, value_name = "SHAPE", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lossy {
+    Forbid,
+    Allow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputShape {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    Auto,
+    Bar,
+    Lines,
+    Json,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// As the filter of the log writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

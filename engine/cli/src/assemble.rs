@@ -1,0 +1,105 @@
+//! Definitions, connectors and limits become an engine's job. The only place that knows all crates.
+
+use std::{path::PathBuf, sync::Arc, thread::available_parallelism};
+
+use ropeway_engine::{
+    Error, ErrorKind, Result, Side,
+    chunk::RunId,
+    registry::Registry,
+    run::{Job, Settings},
+    source::Source,
+};
+use ropeway_specs::{ResolvedCopy, ResolvedSide};
+use serde_json::{Map, Value, json};
+
+use crate::request::Request;
+
+/// What connectors are told beyond Data Factory's properties.
+#[derive(Clone, Debug)]
+pub(crate) struct Extras {
+    /// Whether a column may lose something in the sink's type.
+    pub(crate) lossy: bool,
+    pub(crate) ca_bundle: Option<PathBuf>,
+    pub(crate) proxy: Option<String>,
+    /// Memory for rows in flight.
+    pub(crate) memory: u64,
+    /// Chunks copied at once, if it was asked for.
+    pub(crate) parallel: Option<u32>,
+}
+
+impl Extras {
+    /// Those of a request.
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            lossy: request.lossy,
+            ca_bundle: request.ca_bundle.clone(),
+            proxy: request.proxy.clone(),
+            memory: request.memory,
+            parallel: request.parallel,
+        }
+    }
+
+    /// Puts the extras beside Data Factory's properties.
+    pub(crate) fn beside(&self, settings: Value, parallel: u32, run: Option<&RunId>) -> Value {
+        let mut settings = match settings {
+            Value::Object(settings) => settings,
+            _ => Map::new(),
+        };
+        let extras = json!({
+            "lossy": self.lossy,
+            "caBundle": self.ca_bundle,
+            "proxy": self.proxy,
+            "memoryBytes": self.memory,
+            "parallel": parallel,
+            "run": run,
+        });
+        settings.insert("ropeway".into(), extras);
+        settings.into()
+    }
+
+    /// Chunks copied at once: what was asked for, else what the activity says, else twice the
+    /// cores, at most 8. Memory bounds it further, in the engine.
+    pub(crate) fn parallel(&self, activity: Option<u32>) -> u32 {
+        let cores = available_parallelism().map_or(2, |cores| cores.get() as u32);
+        self.parallel.or(activity).unwrap_or((2 * cores).min(8)).max(1)
+    }
+}
+
+/// The job of a resolved Copy.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a type that no connector has, or for settings it refuses.
+pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run: RunId) -> Result<Job> {
+    let parallel = extras.parallel(copy.parallel_copies);
+    let settings = Settings { parallel, memory_bytes: extras.memory, lossy: extras.lossy, ..Settings::default() };
+    let source = source(copy.source, registry, extras, parallel)?;
+    let sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
+    let sink = registry.connect_sink(&copy.sink.linked_service_type, sink).map_err(|error| error.on(Side::Sink))?;
+    Ok(Job { run, fingerprint: copy.fingerprint, source, sink, settings })
+}
+
+/// The source of a dataset.
+///
+/// # Errors
+/// As for [`job`].
+pub(crate) fn source(
+    side: ResolvedSide,
+    registry: &Registry,
+    extras: &Extras,
+    parallel: u32,
+) -> Result<Arc<dyn Source>> {
+    let settings = extras.beside(side.settings.into_exposed(), parallel, None);
+    registry.connect_source(&side.linked_service_type, settings).map_err(|error| error.on(Side::Source))
+}
+
+/// The id under which the engine runs one Copy of a pipeline's run: two Copies may write to the
+/// same folder, so each has its own.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a pipeline run's id that leaves no room.
+pub(crate) fn copy_id(run: &RunId, activity: &str) -> Result<RunId> {
+    let hash = blake3::hash(activity.as_bytes()).to_hex();
+    RunId::try_from(format!("{run}.{}", &hash[..8])).map_err(|_| {
+        Error::new(ErrorKind::Spec, "the run id is too long; it has 71 characters at most").with("run", run)
+    })
+}

@@ -1,0 +1,43 @@
+//! The plan for a program, with every chunk.
+
+use ropeway_engine::source::SOURCE_TYPE;
+use serde_json::{Value, json};
+
+use super::CopyPlan;
+
+pub(super) fn print(pipeline: &str, warnings: &[String], plans: &[CopyPlan]) -> String {
+    let activities: Vec<_> = plans.iter().map(activity).collect();
+    format!("{:#}\n", json!({ "pipelineName": pipeline, "warnings": warnings, "activities": activities }))
+}
+
+fn activity(plan: &CopyPlan) -> Value {
+    let prospect = &plan.prospect;
+    json!({
+        "activityName": plan.activity,
+        "source": { "type": plan.source_type },
+        "sink": { "type": plan.sink_type },
+        "warnings": plan.warnings,
+        "statement": prospect.description.statement,
+        "cut": prospect.description.cut,
+        "sourceConsistency": prospect.description.consistency,
+        "deliveryGuarantee": prospect.guarantee,
+        "memory": { "limitBytes": plan.memory, "workingSetBytes": prospect.working_set, "slots": prospect.slots },
+        "chunks": prospect.chunks,
+        "columns": columns(plan),
+        "refused": plan.is_refused(),
+    })
+}
+
+fn columns(plan: &CopyPlan) -> Vec<Value> {
+    let column = |(field, fit): (&arrow::datatypes::FieldRef, &ropeway_engine::sink::ColumnFit)| {
+        json!({
+            "name": field.name(),
+            "sourceType": field.metadata().get(SOURCE_TYPE),
+            "arrowType": field.data_type().to_string(),
+            "nullable": field.is_nullable(),
+            "sinkType": fit.sink_type,
+            "loss": fit.loss,
+        })
+    };
+    plan.prospect.schema.fields().iter().zip(&plan.prospect.fits).map(column).collect()
+}

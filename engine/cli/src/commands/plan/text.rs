@@ -1,0 +1,62 @@
+//! The plan for a person.
+
+use std::fmt::{self, Write as _};
+
+use ropeway_engine::source::SOURCE_TYPE;
+
+use super::CopyPlan;
+use crate::{byte_size, table::Table, terminal::Safe};
+
+/// Chunks that are named; `--output json` names all.
+const SHOWN: usize = 5;
+
+pub(super) fn print(warnings: &[String], plans: &[CopyPlan]) -> String {
+    let mut text: String = warnings.iter().map(|warning| format!("warning: {}\n", Safe(warning))).collect();
+    for plan in plans {
+        // Writing to a String cannot fail.
+        let _ = write_plan(&mut text, plan);
+    }
+    text
+}
+
+fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
+    let prospect = &plan.prospect;
+    writeln!(text, "Copy {}: {} to {}", Safe(&plan.activity), plan.source_type, plan.sink_type)?;
+    for warning in &plan.warnings {
+        writeln!(text, "  warning      {}", Safe(warning))?;
+    }
+    writeln!(text, "  reads        {}", Safe(&prospect.description.statement))?;
+    writeln!(text, "  cut          {}", Safe(&prospect.description.cut))?;
+    writeln!(text, "  consistency  {}", Safe(&prospect.description.consistency))?;
+    writeln!(text, "  guarantee    {}", Safe(&prospect.guarantee))?;
+    writeln!(
+        text,
+        "  memory       {} for each of {} chunks at once, of {}",
+        byte_size::show(prospect.working_set),
+        prospect.slots,
+        byte_size::show(plan.memory)
+    )?;
+    writeln!(text, "  chunks       {}", prospect.chunks.len())?;
+    for chunk in prospect.chunks.iter().take(SHOWN) {
+        writeln!(text, "    {}", Safe(&chunk.label))?;
+    }
+    if prospect.chunks.len() > SHOWN {
+        writeln!(text, "    and {} more; --output json shows all", prospect.chunks.len() - SHOWN)?;
+    }
+    writeln!(text, "  columns")?;
+    text.push_str(&columns(plan).print("    "));
+    if plan.is_refused() {
+        writeln!(text, "  a run refuses this: columns would lose something; cast them, or say --lossy allow")?;
+    }
+    Ok(())
+}
+
+fn columns(plan: &CopyPlan) -> Table {
+    let mut table = Table::new(["name", "source", "arrow", "sink", "loss"]);
+    for (field, fit) in plan.prospect.schema.fields().iter().zip(&plan.prospect.fits) {
+        let source = field.metadata().get(SOURCE_TYPE).map_or("", String::as_str);
+        let arrow = format!("{}{}", field.data_type(), if field.is_nullable() { "" } else { " not null" });
+        table.row([field.name().as_str(), source, &arrow, &fit.sink_type, fit.loss.as_deref().unwrap_or("")]);
+    }
+    table
+}

@@ -1,0 +1,26 @@
+//! `ropeway resume`: finishes a run that was interrupted.
+
+use ropeway_engine::{Result, chunk::RunId};
+
+use crate::{
+    args::ResumeArgs,
+    commands::{Console, run::succeeded, runs::known},
+    pipeline_run::{self, Order},
+    report::Status,
+    state::StateFolder,
+};
+
+/// Does what the run was asked to do, as far as it is not done; what is typed now counts more than
+/// what was typed then.
+pub(crate) async fn perform(args: ResumeArgs, console: &Console) -> Result<u8> {
+    let run = RunId::try_from(args.run_id)?;
+    let state = StateFolder::open(args.state.state.as_deref())?;
+    let file = known(&state, &run)?;
+    if file.report.status == Status::Succeeded {
+        return succeeded(&file.report, args.output.output);
+    }
+    let request = file.request.with(&args.definition, &args.copy, &args.connection)?;
+    let (started, earlier) = (file.report.started, file.report.activities);
+    let order = Order { run, request, started, earlier, state: &state, named: args.state.state.as_deref() };
+    pipeline_run::perform(order, &args.watch, args.output.output, console).await
+}

@@ -1,0 +1,47 @@
+//! `ropeway validate`: every problem of definitions, without any connection.
+
+use ropeway_engine::{ErrorKind, Result};
+use ropeway_specs::{Diagnostic, Severity};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{OutputShape, ValidateArgs},
+    exit_code, request,
+    terminal::{self, Safe},
+};
+
+/// Prints all diagnostics and how many there are; exit code 2 says that some are errors.
+pub(crate) fn perform(args: &ValidateArgs) -> Result<u8> {
+    if let Some(missing) = args.paths.iter().find(|path| !path.exists()) {
+        return request::existing("path", missing).map(|_| exit_code::SUCCEEDED);
+    }
+    let mut found = ropeway_specs::validate(&args.paths);
+    if args.strict {
+        found.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
+    }
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    terminal::result(&match args.output.output {
+        OutputShape::Text => text(&found, errors),
+        OutputShape::Json => format!(
+            "{:#}\n",
+            json!({ "valid": errors == 0, "diagnostics": found.iter().map(document).collect::<Vec<_>>() })
+        ),
+    })?;
+    Ok(if errors == 0 { exit_code::SUCCEEDED } else { exit_code::of(ErrorKind::Spec) })
+}
+
+fn text(found: &[Diagnostic], errors: usize) -> String {
+    let lines: String = found.iter().map(|diagnostic| format!("{}\n", Safe(diagnostic))).collect();
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    format!("{lines}{}, {}\n", counted(errors, "error"), counted(found.len() - errors, "warning"))
+}
+
+fn document(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "severity": match diagnostic.severity { Severity::Error => "error", Severity::Warning => "warning" },
+        "file": diagnostic.file,
+        "path": diagnostic.path,
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+    })
+}

@@ -1,0 +1,165 @@
+//! The state folder: what is known of runs after their process is gone. It holds no secret, and
+//! nobody but its owner can read it.
+//!
+//! `runs/<run id>/run.json` is the request and the report; `runs/<run id>/copies/` holds
+//! the engine's checkpoint of each Copy.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
+use serde::{Deserialize, Serialize};
+
+use crate::{report::PipelineReport, request::Request};
+
+/// The version of `run.json` that this program writes.
+const VERSION: u32 = 1;
+
+/// All runs.
+#[derive(Debug)]
+pub(crate) struct StateFolder(PathBuf);
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct RunFolder(PathBuf);
+
+/// The content of `run.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RunFile {
+    version: u32,
+    /// What was asked for.
+    pub(crate) request: Request,
+    /// What came of it.
+    pub(crate) report: PipelineReport,
+}
+
+impl RunFile {
+    /// In the present version.
+    pub(crate) fn new(request: Request, report: PipelineReport) -> Self {
+        Self { version: VERSION, request, report }
+    }
+}
+
+impl StateFolder {
+    /// The folder that was named, or the user's own; made if it is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] if it cannot be made or others may write to it.
+    pub(crate) fn open(named: Option<&Path>) -> Result<Self> {
+        let root = match named {
+            Some(path) => path.to_owned(),
+            None => default_root()?,
+        };
+        let runs = root.join("runs");
+        make_private(&runs)
+            .map_err(|error| wrong("the state folder cannot be made; name another with --state", &runs, error))?;
+        let mode = fs::metadata(&root)
+            .map_err(|error| wrong("the state folder cannot be read; name another with --state", &root, error))?
+            .mode();
+        if mode & 0o022 != 0 {
+            return Err(Error::new(ErrorKind::Spec, "others can write to the state folder; run chmod go-w on it")
+                .with("folder", root.display()));
+        }
+        Ok(Self(runs))
+    }
+
+    /// The folder of a run, which may not exist yet.
+    pub(crate) fn run(&self, id: &RunId) -> RunFolder {
+        RunFolder(self.0.join(id.as_str()))
+    }
+
+    /// Every run that has a record, oldest first. A damaged record is passed over with a warning:
+    /// it must not hide the others.
+    pub(crate) fn runs(&self) -> Result<Vec<RunFile>> {
+        let entries =
+            fs::read_dir(&self.0).map_err(|error| wrong("the state folder cannot be read", &self.0, error))?;
+        let mut runs = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| wrong("the state folder cannot be read", &self.0, error))?;
+            match RunFolder(entry.path()).read() {
+                Ok(Some(run)) => runs.push(run),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a run is not listed"),
+            }
+        }
+        runs.sort_by_key(|run| run.report.started);
+        Ok(runs)
+    }
+}
+
+impl RunFolder {
+    /// What is known of the run; `None` for a run that was never begun.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] for a record that this program cannot read.
+    pub(crate) fn read(&self) -> Result<Option<RunFile>> {
+        let path = self.0.join("run.json");
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(wrong("the record of the run cannot be read", &path, error)),
+        };
+        let run: RunFile = serde_json::from_slice(&text)
+            .map_err(|error| wrong("the record of the run is damaged; start a new run", &path, error))?;
+        if run.version > VERSION {
+            return Err(Error::new(ErrorKind::Spec, "the run was begun by a newer ropeway; resume it with that one")
+                .with("record", path.display()));
+        }
+        Ok(Some(run))
+    }
+
+    /// Replaces the record in one step.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the disk does not take it.
+    pub(crate) fn write(&self, run: &RunFile) -> Result<()> {
+        let written = serde_json::to_vec_pretty(run).map_err(io::Error::other).and_then(|text| {
+            make_private(&self.0)?;
+            replace(&self.0, "run.json", &text)
+        });
+        written.map_err(|error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                "the state folder does not take the record of the run; is the disk full?",
+            )
+            .with("folder", self.0.display())
+            .caused_by(error)
+        })
+    }
+
+    /// Where the engine keeps the checkpoints of the Copies.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.0.join("copies")
+    }
+}
+
+fn default_root() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("ropeway"))
+        .ok_or_else(|| Error::new(ErrorKind::Spec, "there is no home folder to keep runs in; name one with --state"))
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Writes beside the file, then renames: a reader sees the old record or the new one.
+fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+fn wrong(what: &'static str, path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Spec, what).with("path", path.display()).caused_by(error)
+}
