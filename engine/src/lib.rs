@@ -29,6 +29,8 @@ pub mod run;
 pub mod sink;
 pub mod source;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod worker;
 
 pub use error::{Error, ErrorKind, Result, Side};

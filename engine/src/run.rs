@@ -71,12 +71,13 @@ pub async fn run(
     let Started { record, schema, admission, target } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
     count_earlier_work(&record, counters);
-    let RunRecord { plan, epoch, receipts, .. } = record;
+    let RunRecord { plan, epoch, mut receipts, .. } = record;
     let slots = admission.slots as usize;
+    let crew = Crew { job, store, counters, observer, cancel, schema, target: target.clone(), epoch, slots };
+    crew.forget_lost(&mut receipts).await?;
     observer.observe(&Event::Planned { chunks: &plan.chunks, done: receipts.len(), slots, epoch });
 
-    let crew = Crew { job, store, counters, observer, cancel, schema, target: target.clone(), epoch, slots };
-    let receipts = crew.copy(&plan.chunks, receipts).await?;
+    let receipts = crew.copy_all(&plan.chunks, receipts).await?;
     observer.observe(&Event::Publishing);
     let publish = || target.finish(&receipts);
     let published = retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))?;

@@ -46,8 +46,8 @@ pub(crate) struct Rules {
     pub(crate) schema: SchemaRef,
     /// Digests the batches.
     pub(crate) digester: RowDigester,
-    /// The epoch of this process.
-    pub(crate) epoch: u32,
+    /// The name of the first attempt at each chunk.
+    pub(crate) first: Attempt,
     /// Tells running attempts to stop.
     pub(crate) stop: CancellationToken,
     /// Takes failed attempts that are tried again.
@@ -85,7 +85,8 @@ impl Worker {
     /// Copies one chunk, in as many attempts as the policy and the budget allow.
     pub(crate) async fn copy(&self, chunk: Chunk) -> Result<Copied, Failure> {
         let mut sent = Vec::new();
-        let mut attempt = Attempt { epoch: self.rules.epoch, number: 1 };
+        let mut attempt = self.rules.first;
+        let mut tries = 1;
         loop {
             let error = match self.guarded(&chunk, attempt, &mut sent).await {
                 Ok((receipt, tally)) => {
@@ -95,7 +96,7 @@ impl Worker {
                 Err(error) => error,
             };
             let failed = |error, pause| Failure { chunk: chunk.clone(), attempt, error, pause };
-            let pause = match self.pause_after(error, attempt) {
+            let pause = match self.pause_after(error, tries) {
                 Ok((error, pause)) => {
                     self.counters.retries.add(1);
                     // The runner is gone only if the whole run was dropped.
@@ -103,7 +104,7 @@ impl Worker {
                     pause
                 }
                 Err(error) => {
-                    let error = error.with("chunk", &chunk.label).with("attempts", attempt.number);
+                    let error = error.with("chunk", &chunk.label).with("attempts", tries);
                     return Err(failed(error, None));
                 }
             };
@@ -111,6 +112,7 @@ impl Worker {
                 return Err(failed(stopped(&chunk), None));
             }
             attempt.number += 1;
+            tries += 1;
         }
     }
 
@@ -133,8 +135,8 @@ impl Worker {
     }
 
     /// The pause before the next attempt, or the error back if there shall be none.
-    fn pause_after(&self, error: Error, attempt: Attempt) -> Result<(Error, Duration)> {
-        let Some(pause) = self.settings.retry.pause_after(&error, attempt.number, &mut rand::rng()) else {
+    fn pause_after(&self, error: Error, tries: u32) -> Result<(Error, Duration)> {
+        let Some(pause) = self.settings.retry.pause_after(&error, tries, &mut rand::rng()) else {
             return Err(error);
         };
         if self.rules.stop.is_cancelled() {

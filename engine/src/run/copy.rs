@@ -9,16 +9,20 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Job;
+use super::{Job, retrying::retrying};
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Side,
     checkpoint::CheckpointStore,
-    chunk::{Chunk, ChunkId, Receipt},
+    chunk::{Attempt, Chunk, ChunkId, Receipt},
     digest::{Digest, RowDigester},
     progress::{Counters, Event, Observer},
+    retry::RetryClass,
     sink::SinkRun,
     worker::{Copied, Failure, Tally, Worker},
 };
+
+/// How often chunks that the sink lost are copied again in one process.
+const ROUNDS: u32 = 4;
 
 /// All that the copying of chunks needs.
 pub(super) struct Crew<'a> {
@@ -34,8 +38,43 @@ pub(super) struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Copies every chunk that has no receipt yet; returns all receipts in chunk order.
-    pub(super) async fn copy(&self, chunks: &[Chunk], known: Vec<Receipt>) -> Result<Vec<Receipt>> {
+    /// Copies every chunk that has no receipt yet, until the sink honours all receipts; returns them
+    /// in chunk order.
+    pub(super) async fn copy_all(&self, chunks: &[Chunk], mut receipts: Vec<Receipt>) -> Result<Vec<Receipt>> {
+        for round in 0..ROUNDS {
+            receipts = self.copy(chunks, receipts, round).await?;
+            if !self.forget_lost(&mut receipts).await? {
+                return Ok(receipts);
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "the sink loses chunks as fast as they are copied; resume the run later",
+        )
+        .class(RetryClass::Permanent)
+        .with("run", &self.job.run)
+        .on(Side::Sink))
+    }
+
+    /// Removes the receipts that the sink can no longer honour; true if there were any.
+    pub(super) async fn forget_lost(&self, receipts: &mut Vec<Receipt>) -> Result<bool> {
+        if receipts.is_empty() {
+            return Ok(false);
+        }
+        let ask = || self.target.lost(receipts);
+        let lost = retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| error.on(Side::Sink))?;
+        for receipt in receipts.extract_if(.., |receipt| lost.contains(&receipt.chunk)) {
+            tracing::warn!(chunk = receipt.chunk.0, "the sink lost a committed chunk; it is copied again");
+            self.counters.chunks_done.sub(1);
+            self.counters.rows_read.sub(receipt.rows);
+            self.counters.rows_copied.sub(receipt.rows);
+            self.counters.bytes_written.sub(receipt.bytes);
+        }
+        Ok(!lost.is_empty())
+    }
+
+    /// Copies every chunk that has no receipt yet, once.
+    async fn copy(&self, chunks: &[Chunk], known: Vec<Receipt>, round: u32) -> Result<Vec<Receipt>> {
         let mut ledger = Ledger::new(known);
         let mut waiting = chunks
             .iter()
@@ -45,7 +84,7 @@ impl Crew<'_> {
             .into_iter();
         let stop = self.cancel.child_token();
         let (noting, mut notes) = mpsc::channel(self.slots);
-        let worker = Arc::new(self.worker(&stop, noting)?);
+        let worker = Arc::new(self.worker(&stop, noting, round)?);
         let mut tasks = JoinSet::new();
         let mut fault = None;
         loop {
@@ -76,7 +115,7 @@ impl Crew<'_> {
         }
     }
 
-    fn worker(&self, stop: &CancellationToken, notes: mpsc::Sender<Failure>) -> Result<Worker> {
+    fn worker(&self, stop: &CancellationToken, notes: mpsc::Sender<Failure>, round: u32) -> Result<Worker> {
         Ok(Worker::new(
             self.job,
             self.target.clone(),
@@ -84,7 +123,11 @@ impl Crew<'_> {
             crate::worker::Rules {
                 schema: self.schema.clone(),
                 digester: RowDigester::new(&self.schema)?,
-                epoch: self.epoch,
+                // No two attempts of a process at a chunk may share their number.
+                first: Attempt {
+                    epoch: self.epoch,
+                    number: round.saturating_mul(self.job.settings.retry.max_attempts).saturating_add(1),
+                },
                 stop: stop.clone(),
                 notes,
             },

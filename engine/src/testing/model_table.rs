@@ -1,0 +1,147 @@
+//! A table with a ledger: the rows of a chunk and its ledger row commit in one transaction.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::{
+    Result,
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
+    digest::RowDigester,
+    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+};
+
+/// A table in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct ModelTable {
+    table: Arc<Mutex<Table>>,
+    without_ledger: bool,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<RecordBatch>,
+    ledger: BTreeMap<ChunkId, Receipt>,
+    /// Ledger keys that an open transaction holds.
+    locked: BTreeSet<ChunkId>,
+}
+
+impl ModelTable {
+    /// Does not ask the ledger whether a chunk is committed: a test that accepts it has no teeth.
+    pub fn without_ledger() -> Self {
+        Self { without_ledger: true, ..Self::default() }
+    }
+
+    /// Everything that a reader of the table sees.
+    pub fn rows(&self) -> Vec<RecordBatch> {
+        self.table.lock().unwrap().rows.clone()
+    }
+
+    /// False while a rival's transaction holds the key of the chunk.
+    fn lock(&self, chunk: ChunkId) -> bool {
+        let mut table = self.table.lock().unwrap();
+        table.ledger.contains_key(&chunk) || table.locked.insert(chunk)
+    }
+}
+
+#[async_trait]
+impl Sink for ModelTable {
+    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        let fit =
+            |field: &Arc<arrow::datatypes::Field>| ColumnFit { sink_type: field.data_type().to_string(), loss: None };
+        Ok(schema.fields().iter().map(fit).collect())
+    }
+
+    fn guarantee(&self) -> String {
+        "every row exactly once, visible chunk by chunk".into()
+    }
+
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        Ok(Box::new(TableRun { sink: self.clone(), digester: RowDigester::new(&context.schema)? }))
+    }
+
+    fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
+        limit.bytes
+    }
+}
+
+struct TableRun {
+    sink: ModelTable,
+    digester: RowDigester,
+}
+
+#[async_trait]
+impl SinkRun for TableRun {
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        if !self.sink.without_ledger {
+            // The ledger row comes first: it waits for a rival's open transaction.
+            while !self.sink.lock(chunk.id) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if let Some(receipt) = self.sink.table.lock().unwrap().ledger.get(&chunk.id) {
+                return Ok(Opened::AlreadyCommitted(receipt.clone()));
+            }
+        }
+        Ok(Opened::Writer(Box::new(Transaction {
+            sink: self.sink.clone(),
+            digester: self.digester.clone(),
+            chunk: chunk.id,
+            attempt,
+            rows: Vec::new(),
+        })))
+    }
+
+    async fn finish(&self, _: &[Receipt]) -> Result<Published> {
+        Ok(Published { names: vec!["table".into()], ..Published::default() })
+    }
+
+    async fn abort(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Transaction {
+    sink: ModelTable,
+    digester: RowDigester,
+    chunk: ChunkId,
+    attempt: Attempt,
+    rows: Vec<RecordBatch>,
+}
+
+/// A transaction that ends without a commit gives its lock back.
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.sink.table.lock().unwrap().locked.remove(&self.chunk);
+    }
+}
+
+#[async_trait]
+impl ChunkWriter for Transaction {
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.rows.push(batch);
+        Ok(())
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<Receipt> {
+        let mut digest = crate::digest::Digest::default();
+        for batch in &self.rows {
+            digest += self.digester.digest(batch)?;
+        }
+        let rows = self.rows.iter().map(|batch| batch.num_rows() as u64).sum();
+        let receipt =
+            Receipt { chunk: self.chunk, attempt: self.attempt, rows, bytes: rows * 8, digest, detail: json!(null) };
+        let mut table = self.sink.table.lock().unwrap();
+        table.rows.append(&mut self.rows);
+        table.ledger.insert(self.chunk, receipt.clone());
+        drop(table);
+        Ok(receipt)
+    }
+
+    async fn abort(self: Box<Self>) {}
+}

@@ -1,0 +1,293 @@
+//! Exactly once under random faults, lost answers, late writes, crashes, zombies and resumes.
+//!
+//! Every seed is one life of a run: it is started, killed, resumed and sometimes left running beside
+//! its successor until it succeeds, and then every row must be there once. Each protocol can be
+//! broken on purpose; then the same property must fail, which shows that it has teeth.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on ends there")]
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{RecordBatch, cast::AsArray},
+    datatypes::Int64Type,
+};
+use async_trait::async_trait;
+use ropeway_engine::{
+    Error, Result,
+    checkpoint::{CheckpointStore, Plan, RunRecord, memory::MemoryCheckpoint},
+    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    progress::{Counters, Unobserved},
+    retry::RetryPolicy,
+    run::{Job, Settings, Summary, run},
+    sink::Sink,
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    testing::{
+        dice::Dice,
+        faults::{Faults, FaultyCheckpoint, FaultySink, FaultySource},
+        model_blob::{Broken, ModelBlob},
+        model_table::ModelTable,
+        vec_source::{VecSource, rows_at_most},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+const CHUNKS: i64 = 8;
+const ROWS: i64 = 40;
+const SEEDS: u64 = 300;
+const TEETH_SEEDS: u64 = 60;
+
+/// What happens to a run between its start and its success.
+#[derive(Debug, Default)]
+struct Life {
+    resumes: u32,
+    crashes: u32,
+    zombies: u32,
+}
+
+fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
+    Job {
+        run: RunId::try_from("simulated".to_owned()).unwrap(),
+        fingerprint: "7".into(),
+        source: Arc::new(FaultySource(source, faults.clone())),
+        sink: Arc::new(FaultySink(sink, faults.clone())),
+        settings: Settings {
+            parallel: 3,
+            batch: rows_at_most(12),
+            // No pause: the next attempt meets the late writes of the one before.
+            retry: RetryPolicy { max_attempts: 3, pace: 0.0 },
+            ..Settings::default()
+        },
+    }
+}
+
+/// Starts the run and resumes it until it succeeds; `between` is what happens while nobody runs.
+async fn live(job: Job, store: impl CheckpointStore + 'static, faults: &Faults, between: impl Fn()) -> (Summary, Life) {
+    let (job, dice) = (Arc::new(job), &faults.dice);
+    let store = Arc::new(FaultyCheckpoint(store, Faults { late: 0.0, ..faults.clone() }));
+    let mut life = Life::default();
+    loop {
+        let process = {
+            let (job, store) = (job.clone(), store.clone());
+            async move { run(&job, &*store, &Arc::new(Counters::default()), &Unobserved, &CancellationToken::new()).await }
+        };
+        let outcome = match dice.below(4) {
+            // Killed: every future is dropped.
+            0 => {
+                life.crashes += 1;
+                tokio::time::timeout(dice.pause(400), process).await.ok()
+            }
+            // Cut off: it goes on working while its successor begins.
+            1 => {
+                life.zombies += 1;
+                let zombie = tokio::spawn(process);
+                tokio::time::sleep(dice.pause(400)).await;
+                if zombie.is_finished() { Some(zombie.await.unwrap()) } else { None }
+            }
+            _ => Some(process.await),
+        };
+        if let Some(Ok(summary)) = outcome {
+            // Every late write lands, and every zombie comes to its end.
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            return (summary, life);
+        }
+        between();
+        life.resumes += 1;
+        assert!(life.resumes < 10_000, "the copy never finishes");
+    }
+}
+
+fn exactly_once(rows: &[RecordBatch]) -> bool {
+    let ids = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+    let mut ids: Vec<i64> = rows.iter().flat_map(ids).collect();
+    ids.sort_unstable();
+    ids.into_iter().eq(0..CHUNKS * ROWS)
+}
+
+fn source(dice: &Dice) -> VecSource {
+    VecSource::numbered(CHUNKS, ROWS).shuffled_by(dice.clone())
+}
+
+async fn table_case(seed: u64, table: ModelTable) -> (bool, Life) {
+    let faults = Faults::some(&Dice::new(seed));
+    let job = job(source(&faults.dice), table.clone(), &faults);
+    let (summary, life) = live(job, MemoryCheckpoint::default(), &faults, || {}).await;
+    (exactly_once(&table.rows()) && summary.rows == (CHUNKS * ROWS) as u64, life)
+}
+
+async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
+    let faults = Faults::some(&Dice::new(seed));
+    let job = job(source(&faults.dice), blob.clone(), &faults);
+    // The service forgets blocks now and then while nobody runs.
+    let between = || {
+        if faults.dice.chance(0.1) {
+            blob.lose_blocks(&faults.dice, 0.03);
+        }
+    };
+    let (summary, life) = live(job, MemoryCheckpoint::default(), &faults, between).await;
+    (blob.published().is_some_and(|rows| exactly_once(&rows)) && summary.chunks == CHUNKS as u64, life)
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_reach_a_table_exactly_once() {
+    let mut sum = Life::default();
+    for seed in 0..SEEDS {
+        let (ok, life) = table_case(seed, ModelTable::default()).await;
+        assert!(ok, "seed {seed}: {life:?}");
+        sum.add(&life);
+    }
+    println!("table: {SEEDS} seeds, {sum:?}");
+    assert!(sum.resumes > 0 && sum.crashes > 0 && sum.zombies > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_reach_a_blob_exactly_once() {
+    let mut sum = Life::default();
+    for seed in 0..SEEDS {
+        let (ok, life) = blob_case(seed, ModelBlob::default()).await;
+        assert!(ok, "seed {seed}: {life:?}");
+        sum.add(&life);
+    }
+    println!("blob: {SEEDS} seeds, {sum:?}");
+    assert!(sum.resumes > 0 && sum.crashes > 0 && sum.zombies > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_ledger_rows_are_doubled() {
+    let mut wrong = 0;
+    for seed in 0..TEETH_SEEDS {
+        wrong += u32::from(!table_case(seed, ModelTable::without_ledger()).await.0);
+    }
+    println!("no ledger: {wrong} of {TEETH_SEEDS} seeds wrong");
+    assert!(wrong > 0);
+}
+
+async fn wrong_blobs(broken: Broken) -> u32 {
+    let mut wrong = 0;
+    for seed in 0..TEETH_SEEDS {
+        wrong += u32::from(!blob_case(seed, ModelBlob::broken(broken)).await.0);
+    }
+    println!("{broken:?}: {wrong} of {TEETH_SEEDS} seeds wrong");
+    wrong
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_attempt_in_its_name_a_late_block_corrupts() {
+    assert!(wrong_blobs(Broken::NoAttemptInNames).await > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_what_has_no_receipt_doubles_rows() {
+    assert!(wrong_blobs(Broken::PublishesAllStaged).await > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocks_that_are_lost_in_silence_lose_rows() {
+    assert!(wrong_blobs(Broken::NeverLost).await > 0);
+}
+
+/// A store that plans anew at every resume, and a source whose plans differ: what the frozen plan is
+/// for.
+#[tokio::test(start_paused = true)]
+async fn without_the_frozen_plan_rows_are_lost_or_doubled() {
+    let mut wrong = [0, 0];
+    for seed in 0..TEETH_SEEDS {
+        for (forgetful, wrong) in [false, true].into_iter().zip(&mut wrong) {
+            let faults = Faults::some(&Dice::new(seed));
+            let table = ModelTable::default();
+            let job = job(Drifting(faults.dice.clone()), table.clone(), &faults);
+            let store = Forgetful { store: MemoryCheckpoint::default(), forgetful };
+            live(job, store, &faults, || {}).await;
+            *wrong += u32::from(!exactly_once(&table.rows()));
+        }
+    }
+    println!("plans that drift: {} of {TEETH_SEEDS} seeds wrong with a frozen plan, {} without", wrong[0], wrong[1]);
+    assert!(wrong[0] == 0 && wrong[1] > 0);
+}
+
+impl Life {
+    fn add(&mut self, other: &Self) {
+        self.resumes += other.resumes;
+        self.crashes += other.crashes;
+        self.zombies += other.zombies;
+    }
+}
+
+/// Cuts the same rows at another place in every plan.
+struct Drifting(Dice);
+
+#[async_trait]
+impl Source for Drifting {
+    async fn schema(&self) -> Result<arrow::datatypes::SchemaRef> {
+        VecSource::numbered(1, 1).schema().await
+    }
+
+    async fn plan(&self, _: ChunkTarget) -> Result<Vec<Chunk>> {
+        let last = CHUNKS * ROWS;
+        let mut cuts: Vec<i64> = (1..CHUNKS).map(|cut| cut * ROWS + self.0.below(20) as i64 - 10).collect();
+        cuts.insert(0, 0);
+        cuts.push(last);
+        let chunk = |(id, cut): (usize, &[i64])| Chunk {
+            id: ChunkId(id as u32),
+            label: format!("{cut:?}"),
+            recipe: serde_json::json!(cut),
+        };
+        Ok(cuts.windows(2).enumerate().map(chunk).collect())
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: ropeway_engine::chunk::BatchLimit) -> Result<BatchStream> {
+        let cut: [i64; 2] = serde_json::from_value(chunk.recipe.clone()).unwrap();
+        let all = VecSource::numbered(1, CHUNKS * ROWS);
+        let whole = Chunk { id: ChunkId(0), label: String::new(), recipe: serde_json::json!(0) };
+        let mut batches = all.read(&whole, rows_at_most(u32::MAX)).await?;
+        let rows = futures::StreamExt::next(&mut batches).await.unwrap()?;
+        let rows = rows.slice(cut[0] as usize, (cut[1] - cut[0]) as usize);
+        let schema = rows.schema();
+        VecSource::new(schema, vec![rows]).shuffled_by(self.0.clone()).read(&whole, limit).await
+    }
+
+    fn working_set(&self, limit: ropeway_engine::chunk::BatchLimit) -> u64 {
+        limit.bytes
+    }
+
+    fn describe(&self) -> SourceDescription {
+        SourceDescription::default()
+    }
+}
+
+/// Forgets the plan whenever its process ends, if it is forgetful.
+struct Forgetful {
+    store: MemoryCheckpoint,
+    forgetful: bool,
+}
+
+#[async_trait]
+impl CheckpointStore for Forgetful {
+    async fn take_over(&self) -> Result<Option<RunRecord>> {
+        let record = self.store.take_over().await?;
+        Ok(record.filter(|_| !self.forgetful))
+    }
+
+    async fn create(&self, plan: Plan) -> Result<RunRecord> {
+        match self.store.snapshot() {
+            Some(known) if self.forgetful => Ok(RunRecord { plan, receipts: Vec::new(), ..known }),
+            _ => self.store.create(plan).await,
+        }
+    }
+
+    async fn record_opening(&self, opening: &serde_json::Value) -> Result<()> {
+        self.store.record_opening(opening).await
+    }
+
+    async fn record(&self, receipts: &[Receipt]) -> Result<()> {
+        self.store.record(receipts).await
+    }
+
+    async fn note_failure(&self, chunk: ChunkId, attempt: Attempt, error: &Error) -> Result<()> {
+        self.store.note_failure(chunk, attempt, error).await
+    }
+
+    async fn close(&self, report: &serde_json::Value) -> Result<()> {
+        self.store.close(report).await
+    }
+}
