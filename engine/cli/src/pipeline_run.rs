@@ -52,6 +52,7 @@ pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputSh
     }
 
     let folder = order.state.run(&order.run);
+    let _held = folder.hold()?;
     let mut file = begin(&order, &definitions, &pipeline);
     folder.write(&file)?;
     let crew = Crew {

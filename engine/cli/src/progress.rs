@@ -45,6 +45,8 @@ pub(crate) struct Snapshot {
 
 /// Shows snapshots.
 trait Printer: Send {
+    /// How long to wait before the first one, once there is a plan.
+    fn first(&self) -> Duration;
     /// How often to show one.
     fn every(&self) -> Duration;
     /// Shows one.
@@ -119,9 +121,11 @@ async fn sample(
             _ = &mut stopped => break,
         }
         let snapshot = sampler.sample();
-        // The first snapshot is shown as soon as there is a plan.
-        let due = |every| shown.map_or(snapshot.chunks_planned > 0, |shown| shown.elapsed() >= every);
-        if let Some(printer) = printer.as_mut().filter(|printer| due(printer.every())) {
+        let due = |printer: &dyn Printer| match shown {
+            None => snapshot.chunks_planned > 0 && snapshot.elapsed >= printer.first(),
+            Some(shown) => shown.elapsed() >= printer.every(),
+        };
+        if let Some(printer) = printer.as_deref_mut().filter(|printer| due(*printer)) {
             printer.show(&snapshot);
             shown = Some(Instant::now());
         }

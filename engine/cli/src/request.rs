@@ -17,6 +17,8 @@ pub(crate) const MEMORY: u64 = 1 << 30;
 /// A pipeline, what fills it in, and how it is to be copied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
+    /// The working directory: relative paths in definitions begin here, at a resume as well.
+    pub(crate) directory: PathBuf,
     /// The pipeline's file, absolute.
     pub(crate) pipeline: PathBuf,
     /// The factory's folder, if it was named, absolute.
@@ -48,6 +50,7 @@ impl Request {
         connection: &ConnectionArgs,
     ) -> Result<Self> {
         let blank = Self {
+            directory: existing("working directory", Path::new("."))?,
             pipeline: existing("pipeline", pipeline)?,
             factory: None,
             parameters: BTreeMap::new(),
@@ -149,6 +152,7 @@ mod tests {
     #[test]
     fn secrets_are_not_kept() {
         let request = Request {
+            directory: "/".into(),
             pipeline: "/p".into(),
             factory: None,
             parameters: parameters(&["a=1".to_owned(), "pw=hunter2".to_owned()]).expect("well written"),

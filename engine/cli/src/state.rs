@@ -54,6 +54,9 @@ impl StateFolder {
             Some(path) => path.to_owned(),
             None => default_root()?,
         };
+        // A resume changes the working directory.
+        let root =
+            std::path::absolute(&root).map_err(|error| wrong("the state folder cannot be found", &root, error))?;
         let runs = root.join("runs");
         make_private(&runs)
             .map_err(|error| wrong("the state folder cannot be made; name another with --state", &runs, error))?;
@@ -129,6 +132,25 @@ impl RunFolder {
             .with("folder", self.0.display())
             .caused_by(error)
         })
+    }
+
+    /// Holds the run as long as the file lives: two processes must not both write its record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if another process has it.
+    pub(crate) fn hold(&self) -> Result<File> {
+        let path = self.0.join("lock");
+        let opened = make_private(&self.0)
+            .and_then(|()| OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path));
+        let file = opened.map_err(|error| wrong("the folder of the run cannot be made", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Unavailable, "another process works on this run; wait for it to end")
+                    .with("run", self.0.display())
+                    .caused_by(error))
+            }
+        }
     }
 
     /// Where the engine keeps the checkpoints of the Copies.

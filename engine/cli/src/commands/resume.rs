@@ -1,6 +1,6 @@
 //! `ropeway resume`: finishes a run that was interrupted.
 
-use ropeway_engine::{Result, chunk::RunId};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
 
 use crate::{
     args::ResumeArgs,
@@ -20,6 +20,11 @@ pub(crate) async fn perform(args: ResumeArgs, console: &Console) -> Result<u8> {
         return succeeded(&file.report, args.output.output);
     }
     let request = file.request.with(&args.definition, &args.copy, &args.connection)?;
+    std::env::set_current_dir(&request.directory).map_err(|error| {
+        Error::new(ErrorKind::Spec, "the run was started in a folder that is gone; make it again, or start a new run")
+            .with("folder", request.directory.display())
+            .caused_by(error)
+    })?;
     let (started, earlier) = (file.report.started, file.report.activities);
     let order = Order { run, request, started, earlier, state: &state, named: args.state.state.as_deref() };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await

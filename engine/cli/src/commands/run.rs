@@ -1,6 +1,5 @@
 //! `ropeway run`: every activity of a pipeline in dependency order.
 
-use chrono::Utc;
 use ropeway_engine::{Result, chunk::RunId};
 
 use crate::{
@@ -23,7 +22,7 @@ pub(crate) async fn perform(args: RunArgs, console: &Console) -> Result<u8> {
     if let Some(report) = earlier.as_ref().filter(|report| report.status == Status::Succeeded) {
         return succeeded(report, args.output.output);
     }
-    let started = earlier.as_ref().map_or_else(|| Moment(Utc::now()), |report| report.started);
+    let started = earlier.as_ref().map_or_else(Moment::now, |report| report.started);
     let earlier = earlier.map(|report| report.activities).unwrap_or_default();
     let order = Order { run, request, started, earlier, state: &state, named: args.state.state.as_deref() };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await

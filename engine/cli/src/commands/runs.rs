@@ -1,13 +1,18 @@
 //! `ropeway runs`: what is known of runs.
 
+mod chunks;
+
 use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
+
+use chunks::{Journal, journals};
 
 use crate::{
     args::{OutputShape, RunsArgs},
     exit_code,
     report::{json, text},
     state::{RunFile, StateFolder},
-    terminal::{self, Safe},
+    table::Table,
+    terminal,
 };
 
 /// Lists all runs, or shows one.
@@ -26,26 +31,28 @@ fn list(runs: &[RunFile], shape: OutputShape) -> String {
         let documents: Vec<_> = runs.iter().map(|run| json::document(&run.report)).collect();
         return format!("{:#}\n", serde_json::json!({ "value": documents }));
     }
-    let mut lines = format!("{:<38}{:<22}{:<12}{}\n", "run", "started", "status", "pipeline");
-    for run in runs {
-        let report = &run.report;
-        lines += &format!(
-            "{:<38}{:<22}{:<12}{}\n",
-            Safe(&report.run).to_string(),
-            report.started.0.format("%Y-%m-%d %H:%M:%SZ").to_string(),
-            report.status.name(),
-            Safe(&report.pipeline)
-        );
+    let mut table = Table::new(["run", "started", "status", "pipeline"]);
+    for report in runs.iter().map(|run| &run.report) {
+        let started = report.started.0.format("%Y-%m-%d %H:%M:%SZ").to_string();
+        table.row([report.run.as_str(), &started, report.status.name(), &report.pipeline]);
     }
-    lines
+    table.print("")
 }
 
 fn show(state: &StateFolder, id: &str, shape: OutputShape) -> Result<String> {
     let id = RunId::try_from(id.to_owned())?;
-    let run = known(state, &id)?;
+    let report = known(state, &id)?.report;
+    let journals = journals(&state.run(&id), &id, &report)?;
     Ok(match shape {
-        OutputShape::Json => json::print(&run.report),
-        OutputShape::Text => text::print(&run.report) + &text::errors(&run.report),
+        OutputShape::Json => {
+            let mut document = json::document(&report);
+            document["copies"] = journals.iter().map(Journal::document).collect();
+            format!("{document:#}\n")
+        }
+        OutputShape::Text => {
+            let chunks: String = journals.iter().map(Journal::text).collect();
+            chunks + &text::errors(&report) + &text::print(&report)
+        }
     })
 }
 

@@ -25,6 +25,10 @@ impl Bar {
 }
 
 impl Printer for Bar {
+    fn first(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn every(&self) -> Duration {
         Duration::from_millis(200)
     }

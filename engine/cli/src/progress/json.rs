@@ -37,6 +37,10 @@ impl JsonLines {
 }
 
 impl Printer for JsonLines {
+    fn first(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn every(&self) -> Duration {
         Duration::from_secs(1)
     }

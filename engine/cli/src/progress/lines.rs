@@ -20,6 +20,10 @@ impl Lines {
 }
 
 impl Printer for Lines {
+    fn first(&self) -> Duration {
+        self.every()
+    }
+
     fn every(&self) -> Duration {
         Duration::from_secs(3)
     }
