@@ -1,5 +1,6 @@
 //! Sources and sinks of Ropeway, one folder per system, the same file names in each.
 
+mod azure_blob;
 mod file;
 mod format;
 mod layout;
@@ -12,5 +13,9 @@ use ropeway_engine::registry::Registry;
 
 /// Every connector of Ropeway.
 pub fn registry() -> Registry {
-    Registry::default().source::<synthetic::Synthetic>().sink::<file::FileServer>()
+    Registry::default()
+        .source::<synthetic::Synthetic>()
+        .sink::<file::FileServer>()
+        .sink::<azure_blob::AzureBlobStorage>()
+        .store::<azure_blob::AzureBlobStorage>()
 }

@@ -1,0 +1,294 @@
+//! The few requests that Ropeway sends to the service, over the official client with its own
+//! retries off. A request that can be repeated is tried again for some seconds here; everything
+//! longer is the engine's.
+
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use azure_core::{
+    credentials::TokenCredential,
+    http::{ClientOptions, Etag, RetryOptions, Transport, XmlFormat, policies::Policy},
+};
+use azure_storage_blob::{
+    BlobClient, BlobClientOptions, BlobContainerClient, BlobContainerClientOptions, BlobServiceClient,
+    BlobServiceClientOptions,
+    models::{
+        BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders,
+        BlobContainerClientListBlobsOptions, BlobServiceClientListContainersOptions,
+        BlockBlobClientCommitBlockListOptions, BlockBlobClientStageBlockOptions, BlockListType, BlockLookupList,
+    },
+};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use rand::Rng;
+use reqwest::Url;
+use ropeway_engine::Result;
+
+use super::{
+    account::{Account, Login},
+    block::Block,
+    errors::{Fault, Place},
+    http,
+    shared_key::SharedKeyPolicy,
+    spec::Ropeway,
+};
+
+/// A version that the service and the emulator both speak.
+const API_VERSION: &str = "2025-11-05";
+/// Pauses between the tries of one request.
+const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
+
+/// One container of one account.
+pub(crate) struct Container {
+    address: Url,
+    credential: Option<Arc<dyn TokenCredential>>,
+    options: ClientOptions,
+    pub(crate) place: Place,
+}
+
+/// A blob as the service describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct BlobState {
+    pub(crate) etag: String,
+    pub(crate) length: u64,
+    /// Names in lower case.
+    pub(crate) metadata: HashMap<String, String>,
+}
+
+/// When a commit may replace what stands there.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    /// Only if nothing is there.
+    Absent,
+    /// Only if it is still this version.
+    Unchanged(String),
+}
+
+/// What a commit sets besides the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) blocks: Vec<String>,
+    pub(crate) length: u64,
+    pub(crate) metadata: HashMap<String, String>,
+    pub(crate) content_type: &'static str,
+}
+
+impl Container {
+    /// A client for this container; nothing is sent. An empty name stands for the account itself.
+    ///
+    /// # Errors
+    /// A setting that cannot be used: CA bundle, proxy, identity.
+    pub(crate) fn new(account: Account, container: &str, settings: &Ropeway) -> Result<Self> {
+        let transport = http::transport(&account.endpoint, settings)?;
+        let mut token_advice = "no token came";
+        let mut credential = None;
+        let mut policies: Vec<Arc<dyn Policy>> = Vec::new();
+        match account.login {
+            Login::SharedKey { account, key } => policies.push(Arc::new(SharedKeyPolicy { account, key })),
+            Login::Sas(sas) => policies.push(Arc::new(sas)),
+            Login::Entra(entra) => {
+                token_advice = entra.advice();
+                credential = Some(entra.credential(&transport)?);
+            }
+        }
+        let place = Place {
+            account: account.name,
+            host: host(&account.endpoint),
+            container: container.to_owned(),
+            blob: None,
+            token_advice,
+        };
+        let mut address = account.endpoint;
+        extend(&mut address, [container].into_iter().filter(|name| !name.is_empty()));
+        Ok(Self { address, credential, options: client_options(transport, policies), place })
+    }
+
+    /// A blob of this container; nothing is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`](ropeway_engine::ErrorKind::Spec) if the address cannot be used.
+    pub(crate) fn blob(&self, name: &str) -> Result<Blob> {
+        let place = Place { blob: Some(name.to_owned()), ..self.place.clone() };
+        let mut address = self.address.clone();
+        extend(&mut address, name.split('/'));
+        let url = address.to_string();
+        let options = BlobClientOptions { client_options: self.options.clone(), version: API_VERSION.to_owned() };
+        let client = BlobClient::new(address, self.credential.clone(), Some(options))
+            .map_err(|error| Fault::from(error).at(&place))?;
+        Ok(Blob { client: Arc::new(client), place, url })
+    }
+
+    /// Asks the account for the first of its containers: the cheapest request that needs a login.
+    pub(crate) async fn account_answers(&self) -> Result<(), Fault> {
+        let options =
+            BlobServiceClientOptions { client_options: self.options.clone(), version: API_VERSION.to_owned() };
+        let client = BlobServiceClient::new(self.address.clone(), self.credential.clone(), Some(options))?;
+        patiently(|| async {
+            let options = BlobServiceClientListContainersOptions { maxresults: Some(1), ..Default::default() };
+            Ok(client.list_containers(Some(options))?.try_next().await.map(drop)?)
+        })
+        .await
+    }
+
+    /// Names and lengths of the blobs whose name starts like this.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<HashMap<String, u64>, Fault> {
+        let client = self.client()?;
+        patiently(|| async {
+            let options = BlobContainerClientListBlobsOptions { prefix: Some(prefix.to_owned()), ..Default::default() };
+            let mut items = client.list_blobs(Some(options))?;
+            let mut found = HashMap::new();
+            while let Some(item) = items.try_next().await? {
+                let length = item.properties.and_then(|properties| properties.content_length);
+                if let (Some(name), Some(length)) = (item.name, length) {
+                    found.insert(name, length);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    fn client(&self) -> Result<BlobContainerClient, Fault> {
+        let options =
+            BlobContainerClientOptions { client_options: self.options.clone(), version: API_VERSION.to_owned() };
+        Ok(BlobContainerClient::new(self.address.clone(), self.credential.clone(), Some(options))?)
+    }
+}
+
+/// One blob.
+#[derive(Clone)]
+pub(crate) struct Blob {
+    client: Arc<BlobClient>,
+    pub(crate) place: Place,
+    /// Without a query.
+    pub(crate) url: String,
+}
+
+impl Blob {
+    /// Stages a block. The same block may be staged any number of times.
+    pub(crate) async fn stage(&self, block: &Block) -> Result<(), Fault> {
+        let client = self.client.block_blob_client();
+        patiently(|| async {
+            let options = BlockBlobClientStageBlockOptions {
+                transactional_content_md5: Some(block.md5.to_vec()),
+                ..Default::default()
+            };
+            let (id, bytes) = (block.id.as_bytes(), block.bytes.clone());
+            Ok(client.stage_block(id, bytes.len() as u64, bytes.into(), Some(options)).await.map(drop)?)
+        })
+        .await
+    }
+
+    /// Shows these blocks as the blob, once. Never repeated here: its answer may be lost.
+    pub(crate) async fn commit(&self, commit: &Commit, condition: &Condition) -> Result<(), Fault> {
+        let (if_match, if_none_match) = match condition {
+            Condition::Absent => (None, Some(Etag::from("*"))),
+            Condition::Unchanged(etag) => (Some(Etag::from(etag.as_str())), None),
+        };
+        let blocks = BlockLookupList {
+            // Not `Uncommitted`: after a success whose answer was lost they are committed ones.
+            latest: Some(commit.blocks.iter().map(|id| id.as_bytes().to_vec()).collect()),
+            ..Default::default()
+        };
+        let options = BlockBlobClientCommitBlockListOptions {
+            if_match,
+            if_none_match,
+            metadata: Some(commit.metadata.clone()),
+            blob_content_type: Some(commit.content_type.to_owned()),
+            ..Default::default()
+        };
+        let body = azure_core::http::RequestContent::<_, XmlFormat>::try_from(blocks)?;
+        Ok(self.client.block_blob_client().commit_block_list(body, Some(options)).await.map(drop)?)
+    }
+
+    /// The blob as it stands now, if it does.
+    pub(crate) async fn state(&self) -> Result<Option<BlobState>, Fault> {
+        let asked = patiently(|| async {
+            let answer = self.client.get_properties(None).await?;
+            let etag = answer.headers().get_optional_str(&"etag".into()).unwrap_or_default().to_owned();
+            let metadata = answer.metadata()?.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+            Ok(BlobState { etag, length: answer.content_length()?.unwrap_or_default(), metadata: metadata.collect() })
+        })
+        .await;
+        match asked {
+            Ok(state) => Ok(Some(state)),
+            // A HEAD has no body, and an old gateway drops the code.
+            Err(fault) if fault.status == 404 && matches!(fault.code.as_str(), "BlobNotFound" | "") => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Every block that a commit could name now, with its length.
+    pub(crate) async fn blocks(&self) -> Result<HashMap<String, u64>, Fault> {
+        let client = self.client.block_blob_client();
+        let listed = patiently(|| async {
+            let list = client.get_block_list(BlockListType::All, None).await?.into_model()?;
+            Ok([list.committed_blocks, list.uncommitted_blocks])
+        })
+        .await;
+        match listed {
+            Ok(lists) => Ok(lists
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|block| Some((String::from_utf8(block.name?).ok()?, u64::try_from(block.size?).ok()?)))
+                .collect()),
+            Err(fault) if fault.status == 404 && fault.code == "BlobNotFound" => Ok(HashMap::new()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The bytes of a small blob, if it exists, with its version.
+    pub(crate) async fn read(&self) -> Result<Option<(Bytes, BlobState)>, Fault> {
+        let Some(state) = self.state().await? else { return Ok(None) };
+        let etag = Etag::from(state.etag.as_str());
+        let bytes = patiently(|| async {
+            let options = BlobClientDownloadOptions { if_match: Some(etag.clone()), ..Default::default() };
+            Ok(self.client.download(Some(options)).await?.body.collect().await?)
+        })
+        .await?;
+        Ok(Some((bytes, state)))
+    }
+
+    /// Deletes the blob if it is still this version; absent is as good.
+    pub(crate) async fn delete(&self, etag: &str) -> Result<(), Fault> {
+        let deleted = patiently(|| async {
+            let options = BlobClientDeleteOptions { if_match: Some(Etag::from(etag)), ..Default::default() };
+            Ok(self.client.delete(Some(options)).await.map(drop)?)
+        })
+        .await;
+        match deleted {
+            Err(fault) if fault.status == 404 => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Host and port, for messages and probes.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn client_options(transport: Transport, per_try_policies: Vec<Arc<dyn Policy>>) -> ClientOptions {
+    ClientOptions { transport: Some(transport), per_try_policies, retry: RetryOptions::none(), ..Default::default() }
+}
+
+/// Adds steps to the path, each percent-encoded, without doubling a slash.
+fn extend<'a>(address: &mut Url, steps: impl Iterator<Item = &'a str>) {
+    if let Ok(mut path) = address.path_segments_mut() {
+        path.pop_if_empty().extend(steps);
+    }
+}
+
+async fn patiently<T, F: Future<Output = Result<T, Fault>>>(mut request: impl FnMut() -> F) -> Result<T, Fault> {
+    for pause in PAUSES {
+        match request().await {
+            Err(fault) if fault.is_brief() => {
+                let jittered = pause.mul_f64(rand::rng().random_range(0.5..=1.0));
+                tokio::time::sleep(jittered.max(fault.retry_after().unwrap_or_default())).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    request().await
+}

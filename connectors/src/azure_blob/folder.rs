@@ -1,0 +1,212 @@
+//! A folder: every chunk becomes a blob of its own, then come the manifest and `_SUCCESS`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    sink::{Opened, Published, RunContext, SinkRun},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    client::{Blob, Commit, Condition},
+    commit::{Settled, commit_once, is_of},
+    names,
+    part::{PartWriter, Parts},
+    sink::BlobSink,
+};
+use crate::layout::{Manifest, Part, SUCCESS, manifest_name};
+
+/// Requests that tidy up at once.
+const TIDYING: usize = 8;
+
+/// A run that writes a folder.
+pub(crate) struct FolderRun {
+    sink: Arc<BlobSink>,
+    context: Arc<RunContext>,
+    path: String,
+    opening: Opening,
+}
+
+/// The finished run that stood in the folder when this one began.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Opening {
+    /// The version of its `_SUCCESS`, which this run replaces.
+    etag: Option<String>,
+    /// The name of its manifest.
+    manifest: Option<String>,
+}
+
+impl FolderRun {
+    pub(crate) async fn begin(sink: Arc<BlobSink>, path: String, context: RunContext) -> Result<Self> {
+        let opening = match &context.opening {
+            Some(opening) => Opening::deserialize(opening).map_err(not_ours)?,
+            None => {
+                let success = sink.container.blob(&names::blob(&path, SUCCESS)?)?;
+                let found = success.read().await.map_err(|fault| fault.at(&success.place))?;
+                found.map_or_else(Opening::default, |(text, state)| Opening {
+                    etag: Some(state.etag),
+                    manifest: named_manifest(&text),
+                })
+            }
+        };
+        Ok(Self { sink, context: Arc::new(context), path, opening })
+    }
+
+    fn blob(&self, name: &str) -> Result<Blob> {
+        self.sink.container.blob(&names::blob(&self.path, name)?)
+    }
+
+    fn published(&self, manifest: &Manifest) -> Result<Published> {
+        Ok(Published {
+            files: manifest.parts.len() as u64,
+            bytes: manifest.parts.iter().map(|part| part.bytes).sum(),
+            names: manifest.parts.iter().map(|part| Ok(self.blob(&part.name)?.url)).collect::<Result<_>>()?,
+        })
+    }
+
+    async fn put(&self, name: &str, bytes: Vec<u8>, condition: Condition) -> Result<()> {
+        let blob = self.blob(name)?;
+        let hash = blake3::hash(&bytes).to_hex()[..32].to_owned();
+        let staged = self.sink.stage_all(&blob, &self.context, name, bytes).await?;
+        let commit = Commit {
+            length: staged.iter().map(|block| block.1).sum(),
+            blocks: staged.into_iter().map(|block| block.0).collect(),
+            metadata: self.sink.metadata_of(&self.context, &[("digest", hash)]),
+            content_type: if name == SUCCESS { "text/plain" } else { "application/json" },
+        };
+        match commit_once(&blob, &self.context.run, &commit, &condition).await? {
+            Settled::Ours(_) => Ok(()),
+            Settled::OtherRows(_) => Err(Error::new(
+                ErrorKind::Data,
+                "another process of this run finished the folder with other rows; start a new run to overwrite it",
+            )
+            .with("blob", blob.url.escape_debug())),
+        }
+    }
+
+    /// Deletes the parts that the replaced manifest lists, each only if that run wrote it.
+    async fn delete_replaced(&self) -> Result<()> {
+        let Some(name) = &self.opening.manifest else { return Ok(()) };
+        let blob = self.blob(name)?;
+        let Some((text, _)) = blob.read().await.map_err(|fault| fault.at(&blob.place))? else { return Ok(()) };
+        let Ok(old) = serde_json::from_slice::<Manifest>(&text) else { return Ok(()) };
+        if old.run == self.context.run {
+            return Ok(());
+        }
+        let run = &old.run;
+        let parts: Vec<&Part> = old.parts.iter().filter(|part| !part.name.contains('/')).collect();
+        for some in parts.chunks(TIDYING) {
+            let deletions: Vec<_> = some.iter().map(|part| self.delete_part(part, run)).collect();
+            try_join_all(deletions).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_part(&self, part: &Part, run: &RunId) -> Result<()> {
+        let blob = self.blob(&part.name)?;
+        let at = |fault: super::errors::Fault| fault.at(&blob.place);
+        match blob.state().await.map_err(at)? {
+            Some(state) if is_of(&state, run) => blob.delete(&state.etag).await.map_err(at),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl SinkRun for FolderRun {
+    fn opening(&self) -> Value {
+        json!(self.opening)
+    }
+
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        let parts = Parts {
+            sink: Arc::clone(&self.sink),
+            context: Arc::clone(&self.context),
+            path: self.path.clone(),
+            chunk: chunk.id,
+            attempt,
+        };
+        let first = attempt == Attempt { epoch: 1, number: 1 };
+        if !first && let Some(receipt) = parts.committed().await? {
+            return Ok(Opened::AlreadyCommitted(receipt));
+        }
+        Ok(Opened::Writer(Box::new(PartWriter::new(parts)?)))
+    }
+
+    /// Parts that somebody deleted or replaced.
+    async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let container = &self.sink.container;
+        let prefix = names::blob(&self.path, "x")?;
+        let found = container.list(&prefix[..prefix.len() - 1]).await.map_err(|fault| fault.at(&container.place))?;
+        let mut lost = Vec::new();
+        for receipt in receipts {
+            for part in parts_of(receipt)? {
+                if found.get(&names::blob(&self.path, &part.name)?) != Some(&part.bytes) {
+                    lost.push(receipt.chunk);
+                    break;
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
+        let mut receipts: Vec<&Receipt> = receipts.iter().collect();
+        receipts.sort_by_key(|receipt| receipt.chunk);
+        let parts: Vec<Vec<Part>> = receipts.iter().map(|receipt| parts_of(receipt)).collect::<Result<_>>()?;
+        let manifest = Manifest::new(&self.context.run, &self.context.schema, parts.concat());
+        let success = self.blob(SUCCESS)?;
+        let found = success.state().await.map_err(|fault| fault.at(&success.place))?;
+        if found.is_some_and(|state| is_of(&state, &self.context.run)) {
+            return self.published(&manifest);
+        }
+        let text = manifest.to_bytes()?;
+        let mark = Manifest::success(&self.context.run, &text);
+        self.put(&manifest_name(&self.context.run), text, Condition::Absent).await?;
+        self.delete_replaced().await?;
+        let condition = self.opening.etag.clone().map_or(Condition::Absent, Condition::Unchanged);
+        self.put(SUCCESS, mark, condition).await?;
+        self.published(&manifest)
+    }
+
+    async fn abort(&self) -> Result<()> {
+        // Parts that were committed are visible to readers that ignore _SUCCESS: take them away.
+        let container = &self.sink.container;
+        let prefix = names::blob(&self.path, "x")?;
+        let found = container.list(&prefix[..prefix.len() - 1]).await.map_err(|fault| fault.at(&container.place))?;
+        let short = self.context.run.short();
+        for name in found.keys().filter(|name| name.contains(&short)) {
+            let blob = container.blob(name)?;
+            let at = |fault: super::errors::Fault| fault.at(&blob.place);
+            if let Some(state) = blob.state().await.map_err(at)?.filter(|state| is_of(state, &self.context.run)) {
+                blob.delete(&state.etag).await.map_err(at)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The manifest that a `_SUCCESS` of ours speaks for; `None` for that of another tool.
+fn named_manifest(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    let name = text.split_whitespace().nth(1)?;
+    (name.starts_with("_manifest/") && name.ends_with(".json") && name.matches('/').count() == 1)
+        .then(|| name.to_owned())
+}
+
+fn parts_of(receipt: &Receipt) -> Result<Vec<Part>> {
+    Vec::<Part>::deserialize(&receipt.detail).map_err(not_ours)
+}
+
+fn not_ours(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Bug, "the checkpoint of this run was not written by this sink; please report it")
+        .caused_by(error)
+}

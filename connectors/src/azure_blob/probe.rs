@@ -1,0 +1,153 @@
+//! `test-connection`: the steps of a connection one by one, so that the failing one is named.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reqwest::Url;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    registry::{ProbeStep, Store},
+};
+use tokio::net::TcpStream;
+
+use super::{
+    account::Account,
+    block::Block,
+    client::{Container, host},
+    errors::Fault,
+    spec::{Ropeway, StoreSpec},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A storage account that can be tried.
+pub(crate) struct AzureBlobStore {
+    endpoint: Url,
+    container: Container,
+    /// The container that the login is for, if it is for one.
+    named: bool,
+    settings: Ropeway,
+}
+
+impl AzureBlobStore {
+    pub(crate) fn new(spec: &StoreSpec) -> Result<Self> {
+        let account = Account::new(&spec.linked_service)?;
+        let (endpoint, name) = (account.endpoint.clone(), account.container.clone());
+        let container = Container::new(account, name.as_deref().unwrap_or_default(), &spec.ropeway)?;
+        Ok(Self { endpoint, container, named: name.is_some(), settings: spec.ropeway.clone() })
+    }
+
+    async fn dns(&self) -> Result<Vec<SocketAddr>> {
+        let name = self.endpoint.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let port = self.endpoint.port_or_known_default().unwrap_or(443);
+        let found: Vec<_> = tokio::net::lookup_host((name, port))
+            .await
+            .map_err(|error| {
+                self.error(
+                    "the name of the storage account was not found; check the account name and the DNS of this machine",
+                )
+                .with("reason", error)
+            })?
+            .collect();
+        if found.is_empty() { Err(self.error("the name of the storage account has no address")) } else { Ok(found) }
+    }
+
+    async fn tcp(&self, addresses: &[SocketAddr]) -> Result<String> {
+        let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(addresses)).await;
+        let socket = connected
+            .map_err(|_| self.error("the host does not answer; check the firewall between here and the service"))?
+            .map_err(|error| {
+                self.error("the host refuses connections; check the endpoint, its port and the firewall")
+                    .with("reason", error)
+            })?;
+        Ok(socket.peer_addr().map_or_else(|_| String::new(), |address| address.to_string()))
+    }
+
+    async fn login(&self) -> Result<String> {
+        let answer = if self.named {
+            self.container.blob(SCRATCH)?.state().await.map(drop)
+        } else {
+            self.container.account_answers().await
+        };
+        answer.map_err(|fault| fault.at(&self.container.place))?;
+        Ok(format!("account {}", self.container.place.account))
+    }
+
+    async fn write(&self) -> Result<String> {
+        let blob = self.container.blob(SCRATCH)?;
+        let block = Block::new("probe", "probe", 0, Bytes::from_static(b"probe"));
+        blob.stage(&block).await.map_err(|fault: Fault| fault.at(&blob.place))?;
+        Ok("staged a block that is never committed".to_owned())
+    }
+
+    fn error(&self, message: &'static str) -> Error {
+        Error::new(ErrorKind::Unavailable, message).with("host", host(&self.endpoint))
+    }
+}
+
+/// A blob of this name is never shown.
+const SCRATCH: &str = "ropeway-test-connection";
+
+#[async_trait]
+impl Store for AzureBlobStore {
+    async fn probe(&self) -> Vec<ProbeStep> {
+        let mut steps = Vec::new();
+        // Behind a proxy only the proxy resolves and connects; the login step tries all of it.
+        let direct = self.settings.proxy.is_none();
+        if direct {
+            let mut addresses = Vec::new();
+            let found = timed("DNS", async {
+                addresses = self.dns().await?;
+                Ok(addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", "))
+            });
+            if !push(&mut steps, found.await) || !push(&mut steps, timed("TCP", self.tcp(&addresses)).await) {
+                return steps;
+            }
+            if self.endpoint.scheme() == "https" && !push(&mut steps, timed("TLS", self.tls()).await) {
+                return steps;
+            }
+        }
+        if push(&mut steps, timed("Login", self.login()).await) && self.named {
+            push(&mut steps, timed("Permission to write", self.write()).await);
+        }
+        steps
+    }
+}
+
+impl AzureBlobStore {
+    /// A request without any login: whatever the service answers, TLS stands.
+    async fn tls(&self) -> Result<String> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(super::http::tls(self.settings.ca_bundle.as_deref())?)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Bug, "the HTTP client could not be made").caused_by(error.without_url())
+            })?;
+        let answer = client.head(self.endpoint.clone()).send().await;
+        answer
+            .map(|_| "the certificate is trusted".to_owned())
+            .map_err(|error| Fault::of_wire(super::http::fault(error)).at(&self.container.place))
+    }
+}
+
+async fn timed(name: &'static str, step: impl Future<Output = Result<String>>) -> ProbeStep {
+    let started = Instant::now();
+    let outcome = step.await;
+    ProbeStep { name, took: started.elapsed(), outcome }
+}
+
+/// False once a step failed.
+fn push(steps: &mut Vec<ProbeStep>, step: ProbeStep) -> bool {
+    let good = step.outcome.is_ok();
+    steps.push(step);
+    good
+}

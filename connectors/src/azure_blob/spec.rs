@@ -1,0 +1,105 @@
+//! The settings, with Data Factory's names.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::lenient;
+
+/// Settings of the sink.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SinkSpec {
+    pub(crate) linked_service: LinkedService,
+    /// Kept whole: the format reads its own part of it.
+    pub(crate) dataset: Value,
+    pub(crate) sink: Value,
+    #[serde(default)]
+    pub(crate) ropeway: Ropeway,
+}
+
+/// Settings of the store alone, for `test-connection`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoreSpec {
+    pub(crate) linked_service: LinkedService,
+    #[serde(default)]
+    pub(crate) ropeway: Ropeway,
+}
+
+/// `typeProperties` of the linked service. Which of them are set says how to log in.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LinkedService {
+    pub(crate) connection_string: Option<SecretString>,
+    pub(crate) account_key: Option<SecretString>,
+    pub(crate) sas_uri: Option<SecretString>,
+    pub(crate) sas_token: Option<SecretString>,
+    pub(crate) service_endpoint: Option<String>,
+    pub(crate) container_uri: Option<String>,
+    pub(crate) authentication_type: Option<String>,
+    pub(crate) service_principal_id: Option<String>,
+    pub(crate) service_principal_key: Option<SecretString>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) azure_cloud_type: Option<String>,
+}
+
+/// What is ours, not Data Factory's.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Ropeway {
+    /// A PEM file of certificate authorities that are trusted besides the system's.
+    pub(crate) ca_bundle: Option<std::path::PathBuf>,
+    /// The proxy; may hold a password.
+    pub(crate) proxy: Option<SecretString>,
+    #[serde(deserialize_with = "lenient::option::u64")]
+    pub(crate) memory_bytes: Option<u64>,
+    #[serde(deserialize_with = "lenient::option::u32")]
+    pub(crate) parallel: Option<u32>,
+    /// A request whose bytes stand still for so long is given up; 60 by default.
+    #[serde(deserialize_with = "lenient::option::u32")]
+    pub(crate) stall_seconds: Option<u32>,
+}
+
+/// The part of a dataset that says where.
+#[derive(Deserialize)]
+pub(crate) struct Dataset {
+    pub(crate) location: Location,
+}
+
+/// `AzureBlobStorageLocation`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Location {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) container: Option<String>,
+    #[serde(default, deserialize_with = "lenient::option::text")]
+    pub(crate) folder_path: Option<String>,
+    #[serde(default, deserialize_with = "lenient::option::text")]
+    pub(crate) file_name: Option<String>,
+}
+
+/// `ParquetSink` and `DelimitedTextSink`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SinkSettings {
+    pub(crate) store_settings: StoreSettings,
+}
+
+/// `AzureBlobStorageWriteSettings`. `copyBehavior` has no meaning for rows and is not read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct StoreSettings {
+    #[serde(rename = "blockSizeInMB", deserialize_with = "lenient::option::u64")]
+    pub(crate) block_size_in_mb: Option<u64>,
+    pub(crate) metadata: Vec<MetadataItem>,
+}
+
+/// One entry of `metadata`.
+#[derive(Deserialize)]
+pub(crate) struct MetadataItem {
+    pub(crate) name: String,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) value: String,
+}
