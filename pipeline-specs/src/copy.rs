@@ -182,7 +182,7 @@ impl Place<'_> {
 
     /// The dataset of `inputs` or `outputs`, with the path of its reference.
     fn dataset(&self, end: End, findings: &mut Findings) -> Option<(String, dataset::Resolved)> {
-        let key = if end == End::Source { "inputs" } else { "outputs" };
+        let key = end.references();
         let path = property(&self.activity.path, key);
         let references = self.activity.value.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let [value] = references else {

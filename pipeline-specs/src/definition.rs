@@ -17,6 +17,8 @@ pub(crate) struct Definition {
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) properties: Map<String, Value>,
+    /// Whether it is written in the dialect of 2014 to 2018; then keys are as they were written.
+    pub(crate) version_1: bool,
 }
 
 /// What a definition defines.
@@ -121,15 +123,56 @@ fn envelope(file: &Path, value: &Value, findings: &mut Findings) -> Option<Defin
         }
     };
     let kind = folder_kind.unwrap_or_else(|| Kind::of_properties(properties));
-    let Some(class) = kind.class() else {
-        return Some(Definition { file: file.to_path_buf(), kind, name, properties: properties.clone() });
-    };
+    let version_1 = is_version_1(root, properties);
+    let definition = |properties| Some(Definition { file: file.to_path_buf(), kind, name, properties, version_1 });
+    let Some(class) = kind.class() else { return definition(properties.clone()) };
+    if version_1 {
+        findings.warning("version-1", "$", VERSION_1);
+        return definition(properties.clone());
+    }
     let normal = schema::normalise(&Value::Object(properties.clone()), class, PROPERTIES, findings);
     if kind != Kind::LinkedService {
         expression::check_tree(&normal, PROPERTIES, findings);
     }
     let Value::Object(properties) = normal else { return None };
-    Some(Definition { file: file.to_path_buf(), kind, name, properties })
+    definition(properties)
+}
+
+/// What is said of a definition in the old dialect.
+pub(crate) const VERSION_1: &str = "this is a definition of Data Factory version 1 (2014 to 2018), with slices instead of \
+                                    triggers, which Ropeway does not run yet; convert it to version 2";
+
+/// Version 1 is told by what version 2 has no more: schedules, gateways, references by plain name.
+fn is_version_1(root: &Map<String, Value>, properties: &Map<String, Value>) -> bool {
+    let schema = get(root, "$schema").and_then(Value::as_str).unwrap_or_default();
+    let type_name = get(properties, "type").and_then(Value::as_str).unwrap_or_default();
+    let has = |name| get(properties, name).is_some();
+    let plain_reference = get(properties, "linkedServiceName").is_some_and(Value::is_string);
+    let first_location = !has("typeProperties") && get(properties, "location").is_some_and(Value::is_object);
+    schema.contains("2015-")
+        || type_name.starts_with("OnPremises")
+        || type_name.ends_with("LinkedService")
+        || (has("activities") && has("start") && has("end"))
+        || has("availability")
+        || has("hubName")
+        || plain_reference
+        || first_location
+        || get(properties, "activities")
+            .and_then(Value::as_array)
+            .is_some_and(|all| all.iter().any(is_version_1_activity))
+}
+
+/// Its types and its references by `name` have no other reading.
+fn is_version_1_activity(activity: &Value) -> bool {
+    let member = |name| activity.as_object().and_then(|object| get(object, name));
+    let type_name = member("type").and_then(Value::as_str).unwrap_or_default();
+    let by_name = |end: Option<&Value>| {
+        let ends = end.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+        ends.clone().any(|end| get(end, "name").is_some() && get(end, "referenceName").is_none())
+    };
+    matches!(type_name, "CopyActivity" | "CustomActivity" | "HDInsightActivity" | "DotNetActivity")
+        || by_name(member("inputs"))
+        || by_name(member("outputs"))
 }
 
 impl Definition {

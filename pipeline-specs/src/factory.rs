@@ -8,7 +8,7 @@ use std::{
 use crate::{
     copy::ResolvedSide,
     dataset,
-    definition::{Definition, Kind},
+    definition::{Definition, Kind, VERSION_1},
     diagnostic::{Diagnostic, Findings, Severity, closest, list},
     inputs::Inputs,
     linked_service::{self, ResolvedStore},
@@ -143,11 +143,17 @@ impl Factory {
     }
 
     fn find(&self, kind: Kind, name: &str) -> Result<&Definition, Vec<Diagnostic>> {
-        self.get(kind, name).ok_or_else(|| {
+        let Some(definition) = self.get(kind, name) else {
             let mut findings = Findings::new(&self.root);
             findings.error("missing-definition", "$", self.missing(kind, name));
-            findings.into_vec()
-        })
+            return Err(findings.into_vec());
+        };
+        if definition.version_1 {
+            let mut findings = Findings::new(&definition.file);
+            findings.error("version-1", "$", VERSION_1);
+            return Err(findings.into_vec());
+        }
+        Ok(definition)
     }
 
     fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
@@ -180,7 +186,7 @@ impl Factory {
     /// What is wrong between definitions: references, dependencies, missing parts.
     fn check(&self) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
-        for definition in self.definitions.values() {
+        for definition in self.definitions.values().filter(|definition| !definition.version_1) {
             diagnostics.extend(reference::check(self, definition));
             if definition.kind == Kind::Pipeline
                 && let Err(found) = Pipeline::new(self, definition)

@@ -173,6 +173,7 @@ const TABLE: &[(&str, Properties)] = &[
         "SqlServerLinkedServiceTypeProperties",
         &[
             ("connectionString", Done),
+            ("encryptedCredential", Done),
             ("authenticationType", Done),
             ("userName", Done),
             ("password", Done),
@@ -183,6 +184,7 @@ const TABLE: &[(&str, Properties)] = &[
         "AzureSqlDatabaseLinkedServiceTypeProperties",
         &[
             ("connectionString", Done),
+            ("encryptedCredential", Done),
             ("authenticationType", Done),
             ("userName", Done),
             ("password", Done),
@@ -199,17 +201,22 @@ const TABLE: &[(&str, Properties)] = &[
         "OdbcLinkedServiceTypeProperties",
         &[
             ("connectionString", Done),
+            ("encryptedCredential", Done),
             ("authenticationType", Done),
             ("userName", Done),
             ("password", Done),
             ("credential", Done),
         ],
     ),
-    ("FileServerLinkedServiceTypeProperties", &[("host", Done), ("userId", MOUNTED), ("password", MOUNTED)]),
+    (
+        "FileServerLinkedServiceTypeProperties",
+        &[("encryptedCredential", MOUNTED), ("host", Done), ("userId", MOUNTED), ("password", MOUNTED)],
+    ),
     (
         "AzureBlobStorageLinkedServiceTypeProperties",
         &[
             ("connectionString", Done),
+            ("encryptedCredential", Done),
             ("accountKey", Done),
             ("sasUri", Done),
             ("sasToken", Done),
@@ -273,6 +280,14 @@ impl End {
         match self {
             Self::Source => "source",
             Self::Sink => "sink",
+        }
+    }
+
+    /// The key of this end's dataset references in a Copy.
+    pub(crate) fn references(self) -> &'static str {
+        match self {
+            Self::Source => "inputs",
+            Self::Sink => "outputs",
         }
     }
 

@@ -8,8 +8,8 @@ use crate::{
     definition::{Definition, Kind, PROPERTIES},
     diagnostic::{Diagnostic, Findings, element, property},
     factory::Factory,
-    loader, schema,
-    support::{self, Moment},
+    loader, reference, schema,
+    support::{self, End, Moment},
     translator,
 };
 
@@ -47,26 +47,27 @@ fn one(path: &Path) -> Vec<Diagnostic> {
         Some(definition) if definition.kind == Kind::Pipeline => {
             let (factory, mut diagnostics) = Factory::load_for_pipeline(path, None);
             let reached: Vec<&Definition> = factory.reached(path);
-            diagnostics.extend(reached.into_iter().flat_map(unsupported));
+            diagnostics.extend(reached.into_iter().flat_map(|definition| unsupported(definition, Some(&factory))));
             diagnostics
         }
-        Some(definition) => [found, unsupported(&definition)].concat(),
+        Some(definition) => [found, unsupported(&definition, None)].concat(),
         None => found,
     }
 }
 
 fn whole(root: &Path) -> Vec<Diagnostic> {
     let (factory, mut diagnostics) = Factory::load(root);
-    diagnostics.extend(factory.definitions().flat_map(unsupported));
+    diagnostics.extend(factory.definitions().flat_map(|definition| unsupported(definition, Some(&factory))));
     diagnostics
 }
 
 /// What of a definition Ropeway ignores or refuses to run.
-fn unsupported(definition: &Definition) -> Vec<Diagnostic> {
+fn unsupported(definition: &Definition, factory: Option<&Factory>) -> Vec<Diagnostic> {
     let mut findings = Findings::new(&definition.file);
     let family = match definition.kind {
+        _ if definition.version_1 => return Vec::new(),
         Kind::Pipeline => {
-            activities(definition, &mut findings);
+            activities(definition, factory, &mut findings);
             return findings.into_vec();
         }
         Kind::Dataset => "Dataset",
@@ -80,7 +81,7 @@ fn unsupported(definition: &Definition) -> Vec<Diagnostic> {
     findings.into_vec()
 }
 
-fn activities(pipeline: &Definition, findings: &mut Findings) {
+fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut Findings) {
     let path = property(PROPERTIES, "activities");
     let activities = pipeline.properties.get("activities").and_then(Value::as_array).into_iter().flatten();
     for (index, activity) in activities.enumerate() {
@@ -93,10 +94,28 @@ fn activities(pipeline: &Definition, findings: &mut Findings) {
             continue;
         }
         let Some(settings) = activity.get("typeProperties") else { continue };
+        for end in [End::Source, End::Sink] {
+            if let Some((path, message)) = factory.and_then(|factory| refused_end(activity, &path, end, factory)) {
+                findings.warning("unsupported-type", &path, format!("{message}; this copy will not run"));
+            }
+        }
         let path = property(&path, "typeProperties");
         support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
         if let Some(value @ Value::Object(_)) = settings.get("translator") {
             translator::check(value, &property(&path, "translator"), Moment::Validate, findings);
         }
     }
+}
+
+/// Why the types of one end of a copy do not go together, where they are known.
+fn refused_end(activity: &Value, path: &str, end: End, factory: &Factory) -> Option<(String, String)> {
+    let key = end.references();
+    let path = element(&property(path, key), 0);
+    let dataset = reference::read(activity.get(key)?.get(0)?, Kind::Dataset, &path)?;
+    let dataset = factory.get(Kind::Dataset, &dataset.name)?;
+    let service = reference::read(dataset.properties.get("linkedServiceName")?, Kind::LinkedService, &path)?;
+    let service = factory.get(Kind::LinkedService, &service.name)?;
+    let copy = activity.get("typeProperties")?.get(end.key())?.get("type")?.as_str()?;
+    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy)?;
+    Some((path, message))
 }
