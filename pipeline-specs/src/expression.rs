@@ -15,6 +15,7 @@ mod parser;
 mod scanner;
 mod scope;
 mod template;
+mod time_zone;
 
 use std::fmt;
 

@@ -7,7 +7,11 @@ use super::{
     Function,
     argument::{integer, optional_text, text},
 };
-use crate::expression::dotnet_date::{self, Moment, ROUND_TRIP};
+use crate::expression::{
+    dotnet_date::{self, Moment, ROUND_TRIP},
+    scope::Scope,
+    time_zone,
+};
 
 pub(super) const TABLE: &[Function] = &[
     Function { name: "utcNow", arguments: 0..=1, call: |a, scope| written(scope.now.into(), a, 0) },
@@ -30,7 +34,23 @@ pub(super) const TABLE: &[Function] = &[
     },
     Function { name: "dayOfMonth", arguments: 1..=1, call: |a, _| Ok(moment(a)?.at.day().into()) },
     Function { name: "dayOfYear", arguments: 1..=1, call: |a, _| Ok(moment(a)?.at.ordinal().into()) },
+    Function { name: "convertFromUtc", arguments: 2..=3, call: convert_from_utc },
+    Function { name: "convertToUtc", arguments: 2..=3, call: convert_to_utc },
+    Function { name: "convertTimeZone", arguments: 3..=4, call: convert_time_zone },
 ];
+
+fn convert_from_utc(arguments: &[Value], _: &Scope) -> Result<Value, String> {
+    written(time_zone::from_utc(moment(arguments)?.at, text(arguments, 1)?)?, arguments, 2)
+}
+
+fn convert_to_utc(arguments: &[Value], _: &Scope) -> Result<Value, String> {
+    written(time_zone::to_utc(moment(arguments)?, text(arguments, 1)?)?, arguments, 2)
+}
+
+fn convert_time_zone(arguments: &[Value], _: &Scope) -> Result<Value, String> {
+    let utc = time_zone::to_utc(moment(arguments)?, text(arguments, 1)?)?;
+    written(time_zone::from_utc(utc.at, text(arguments, 2)?)?, arguments, 3)
+}
 
 fn moment(arguments: &[Value]) -> Result<Moment, String> {
     dotnet_date::parse(text(arguments, 0)?)
