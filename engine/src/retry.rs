@@ -86,3 +86,78 @@ impl RetryPolicy {
         Some(jittered.max(error.pause_asked().unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn error(class: RetryClass) -> Error {
+        Error::new(ErrorKind::Unavailable, "down").class(class)
+    }
+
+    /// The shortest and the longest pause after so many failed attempts, in milliseconds.
+    fn bounds(error: &Error, attempts: u32) -> Option<(u128, u128)> {
+        let policy = RetryPolicy { max_attempts: 20, pace: 1.0 };
+        let mut rng = StdRng::seed_from_u64(7);
+        let pauses: Option<Vec<_>> =
+            (0..2_000).map(|_| Some(policy.pause_after(error, attempts, &mut rng)?.as_millis())).collect();
+        let pauses = pauses?;
+        Some((*pauses.iter().min()?, *pauses.iter().max()?))
+    }
+
+    #[test]
+    fn every_class_follows_its_row_of_the_table() {
+        // Class, first pause, longest pause (both in milliseconds), attempts.
+        let table = [
+            (RetryClass::Reconnect, 1_000, 60_000, 10),
+            (RetryClass::Redo, 100, 5_000, 10),
+            (RetryClass::Shrink, 1_000, 30_000, 8),
+            (RetryClass::Throttled, 10_000, 120_000, 20),
+            (RetryClass::Conflict, 10, 50, 20),
+            (RetryClass::Transient, 2_000, 60_000, 6),
+            (RetryClass::Unknown, 500, 30_000, 10),
+        ];
+        for (class, first, longest, attempts) in table {
+            let error = error(class);
+            for attempt in 1..attempts {
+                let full = (first << (attempt - 1)).min(longest);
+                let (shortest, most) = bounds(&error, attempt as u32).unwrap();
+                assert!((full / 2..=full / 2 + full / 50 + 1).contains(&shortest), "{class:?} {attempt}: {shortest}");
+                assert!((full - full / 50 - 1..=full).contains(&most), "{class:?} {attempt}: {most}");
+            }
+            assert_eq!(bounds(&error, attempts as u32), None, "{class:?} gives up");
+        }
+    }
+
+    #[test]
+    fn what_is_not_transient_is_never_tried_again() {
+        use ErrorKind as K;
+        for kind in [K::Spec, K::Auth, K::Data, K::Cancelled, K::Bug] {
+            assert_eq!(bounds(&Error::new(kind, "no"), 1), None);
+            assert_eq!(
+                bounds(&Error::new(kind, "no").class(RetryClass::Conflict), 1),
+                None,
+                "a class alone is nothing"
+            );
+        }
+        assert_eq!(bounds(&error(RetryClass::Permanent), 1), None);
+        assert!(bounds(&Error::new(K::Unavailable, "yes"), 1).is_some());
+    }
+
+    #[test]
+    fn a_server_that_names_a_pause_gets_at_least_that() {
+        let asked = error(RetryClass::Conflict).retry_after(Duration::from_secs(90));
+        assert_eq!(bounds(&asked, 1), Some((90_000, 90_000)));
+    }
+
+    #[test]
+    fn the_run_may_allow_fewer_attempts_than_the_class() {
+        let policy = RetryPolicy { max_attempts: 2, pace: 0.0 };
+        let mut rng = StdRng::seed_from_u64(7);
+        assert_eq!(policy.pause_after(&error(RetryClass::Redo), 1, &mut rng), Some(Duration::ZERO));
+        assert_eq!(policy.pause_after(&error(RetryClass::Redo), 2, &mut rng), None);
+        assert_eq!(RetryPolicy::default().at_first_contact().max_attempts, 3);
+    }
+}

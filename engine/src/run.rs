@@ -7,6 +7,8 @@ mod prospect;
 mod retrying;
 mod settings;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::Arc,

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray},
-    datatypes::SchemaRef,
+    datatypes::{Field, Schema, SchemaRef},
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -35,6 +35,18 @@ impl VecSource {
     pub fn numbered(chunks: i64, rows: i64) -> Self {
         let batches: Vec<_> = (0..chunks).map(|chunk| numbered(chunk * rows..(chunk + 1) * rows)).collect();
         Self::new(numbered(0..0).schema(), batches)
+    }
+
+    /// The same rows with a column under another name.
+    pub fn renamed(self, from: &str, to: &str) -> Self {
+        let rename = |field: &Arc<Field>| match field.name() == from {
+            true => Arc::new(field.as_ref().clone().with_name(to)),
+            false => field.clone(),
+        };
+        let schema: SchemaRef = Arc::new(Schema::new(self.schema.fields().iter().map(rename).collect::<Vec<_>>()));
+        let chunks =
+            self.chunks.into_iter().map(|rows| RecordBatch::try_new(schema.clone(), rows.columns().to_vec()).unwrap());
+        Self { chunks: chunks.collect(), schema: schema.clone(), dice: self.dice }
     }
 
     /// Cuts the rows of a chunk into other batches at every read, and in another order.

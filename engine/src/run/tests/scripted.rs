@@ -1,0 +1,192 @@
+//! A source and a sink that misbehave as they are told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+
+use crate::{
+    Error, ErrorKind, Result,
+    checkpoint::memory::MemoryCheckpoint,
+    chunk::{Attempt, BatchLimit, Chunk, Receipt},
+    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    testing::{model_table::ModelTable, vec_source::VecSource},
+};
+
+/// What a read does.
+pub(super) enum Act {
+    Fine,
+    Fail(ErrorKind),
+    /// After the first batch.
+    FailMidway(ErrorKind),
+    Panic,
+    /// After the first batch.
+    Stall,
+    OtherColumns,
+}
+
+/// Asks the script what the n-th read of a chunk does.
+pub(super) struct Scripted {
+    source: VecSource,
+    script: fn(u32, u32) -> Act,
+    reads: Mutex<BTreeMap<u32, u32>>,
+}
+
+impl Scripted {
+    pub(super) fn new(source: VecSource, script: fn(u32, u32) -> Act) -> Self {
+        Self { source, script, reads: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Source for Scripted {
+    async fn schema(&self) -> Result<SchemaRef> {
+        self.source.schema().await
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.source.plan(target).await
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let read = {
+            let mut reads = self.reads.lock().unwrap();
+            let count = reads.entry(chunk.id.0).or_default();
+            *count += 1;
+            *count - 1
+        };
+        let batches = self.source.read(chunk, limit).await?;
+        let scripted = |kind| Error::new(kind, "scripted");
+        Ok(match (self.script)(chunk.id.0, read) {
+            Act::Fine => batches,
+            Act::Fail(kind) => return Err(scripted(kind)),
+            Act::FailMidway(kind) => batches.take(1).chain(stream::once(async move { Err(scripted(kind)) })).boxed(),
+            Act::Panic => panic!("scripted"),
+            Act::Stall => batches.take(1).chain(stream::pending()).boxed(),
+            Act::OtherColumns => self.source.clone().renamed("name", "title").read(chunk, limit).await?,
+        })
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        self.source.working_set(limit)
+    }
+
+    fn describe(&self) -> SourceDescription {
+        self.source.describe()
+    }
+}
+
+/// A table with something wrong, or something to look at.
+pub(super) struct Tampered(pub(super) ModelTable, pub(super) Trick);
+
+#[derive(Clone)]
+pub(super) enum Trick {
+    /// This column loses something.
+    CannotHold(&'static str),
+    /// Every second batch of a chunk is thrown away.
+    DropsABatch,
+    /// The writer panics.
+    Panics,
+    /// The most chunks that were open at once.
+    Gauge(Arc<AtomicU32>),
+    /// The plan has to be in this store when the sink begins.
+    Planned(Arc<MemoryCheckpoint>),
+}
+
+#[async_trait]
+impl Sink for Tampered {
+    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        let mut fits = self.0.fit(schema)?;
+        for (field, fit) in schema.fields().iter().zip(&mut fits) {
+            let lost = matches!(self.1, Trick::CannotHold(name) if name == field.name());
+            fit.loss = lost.then(|| "its second half".to_owned());
+        }
+        Ok(fits)
+    }
+
+    fn guarantee(&self) -> String {
+        self.0.guarantee()
+    }
+
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        if let Trick::Planned(store) = &self.1 {
+            assert!(store.snapshot().is_some());
+        }
+        Ok(Box::new(TamperedRun { run: self.0.begin(context).await?, trick: self.1.clone(), open: Arc::default() }))
+    }
+
+    fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
+        self.0.working_set(schema, limit)
+    }
+}
+
+struct TamperedRun {
+    run: Box<dyn SinkRun>,
+    trick: Trick,
+    open: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl SinkRun for TamperedRun {
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        let Opened::Writer(writer) = self.run.open(chunk, attempt).await? else { panic!("nothing is committed yet") };
+        let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Trick::Gauge(most) = &self.trick {
+            most.fetch_max(open, Ordering::SeqCst);
+        }
+        let (trick, open) = (self.trick.clone(), self.open.clone());
+        Ok(Opened::Writer(Box::new(TamperedWriter { writer, trick, batches: 0, _open: Open(open) })))
+    }
+
+    async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
+        self.run.finish(receipts).await
+    }
+
+    async fn abort(&self) -> Result<()> {
+        self.run.abort().await
+    }
+}
+
+struct Open(Arc<AtomicU32>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct TamperedWriter {
+    writer: Box<dyn ChunkWriter>,
+    trick: Trick,
+    batches: u32,
+    _open: Open,
+}
+
+#[async_trait]
+impl ChunkWriter for TamperedWriter {
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.batches += 1;
+        assert!(!matches!(self.trick, Trick::Panics), "the sink panics");
+        if matches!(self.trick, Trick::DropsABatch) && self.batches == 2 {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+        self.writer.write(batch).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Receipt> {
+        self.writer.commit().await
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.writer.abort().await;
+    }
+}
