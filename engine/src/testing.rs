@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+pub mod conformance;
 pub mod dice;
 pub mod faults;
 pub mod model_blob;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray},
-    datatypes::{Field, Schema, SchemaRef},
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -14,7 +14,7 @@ use super::dice::Dice;
 use crate::{
     Result,
     chunk::{BatchLimit, Chunk, ChunkId},
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{BatchStream, ChunkTarget, SOURCE_TYPE, Source, SourceDescription},
 };
 
 /// Serves the batches it was given, one chunk each.
@@ -78,9 +78,14 @@ pub fn rows_at_most(rows: u32) -> BatchLimit {
 }
 
 fn numbered(ids: std::ops::Range<i64>) -> RecordBatch {
+    let column = |name: &str, data_type, source_type: &str| {
+        Field::new(name, data_type, false).with_metadata([(SOURCE_TYPE.to_owned(), source_type.to_owned())])
+    };
+    let schema =
+        Schema::new(vec![column("id", DataType::Int64, "bigint"), column("name", DataType::Utf8, "varchar(30)")]);
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(ids.clone().map(|id| format!("row {id}"))));
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(ids));
-    RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap()
+    RecordBatch::try_new(Arc::new(schema), vec![ids, names]).unwrap()
 }
 
 #[async_trait]
