@@ -65,12 +65,19 @@ pub(crate) fn resolve(
     known.extend(ALSO_ACCEPTED);
     let supplied = inputs.secrets.of(&definition.name, &known);
     let context = Context::new(inputs.now, &definition.name).with("linkedService", parameters.into());
-    let mut reader = Reader { definition, class: &class, supplied: &supplied, missing: Vec::new(), has_secret: false };
+    let mut reader = Reader {
+        definition,
+        context: &context,
+        class: &class,
+        supplied: &supplied,
+        missing: Vec::new(),
+        has_secret: false,
+    };
     let mut real = Map::from_iter([("type".to_owned(), Value::from(type_name.clone()))]);
     let mut masked = real.clone();
     for (name, value) in definition.type_properties() {
         let path = property(&property(PROPERTIES, "typeProperties"), &name);
-        let Some(twin) = reader.read(&name, &value, &path, &context, findings) else { continue };
+        let Some(twin) = reader.read(&name, &value, &path, findings) else { continue };
         real.insert(name.clone(), twin.real);
         masked.insert(name, twin.masked);
     }
@@ -89,6 +96,7 @@ const ALSO_ACCEPTED: [&str; 4] = ["password", "accountKey", "sasToken", "userNam
 
 struct Reader<'a> {
     definition: &'a Definition,
+    context: &'a Context,
     class: &'a str,
     supplied: &'a BTreeMap<String, SecretString>,
     /// Path, property and reason of every secret that the definition does not carry.
@@ -98,14 +106,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The property's value, or `None` where it is replaced, missing or of no use here.
-    fn read(
-        &mut self,
-        name: &str,
-        value: &Value,
-        path: &str,
-        context: &Context,
-        findings: &mut Findings,
-    ) -> Option<Twin> {
+    fn read(&mut self, name: &str, value: &Value, path: &str, findings: &mut Findings) -> Option<Twin> {
         if self.supplied.contains_key(name) || value.is_null() {
             return None;
         }
@@ -115,11 +116,11 @@ impl Reader<'_> {
             return None;
         }
         if schema::shape_of(self.class, name) != Some("secret") {
-            return Some(context.evaluate(value, path, findings));
+            return Some(self.context.evaluate(value, path, findings));
         }
         match plain_secret(value) {
             Ok(text) => {
-                let twin = self.secret_text(text, path, context, findings);
+                let twin = self.secret_text(text, path, findings);
                 // A connection string or a SAS address says where, and may say nothing secret.
                 self.has_secret |= name != "connectionString";
                 Some(Twin { masked: mask(name, &twin.masked), real: twin.real })
@@ -132,10 +133,10 @@ impl Reader<'_> {
     }
 
     /// Only a secret that mentions `linkedService()` is an expression: passwords begin with '@' as they like.
-    fn secret_text(&self, text: &str, path: &str, context: &Context, findings: &mut Findings) -> Twin {
+    fn secret_text(&self, text: &str, path: &str, findings: &mut Findings) -> Twin {
         let value = Value::from(text);
         if text.contains('@') && text.to_lowercase().contains("linkedservice(") {
-            return context.evaluate(&value, path, findings);
+            return self.context.evaluate(&value, path, findings);
         }
         Twin { masked: value.clone(), real: value }
     }

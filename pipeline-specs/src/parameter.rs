@@ -40,6 +40,9 @@ pub(crate) fn values(
     report_unknown(declared, given, owner, findings);
     let mut values = Values::default();
     for (name, specification) in declared {
+        // Until a value is found, null: what refers to the parameter is a consequence and not reported again.
+        values.real.insert(name.clone(), Value::Null);
+        values.masked.insert(name.clone(), Value::Null);
         let type_name = specification.get("type").and_then(Value::as_str).unwrap_or("String");
         let given = given.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         let default = specification.as_object().and_then(|object| get(object, "defaultValue"));

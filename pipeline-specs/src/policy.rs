@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     diagnostic::{Findings, property},
@@ -40,26 +40,44 @@ impl Default for Policy {
 impl Policy {
     /// Reads an evaluated `policy` object; what is absent has Data Factory's default.
     pub(crate) fn read(policy: &Value, path: &str, findings: &mut Findings) -> Self {
-        let mut read = Self::default();
-        let mut field = |name: &str, wanted: &str, set: &mut dyn FnMut(&Value) -> Option<()>| {
-            let value = policy.as_object().and_then(|object| get(object, name)).filter(|value| !value.is_null());
-            if value.is_some_and(|value| set(value).is_none()) {
-                findings.error("wrong-policy", &property(path, name), format!("'{name}' must be {wanted}"));
-            }
-        };
-        let Self { timeout, retry, retry_interval, secure_input, secure_output } = &mut read;
-        field("timeout", "a time span such as '0.12:00:00'", &mut |value| {
-            let span = timespan::parse(value.as_str()?).filter(|span| !span.is_zero())?;
-            Some(*timeout = span)
-        });
-        field("retry", "a number of at least 0", &mut |value| Some(*retry = u32::try_from(integer(value)?).ok()?));
-        field("retryIntervalInSeconds", "a number of seconds of at least 0", &mut |value| {
-            Some(*retry_interval = Duration::from_secs(integer(value)?))
-        });
-        field("secureInput", "true or false", &mut |value| Some(*secure_input = boolean(value)?));
-        field("secureOutput", "true or false", &mut |value| Some(*secure_output = boolean(value)?));
-        read
+        let mut field = Field { policy: policy.as_object(), path, findings };
+        let default = Self::default();
+        let whole_number = "a number of at least 0";
+        Self {
+            timeout: field.read("timeout", "a time span such as '0.12:00:00'", span).unwrap_or(default.timeout),
+            retry: field
+                .read("retry", whole_number, |value| u32::try_from(integer(value)?).ok())
+                .unwrap_or(default.retry),
+            retry_interval: field
+                .read("retryIntervalInSeconds", whole_number, |value| integer(value).map(Duration::from_secs))
+                .unwrap_or(default.retry_interval),
+            secure_input: field.read("secureInput", "true or false", boolean).unwrap_or(default.secure_input),
+            secure_output: field.read("secureOutput", "true or false", boolean).unwrap_or(default.secure_output),
+        }
     }
+}
+
+struct Field<'a> {
+    policy: Option<&'a Map<String, Value>>,
+    path: &'a str,
+    findings: &'a mut Findings,
+}
+
+impl Field<'_> {
+    /// The field's value, or `None` when it is absent or wrong; what is wrong is reported.
+    fn read<T>(&mut self, name: &str, wanted: &str, convert: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let value = get(self.policy?, name).filter(|value| !value.is_null())?;
+        let converted = convert(value);
+        if converted.is_none() {
+            self.findings.error("wrong-policy", &property(self.path, name), format!("'{name}' must be {wanted}"));
+        }
+        converted
+    }
+}
+
+/// A span that leaves time to do something.
+fn span(value: &Value) -> Option<Duration> {
+    timespan::parse(value.as_str()?).filter(|span| !span.is_zero())
 }
 
 /// A number that may be written as text.

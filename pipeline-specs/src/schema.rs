@@ -122,7 +122,7 @@ fn classes_of(shape: &str, object: &Map<String, Value>, path: &str, findings: &m
             class: shape.to_owned(),
             type_properties: None,
             type_name: None,
-            name: shape.to_owned(),
+            name: plain(shape).to_owned(),
         });
     }
     let Some(type_name) = type_name else {
@@ -221,6 +221,11 @@ fn report_unknown(key: &str, object: &Map<String, Value>, classes: &Classes, pat
 /// The value of a key in any case.
 pub(crate) fn get<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+/// A class as messages name it: nobody writes `TypeProperties` but as a key.
+pub(crate) fn plain(class: &str) -> &str {
+    class.strip_suffix("TypeProperties").unwrap_or(class)
 }
 
 /// A family in words.

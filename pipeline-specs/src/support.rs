@@ -371,6 +371,7 @@ struct Checked<'a> {
 
 fn check_property(value: &Value, checked: &Checked<'_>, findings: &mut Findings) {
     let Checked { class, owner, name, shape, path, moment } = *checked;
+    let plain = schema::plain(class);
     let listed = |class: &str| {
         let (_, properties) = TABLE.iter().find(|(known, _)| *known == class)?;
         properties.iter().find(|(known, _)| *known == name).map(|(_, effect)| *effect)
@@ -385,7 +386,7 @@ fn check_property(value: &Value, checked: &Checked<'_>, findings: &mut Findings)
                 Moment::Run { strict: true } => Severity::Error,
                 _ => Severity::Warning,
             };
-            findings.push(severity, "ignored-property", path, format!("'{name}' of {class} is ignored: {instead}"));
+            findings.push(severity, "ignored-property", path, format!("'{name}' of {plain} is ignored: {instead}"));
         }
         Refused => {
             let (severity, consequence) = match moment {
@@ -393,7 +394,7 @@ fn check_property(value: &Value, checked: &Checked<'_>, findings: &mut Findings)
                 Moment::Run { .. } => (Severity::Error, "remove it, or run this copy in Data Factory"),
             };
             let message = format!(
-                "'{name}' of {class} is not supported by Ropeway yet, and ignoring it could change what is copied; {consequence}"
+                "'{name}' of {plain} is not supported by Ropeway yet, and ignoring it could change what is copied; {consequence}"
             );
             findings.push(severity, "unsupported-property", path, message);
         }

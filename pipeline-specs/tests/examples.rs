@@ -1,5 +1,7 @@
 //! The five example factories: no findings at all, and each resolves with its defaults and its secrets.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};

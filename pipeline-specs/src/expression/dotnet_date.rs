@@ -1,4 +1,4 @@
-//! Points in time as .NET reads and writes them, in its invariant culture's names.
+//! Points in time as .NET reads and writes them, in the culture en-US, Data Factory's default.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 
@@ -84,16 +84,16 @@ fn expand(pattern: &str) -> Result<&str, String> {
         "s" => "yyyy-MM-ddTHH:mm:ss",
         "u" => "yyyy-MM-dd HH:mm:ss'Z'",
         "r" | "R" => "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
-        "d" => "MM/dd/yyyy",
-        "D" => "dddd, dd MMMM yyyy",
-        "t" => "HH:mm",
-        "T" => "HH:mm:ss",
-        "f" => "dddd, dd MMMM yyyy HH:mm",
-        "F" | "U" => "dddd, dd MMMM yyyy HH:mm:ss",
-        "g" => "MM/dd/yyyy HH:mm",
-        "G" => "MM/dd/yyyy HH:mm:ss",
-        "m" | "M" => "MMMM dd",
-        "y" | "Y" => "yyyy MMMM",
+        "d" => "M/d/yyyy",
+        "D" => "dddd, MMMM d, yyyy",
+        "t" => "h:mm tt",
+        "T" => "h:mm:ss tt",
+        "f" => "dddd, MMMM d, yyyy h:mm tt",
+        "F" | "U" => "dddd, MMMM d, yyyy h:mm:ss tt",
+        "g" => "M/d/yyyy h:mm tt",
+        "G" => "M/d/yyyy h:mm:ss tt",
+        "m" | "M" => "MMMM d",
+        "y" | "Y" => "MMMM yyyy",
         other => return Err(format!("does not know the date format '{other}'")),
     })
 }

@@ -1,0 +1,283 @@
+//! How definitions become settings: layouts, secrets in every form, parameters from outside in, echoes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, path::Path};
+
+use ropeway_specs::{Diagnostic, Factory, Inputs, Outcome, Outcomes, ResolvedCopy, Secrets, Status};
+use serde_json::{Value, json};
+
+/// A factory that copies a synthetic table to a folder, each definition open to change.
+struct Definitions {
+    pipeline: Value,
+    source: Value,
+    sink: Value,
+    services: Vec<(&'static str, Value)>,
+}
+
+impl Definitions {
+    fn new() -> Self {
+        let reference = |name: &str| json!([{"referenceName": name, "type": "DatasetReference"}]);
+        let copy = json!({
+            "name": "Copy1", "type": "Copy", "inputs": reference("Source"), "outputs": reference("Sink"),
+            "typeProperties": {"source": {"type": "SyntheticSource"}, "sink": {"type": "ParquetSink"}},
+        });
+        Self {
+            pipeline: json!({"activities": [copy], "parameters": {}}),
+            source: json!({
+                "type": "SyntheticTable", "linkedServiceName": {"referenceName": "From"},
+                "typeProperties": {"table": "orders"},
+            }),
+            sink: json!({
+                "type": "Parquet", "linkedServiceName": {"referenceName": "To"},
+                "typeProperties": {"location": {"type": "FileServerLocation", "folderPath": "out"}},
+            }),
+            services: vec![
+                ("From", json!({"type": "Synthetic", "typeProperties": {}})),
+                ("To", json!({"type": "FileServer", "typeProperties": {"host": "."}})),
+            ],
+        }
+    }
+
+    /// The source is a SQL Server table behind this linked service.
+    fn with_sql_server(mut self, type_properties: Value) -> Self {
+        self.services[0].1 = json!({
+            "type": "SqlServer", "typeProperties": type_properties, "parameters": {"key": {"type": "SecureString", "defaultValue": "k"}},
+        });
+        self.source["type"] = "SqlServerTable".into();
+        self.source["typeProperties"] = json!({"tableName": "dbo.t"});
+        self.pipeline["activities"][0]["typeProperties"]["source"] = json!({"type": "SqlServerSource"});
+        self
+    }
+
+    fn write(&self, root: &Path, flat: bool) {
+        let mut all = vec![
+            ("pipeline", "Main", &self.pipeline),
+            ("dataset", "Source", &self.source),
+            ("dataset", "Sink", &self.sink),
+        ];
+        all.extend(self.services.iter().map(|(name, service)| ("linkedService", *name, service)));
+        for (kind, name, properties) in all {
+            let folder = if flat { root.to_path_buf() } else { root.join(kind) };
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{name}.json")), json!({"name": name, "properties": properties}).to_string())
+                .unwrap();
+        }
+    }
+
+    fn resolve(&self, inputs: &Inputs, outcomes: &Outcomes) -> Result<ResolvedCopy, String> {
+        let folder = tempfile::tempdir().unwrap();
+        self.write(folder.path(), false);
+        let (factory, found) = Factory::load(folder.path());
+        assert_eq!(text(&found), "");
+        let pipeline = factory.pipeline("Main").unwrap();
+        pipeline.activities()[0].resolve(inputs, outcomes).map_err(|found| text(&found))
+    }
+
+    fn source(&self, inputs: &Inputs) -> Result<Value, String> {
+        self.resolve(inputs, &Outcomes::new()).map(|copy| copy.source.settings.into_exposed())
+    }
+}
+
+fn inputs(secrets: &str) -> Inputs {
+    let now = "2026-01-02T03:04:05.5Z".parse().unwrap();
+    Inputs { secrets: Secrets::from_text(secrets).unwrap(), ..Inputs::manual("run-1", now) }
+}
+
+fn text(found: &[Diagnostic]) -> String {
+    found.iter().map(|diagnostic| format!("{}: {}\n", diagnostic.path, diagnostic.message)).collect()
+}
+
+#[test]
+fn every_layout_is_found() {
+    for flat in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        Definitions::new().write(folder.path(), flat);
+        let file = folder.path().join(if flat { "Main.json" } else { "pipeline/Main.json" });
+        let (factory, found) = Factory::load_for_pipeline(&file, None);
+        assert_eq!(text(&found), "", "flat: {flat}");
+        assert_eq!(factory.pipeline_in(&file), Some("Main"));
+        assert_eq!(factory.datasets().collect::<Vec<_>>(), ["Sink", "Source"]);
+        assert!(factory.pipeline("main").unwrap().activities()[0].resolve(&inputs("{}"), &Outcomes::new()).is_ok());
+    }
+    let (factories, apart) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Definitions::new().write(factories.path(), false);
+    let file = apart.path().join("Main.json");
+    fs::rename(factories.path().join("pipeline/Main.json"), &file).unwrap();
+    let (factory, found) = Factory::load_for_pipeline(&file, Some(factories.path()));
+    assert_eq!(text(&found), "");
+    assert_eq!(factory.pipeline_in(&file), Some("Main"));
+}
+
+#[test]
+fn secrets_are_taken_from_every_form() {
+    let masked = json!({"type": "SecureString", "value": "**********"});
+    let vault = json!({"type": "AzureKeyVaultSecret", "store": {"referenceName": "To"}, "secretName": "s"});
+    let plain = json!({"type": "SecureString", "value": "@plain"});
+    for (form, secrets, expected) in [
+        (masked.clone(), r#"{"from": {"password": "supplied"}}"#, Ok("supplied")),
+        (vault, r#"{"From": {"PASSWORD": "supplied"}}"#, Ok("supplied")),
+        (plain.clone(), "{}", Ok("@plain")),
+        (plain, r#"{"From": {"password": "supplied"}}"#, Ok("supplied")),
+        (json!("@bare"), "{}", Ok("@bare")),
+        (json!("x@{linkedService().key}"), "{}", Ok("xk")),
+        (json!("***"), "{}", Err("masked")),
+        (masked, "{}", Err("masked")),
+    ] {
+        let definitions = Definitions::new().with_sql_server(json!({"server": "s", "password": form}));
+        match (definitions.source(&inputs(secrets)), expected) {
+            (Ok(source), Ok(expected)) => assert_eq!(source["linkedService"]["password"], expected, "{form}"),
+            (Err(found), Err(expected)) => assert!(found.contains(expected), "{form}: {found}"),
+            (got, _) => panic!("{form}: {got:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_supplied_secret_replaces_or_supplements_a_connection_string() {
+    let encrypted =
+        json!({"connectionString": "Data Source=h;Initial Catalog=d;User ID=u", "encryptedCredential": "ey"});
+    let definitions = Definitions::new().with_sql_server(encrypted);
+    let source = definitions.source(&inputs(r#"{"From": {"password": "p"}}"#)).unwrap();
+    let expected =
+        json!({"type": "SqlServer", "connectionString": "Data Source=h;Initial Catalog=d;User ID=u", "password": "p"});
+    assert_eq!(source["linkedService"], expected);
+    let source = definitions.source(&inputs(r#"{"From": {"connectionString": "Server=other"}}"#)).unwrap();
+    assert_eq!(source["linkedService"], json!({"type": "SqlServer", "connectionString": "Server=other"}));
+    let found = definitions.source(&inputs("{}")).unwrap_err();
+    assert!(found.contains("encryptedCredential") && found.contains("ROPEWAY_SECRET__FROM__PASSWORD"), "{found}");
+}
+
+#[test]
+fn the_environment_supplies_secrets_too() {
+    let definitions = Definitions::new().with_sql_server(json!({"server": "s", "password": "***"}));
+    let mut inputs = inputs("{}");
+    inputs.secrets = inputs.secrets.with_environment([("ROPEWAY_SECRET__FROM__PASSWORD".to_owned(), "e".to_owned())]);
+    assert_eq!(definitions.source(&inputs).unwrap()["linkedService"]["password"], "e");
+}
+
+#[test]
+fn parameters_are_evaluated_from_outside_in() {
+    let mut definitions = Definitions::new();
+    definitions.pipeline["parameters"] = json!({"day": {"type": "string", "defaultValue": "2026-01-31"}});
+    definitions.pipeline["activities"][0]["outputs"][0]["parameters"] = json!({"path": {"value": "@formatDateTime(addDays(pipeline().parameters.day, 1), 'yyyy/MM')", "type": "Expression"}});
+    definitions.sink["parameters"] =
+        json!({"path": {"type": "String"}, "host": {"type": "String", "defaultValue": "/data"}});
+    definitions.sink["typeProperties"]["location"]["folderPath"] = "@concat('in/', dataset().path)".into();
+    definitions.sink["linkedServiceName"]["parameters"] = json!({"root": "@dataset().host"});
+    definitions.services[1].1["parameters"] = json!({"root": {"type": "String"}});
+    definitions.services[1].1["typeProperties"]["host"] = "@{linkedService().root}/ropeway".into();
+    let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+    let sink = copy.sink.settings.expose();
+    assert_eq!(sink["linkedService"]["host"], "/data/ropeway");
+    assert_eq!(sink["dataset"]["location"]["folderPath"], "in/2026/02");
+}
+
+#[test]
+fn given_values_are_converted_to_the_declared_type() {
+    let mut definitions = Definitions::new();
+    let types = ["String", "Int", "Float", "Bool", "Array", "Object"];
+    let mut declared = json!({});
+    for name in types {
+        declared[name] = json!({"type": name, "defaultValue": null});
+    }
+    definitions.pipeline["parameters"] = declared;
+    definitions.pipeline["activities"][0]["typeProperties"]["source"]["sourceRetryWait"] =
+        "@{string(pipeline().parameters)}".into();
+    let echo = |given: Value| {
+        let mut inputs = inputs("{}");
+        inputs.parameters = given.as_object().unwrap().clone().into_iter().collect();
+        let copy = definitions.resolve(&inputs, &Outcomes::new())?;
+        let text = copy.settings["source"]["sourceRetryWait"].as_str().unwrap().to_owned();
+        Ok::<Value, String>(serde_json::from_str(&text).unwrap())
+    };
+    let good = json!({"string": 2024, "Int": "7", "Float": "1.5", "Bool": "True", "Array": "[1]", "Object": {"a": 1}});
+    let expected = json!({"String": "2024", "Int": 7, "Float": 1.5, "Bool": true, "Array": [1], "Object": {"a": 1}});
+    assert_eq!(echo(good).unwrap(), expected);
+    for wrong in [
+        json!({"Int": 1.5}),
+        json!({"Int": "x"}),
+        json!({"Bool": 1}),
+        json!({"Array": "{}"}),
+        json!({"Object": "[1]"}),
+        json!({"String": [1]}),
+    ] {
+        let found = echo(wrong.clone()).unwrap_err();
+        assert!(found.contains("the given value is not"), "{wrong}: {found}");
+    }
+}
+
+#[test]
+fn a_secure_parameter_reaches_the_connector_and_no_report() {
+    let mut definitions =
+        Definitions::new().with_sql_server(json!({"server": "s", "userName": "@{linkedService().key}"}));
+    definitions.pipeline["parameters"] = json!({"token": {"type": "SecureString"}});
+    let source = &mut definitions.pipeline["activities"][0]["typeProperties"]["source"];
+    source["sqlReaderQuery"] = "SELECT '@{pipeline().parameters.token}' AS t".into();
+    let with = |token: &str| {
+        let mut inputs = inputs("{}");
+        inputs.parameters = [("token".to_owned(), token.into())].into();
+        assert!(!format!("{inputs:?}").contains(token));
+        definitions.resolve(&inputs, &Outcomes::new()).unwrap()
+    };
+    let copy = with("canary");
+    let exposed = copy.source.settings.expose();
+    assert_eq!(exposed["source"]["sqlReaderQuery"], "SELECT 'canary' AS t");
+    assert_eq!(exposed["linkedService"]["userName"], "k");
+    assert_eq!(copy.settings["source"]["sqlReaderQuery"], "SELECT '**********' AS t");
+    assert!(!format!("{copy:?}").contains("canary"));
+    assert_eq!(copy.fingerprint, with("another").fingerprint);
+}
+
+#[test]
+fn a_later_activity_sees_the_earlier_ones() {
+    let mut definitions = Definitions::new();
+    definitions.pipeline["activities"][0]["dependsOn"] = json!([]);
+    definitions.pipeline["activities"][0]["typeProperties"]["parallelCopies"] =
+        "@{activity('Before').output.rowsCopied}".into();
+    let before = Outcome { status: Status::Succeeded, output: json!({"rowsCopied": 3}), error: Value::Null };
+    let outcomes = Outcomes::from([("Before".to_owned(), before)]);
+    assert_eq!(definitions.resolve(&inputs("{}"), &outcomes).unwrap().parallel_copies, Some(3));
+    let found = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap_err();
+    assert!(found.contains("'Before' is not an activity that has ended"), "{found}");
+}
+
+#[test]
+fn system_variables_have_their_documented_form() {
+    let mut definitions = Definitions::new();
+    let names = ["DataFactory", "Pipeline", "RunId", "TriggerType", "TriggerName", "TriggerTime"];
+    let folder: Vec<String> = names.iter().map(|name| format!("@{{pipeline().{name}}}")).collect();
+    definitions.pipeline["activities"][0]["outputs"][0]["parameters"] = json!({"path": folder.join("|")});
+    definitions.sink["parameters"] = json!({"path": {"type": "String"}});
+    definitions.sink["typeProperties"]["location"]["folderPath"] = "@dataset().path".into();
+    let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+    assert_eq!(
+        copy.sink.settings.expose()["dataset"]["location"]["folderPath"],
+        "ropeway|Main|run-1|Manual|Manual|2026-01-02T03:04:05.5000000Z"
+    );
+}
+
+#[test]
+fn a_translator_may_be_json_text() {
+    let mut definitions = Definitions::new();
+    let mut with = |translator: Value| {
+        definitions.pipeline["activities"][0]["typeProperties"]["translator"] = translator;
+        definitions.resolve(&inputs("{}"), &Outcomes::new())
+    };
+    let plain = json!({"type": "TabularTranslator", "typeConversion": true});
+    assert_eq!(with(plain.to_string().into()).unwrap().translator, Some(plain));
+    let mapping = json!({"type": "TabularTranslator", "mappings": [{"source": {"name": "a"}, "sink": {"name": "b"}}]});
+    assert!(with(mapping.to_string().into()).unwrap_err().contains("column mappings"));
+    assert!(with("no json".into()).unwrap_err().contains("no object"));
+    let lossy = json!({"type": "TabularTranslator", "typeConversion": true, "typeConversionSettings": {"treatBooleanAsNumber": true}});
+    assert_eq!(with(lossy).unwrap().warnings.len(), 1);
+}
+
+#[test]
+fn the_sample_spelling_of_a_query_is_understood() {
+    let mut definitions = Definitions::new().with_sql_server(json!({"server": "s", "userName": "u", "password": "p"}));
+    definitions.pipeline["activities"][0]["typeProperties"]["source"] =
+        json!({"type": "sqlServerSource", "Query": "SELECT 1"});
+    let source = definitions.source(&inputs("{}")).unwrap();
+    assert_eq!(source["source"], json!({"type": "SqlServerSource", "sqlReaderQuery": "SELECT 1"}));
+}
