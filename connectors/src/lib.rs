@@ -15,7 +15,9 @@ use ropeway_engine::registry::Registry;
 pub fn registry() -> Registry {
     Registry::default()
         .source::<synthetic::Synthetic>()
+        .source::<file::FileServer>()
         .sink::<file::FileServer>()
+        .store::<file::FileServer>()
         .sink::<azure_blob::AzureBlobStorage>()
         .store::<azure_blob::AzureBlobStorage>()
 }
