@@ -15,9 +15,11 @@ use ropeway_engine::registry::Registry;
 pub fn registry() -> Registry {
     Registry::default()
         .source::<synthetic::Synthetic>()
-        .source::<file::FileServer>()
         .sink::<file::FileServer>()
-        .store::<file::FileServer>()
         .sink::<azure_blob::AzureBlobStorage>()
         .store::<azure_blob::AzureBlobStorage>()
+        .source::<sql_server::SqlServer>()
+        .source::<sql_server::AzureSqlDatabase>()
+        .store::<sql_server::SqlServer>()
+        .store::<sql_server::AzureSqlDatabase>()
 }

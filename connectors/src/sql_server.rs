@@ -1,3 +1,77 @@
 //! SQL Server and Azure SQL Database.
 
+mod connection_string;
+mod cut;
+mod describe;
+mod entra;
+mod errors;
+mod input;
+mod login;
+mod numbers;
+mod pool;
+mod probe;
+mod reading;
+mod rows;
+mod source;
+mod spec;
 mod statements;
+mod tls;
+mod types;
+mod wire;
+
+use std::sync::Arc;
+
+use ropeway_engine::{
+    Result,
+    registry::{SourceKind, Store, StoreKind},
+    source::Source,
+};
+
+use self::{
+    login::Login,
+    probe::SqlServerStore,
+    source::SqlServerSource,
+    spec::{SourceSpec, StoreSpec},
+};
+
+/// SQL Server on a machine of one's own.
+pub(crate) struct SqlServer;
+
+/// Azure SQL Database.
+pub(crate) struct AzureSqlDatabase;
+
+impl SourceKind for SqlServer {
+    const NAME: &'static str = "SqlServer";
+    type Spec = SourceSpec;
+
+    fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
+        Ok(Arc::new(SqlServerSource::new(spec)?))
+    }
+}
+
+impl StoreKind for SqlServer {
+    const NAME: &'static str = "SqlServer";
+    type Spec = StoreSpec;
+
+    fn connect(spec: StoreSpec) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(SqlServerStore::new(Login::of(&spec.linked_service, &spec.ropeway)?)?))
+    }
+}
+
+impl SourceKind for AzureSqlDatabase {
+    const NAME: &'static str = "AzureSqlDatabase";
+    type Spec = SourceSpec;
+
+    fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
+        <SqlServer as SourceKind>::connect(spec)
+    }
+}
+
+impl StoreKind for AzureSqlDatabase {
+    const NAME: &'static str = "AzureSqlDatabase";
+    type Spec = StoreSpec;
+
+    fn connect(spec: StoreSpec) -> Result<Arc<dyn Store>> {
+        <SqlServer as StoreKind>::connect(spec)
+    }
+}

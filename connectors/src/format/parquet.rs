@@ -9,13 +9,11 @@ mod columns;
 mod dictionary;
 mod encoder;
 mod footer;
-mod reader;
 mod settings;
 
 use arrow::datatypes::SchemaRef;
 use ropeway_engine::{Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
 
-pub(crate) use self::reader::ParquetFiles;
 pub(crate) use self::settings::{DatasetProperties, Settings};
 use self::{columns::Columns, encoder::Encoder};
 use super::{Format, Fragment, FragmentEncoder};

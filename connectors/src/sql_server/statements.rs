@@ -95,12 +95,17 @@ pub(crate) fn select(columns: &str, from: &str, condition: &str) -> String {
 /// A user's query as a table: `(query) AS [ropeway_input]`.
 pub(crate) fn derived(query: &str) -> String {
     // The line break ends a comment that the query may end with.
-    format!("({query}\n) AS [ropeway_input]")
+    format!("({}\n) AS [ropeway_input]", query.trim_end().trim_end_matches(';'))
 }
 
-/// Runs the rest of the session under this isolation level: one of SQL Server's own names.
-pub(crate) fn set_isolation(level: &str) -> String {
-    format!("SET TRANSACTION ISOLATION LEVEL {level}")
+/// Prepares a session. `largest` bounds the bytes of one value: the server cuts off what is longer,
+/// which then shows as a value of more than `largest` bytes. `isolation` is one of SQL Server's own
+/// names.
+pub(crate) fn session(largest: Option<u64>, isolation: Option<&str>) -> String {
+    // Two more than the limit, and an even number: nvarchar is cut between its units.
+    let text_size = largest.map_or(i32::MAX as u64, |bytes| ((bytes + 3) & !1).min(i32::MAX as u64 - 1));
+    let isolation = isolation.map(|level| format!(" SET TRANSACTION ISOLATION LEVEL {level};")).unwrap_or_default();
+    format!("SET NOCOUNT ON; SET TEXTSIZE {text_size};{isolation}")
 }
 
 /// The rows of one physical partition. Parameter: [`PARTITION`].

@@ -1,0 +1,384 @@
+//! How an input is cut into chunks: what the definition says, or the clustered or a unique key.
+//!
+//! Ranges are half-open, `(after, upto]`, the first and the last are open, nulls are a chunk of their
+//! own; the server compares, in its own collation. So every row belongs to exactly one chunk whatever
+//! the bounds are, and bounds only decide how even the chunks are.
+
+mod key;
+mod ranges;
+mod strides;
+
+use mssql_tds::datatypes::sqltypes::SqlType;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{Chunk, ChunkId},
+    source::ChunkTarget,
+};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::key::Key;
+use self::ranges::Ranges;
+use super::{
+    errors::lacks_permission,
+    input::{CONDITION, Input, partition_parameter},
+    spec::PartitionSettings,
+    statements::{self, AFTER, TABLE, UPTO},
+    wire::{Query, Session, TextRow, text},
+};
+use crate::sql::quote_ident;
+
+/// Rows below which a chunk is not worth a query of its own.
+const FEWEST_ROWS: u64 = 1_000;
+/// Chunks of a plan at most: each is a line in the checkpoint.
+const MOST_CHUNKS: u64 = 20_000;
+const PAGE: u64 = 8_192;
+
+/// What the definition says of cutting.
+#[derive(Clone, Debug)]
+pub(crate) enum PartitionOption {
+    /// Nothing: Ropeway decides.
+    Unset,
+    /// One chunk.
+    None,
+    /// One chunk per physical partition.
+    PhysicalPartitionsOfTable,
+    /// Ranges of a column.
+    DynamicRange(PartitionSettings),
+}
+
+impl PartitionOption {
+    /// The option by its name in the definition.
+    pub(crate) fn of(name: Option<&str>, settings: Option<PartitionSettings>) -> Result<Self> {
+        match name.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("") => Ok(Self::Unset),
+            Some("none") => Ok(Self::None),
+            Some("physicalpartitionsoftable") => Ok(Self::PhysicalPartitionsOfTable),
+            Some("dynamicrange") => Ok(Self::DynamicRange(settings.unwrap_or_default())),
+            Some(other) => Err(Error::new(
+                ErrorKind::Spec,
+                "«partitionOption» is None, PhysicalPartitionsOfTable or DynamicRange",
+            )
+            .with("partitionOption", other.escape_debug())),
+        }
+    }
+}
+
+/// Which rows a chunk has. Values are texts: exact in JSON whatever their type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub(crate) enum Recipe {
+    /// All.
+    Whole,
+    /// Those of one range of a key; an end that is absent is open.
+    Range { key: Key, after: Option<String>, upto: Option<String> },
+    /// Those whose key is null.
+    Nulls { column: String },
+    /// Those of one physical partition.
+    Partition { function: String, column: String, number: i32 },
+}
+
+impl Recipe {
+    /// The predicate and its parameters; an empty one for all rows.
+    pub(crate) fn condition(&self) -> Result<(String, Vec<(String, SqlType)>)> {
+        match self {
+            Self::Whole => Ok((String::new(), Vec::new())),
+            Self::Nulls { column } => Ok((statements::is_null(&quote_ident(column)?), Vec::new())),
+            Self::Partition { function, column, number } => {
+                let condition = statements::in_partition(&quote_ident(function)?, &quote_ident(column)?);
+                Ok((condition, vec![partition_parameter(*number)]))
+            }
+            Self::Range { key, after, upto } => {
+                let ends = [(AFTER, after), (UPTO, upto)];
+                let parameters = ends
+                    .iter()
+                    .filter_map(|(name, value)| value.as_ref().map(|value| (name, value)))
+                    .map(|(name, value)| Ok(((*name).to_owned(), key.parameter(value)?)))
+                    .collect::<Result<Vec<_>>>()?;
+                let (low, high) = (key.expression(AFTER)?, key.expression(UPTO)?);
+                let (low, high) = (after.as_ref().map(|_| low.as_str()), upto.as_ref().map(|_| high.as_str()));
+                Ok((statements::in_range(&quote_ident(&key.column)?, low, high), parameters))
+            }
+        }
+    }
+
+    /// The column that cuts.
+    pub(crate) fn column(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::Range { key, .. } => Some(&key.column),
+            Self::Nulls { column } | Self::Partition { column, .. } => Some(column),
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::Whole => "all rows".to_owned(),
+            Self::Nulls { column } => format!("{column} is null"),
+            Self::Partition { number, .. } => format!("partition {number}"),
+            Self::Range { key, after, upto } => match (after, upto) {
+                (None, None) => format!("{} is not null", key.column),
+                (Some(after), None) => format!("{} > {after}", key.column),
+                (None, Some(upto)) => format!("{} <= {upto}", key.column),
+                (Some(after), Some(upto)) => format!("{} in ({after}, {upto}]", key.column),
+            },
+        }
+    }
+}
+
+/// A plan, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) recipes: Vec<Recipe>,
+    /// For people: `by [OrderId], the clustered key`.
+    pub(crate) why: String,
+}
+
+impl Cut {
+    fn whole(why: impl Into<String>) -> Self {
+        Self { recipes: vec![Recipe::Whole], why: why.into() }
+    }
+
+    /// The chunks, numbered from 0.
+    pub(crate) fn chunks(&self) -> Result<Vec<Chunk>> {
+        let number = |(id, recipe): (usize, &Recipe)| {
+            let value = serde_json::to_value(recipe)
+                .map_err(|error| Error::new(ErrorKind::Bug, "a recipe cannot be written down").caused_by(error))?;
+            Ok(Chunk { id: ChunkId(id as u32), label: recipe.label(), recipe: value })
+        };
+        self.recipes.iter().enumerate().map(number).collect()
+    }
+}
+
+/// Plans the cut of one input.
+pub(crate) struct Planner<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) input: &'a Input,
+    pub(crate) target: ChunkTarget,
+    /// `parallelCopies` of the definition.
+    pub(crate) copies: Option<u32>,
+}
+
+/// How large an input is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Planner<'_> {
+    /// The chunks of the input.
+    pub(crate) async fn plan(&mut self, option: &PartitionOption) -> Result<Cut> {
+        match option {
+            PartitionOption::None => Ok(Cut::whole("one chunk: «partitionOption» is None")),
+            PartitionOption::PhysicalPartitionsOfTable => self.by_partition().await,
+            PartitionOption::DynamicRange(settings) => self.by_range(settings).await,
+            PartitionOption::Unset => match self.input {
+                Input::Table(table) => self.by_key(table).await,
+                Input::Query(query) if query.contains(CONDITION) => Err(needs_dynamic_range()),
+                Input::Query(_) => Ok(Cut::whole(format!(
+                    "one chunk: a query is only cut with «partitionOption» DynamicRange and {CONDITION} in it"
+                ))),
+                Input::Procedure { .. } => Ok(Cut::whole("one chunk: a stored procedure cannot be cut")),
+            },
+        }
+    }
+
+    async fn by_partition(&mut self) -> Result<Cut> {
+        let Input::Table(table) = self.input else {
+            return Err(no_partitions("only a table has physical partitions; name the table in the dataset and remove the query"));
+        };
+        let rows = self.ask(statements::PARTITIONS, table).await?;
+        let recipe = |row: &TextRow| {
+            Ok(Recipe::Partition {
+                function: row.required("function_name")?.to_owned(),
+                column: row.required("column_name")?.to_owned(),
+                number: row.number("partition_number").unwrap_or(1),
+            })
+        };
+        let recipes = rows.iter().map(recipe).collect::<Result<Vec<_>>>()?;
+        if recipes.is_empty() {
+            return Err(no_partitions("the table has no physical partitions; use DynamicRange or leave «partitionOption» out")
+                .with("table", table));
+        }
+        Ok(Cut { why: format!("by its {} physical partitions", recipes.len()), recipes })
+    }
+
+    async fn by_range(&mut self, settings: &PartitionSettings) -> Result<Cut> {
+        if !self.input.has_place_for_range() {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                format!("DynamicRange needs the place of the range in the query: add «WHERE {CONDITION}» to «sqlReaderQuery»"),
+            ));
+        }
+        let key = match &settings.partition_column_name {
+            Some(column) => self.named_key(column).await?,
+            None => self.detected_key().await?,
+        };
+        if !key.has_positions() {
+            return Err(no_key("DynamicRange needs a whole number or a date as «partitionColumnName»").with("column", &key.column));
+        }
+        let given = |text: &Option<String>| text.as_ref().map(|text| key.position_of_bound(text)).transpose();
+        let (low, up) = (given(&settings.partition_lower_bound)?, given(&settings.partition_upper_bound)?);
+        let ranges = match (low, up) {
+            (Some(low), Some(up)) => {
+                Ranges::new(key.clone(), strides::documented(low, up, self.copies.unwrap_or(self.target.chunks).into()))
+            }
+            (low, up) => {
+                let (size, bounds) = self.bounds(&key).await?;
+                let (least, greatest) = bounds.unwrap_or((0, 0));
+                let pieces = self.pieces(size).max(self.copies.unwrap_or(1).into());
+                Ranges::new(key.clone(), strides::even(low.unwrap_or(least), up.unwrap_or(greatest), pieces))
+            }
+        };
+        Ok(ranges.cut(format!("by ranges of [{}]", key.column)))
+    }
+
+    async fn by_key(&mut self, table: &str) -> Result<Cut> {
+        let rows = match self.ask(statements::KEYS, table).await {
+            Ok(rows) => rows,
+            Err(error) if lacks_permission(&error) => {
+                return Ok(Cut::whole("one chunk: the login may not see the table's indexes; GRANT VIEW DEFINITION"));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some((row, key)) = rows.iter().find_map(|row| Some((row, Key::of(row).ok().flatten()?))) else {
+            return Ok(Cut::whole(if rows.is_empty() {
+                "one chunk: the table has no clustered or unique index"
+            } else {
+                "one chunk: no key of the table has a type that cuts exactly"
+            }));
+        };
+        let name = if row.number::<u8>("index_type") == Some(1) { "the clustered key" } else { "a unique key" };
+        let (size, note) = self.size(table).await?;
+        let pieces = self.pieces(size);
+        if pieces <= 1 {
+            return Ok(Cut::whole(format!("one chunk: about {} rows fit in one", size.rows)));
+        }
+        let index = row.number::<i32>("index_id").unwrap_or(1);
+        let mut why = format!("by [{}], {name}", key.column);
+        let mut bounds = self.histogram(table, index, &key, size.rows.div_ceil(pieces)).await?;
+        if bounds.is_empty() && key.has_positions() {
+            let (_, found) = self.bounds(&key).await?;
+            let (least, greatest) = found.unwrap_or((0, 0));
+            bounds = strides::even(least, greatest, pieces).into_iter().map(|at| key.text_at(at)).collect();
+            why.push_str(", between its least and its greatest value (no histogram to be seen)");
+        } else if bounds.is_empty() {
+            return Ok(Cut::whole(format!("one chunk: [{}] has no statistics; UPDATE STATISTICS would allow more", key.column)));
+        }
+        why.push_str(note);
+        Ok(Ranges { key, bounds }.cut(why))
+    }
+
+    /// Rows and bytes of a table, and what to say if only an estimate could be had.
+    async fn size(&mut self, table: &str) -> Result<(Size, &'static str)> {
+        let (rows, note) = match self.ask(statements::SIZE, table).await {
+            Ok(rows) => (rows, ""),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => (self.ask(statements::CATALOGUE_SIZE, table).await?, " (without VIEW DATABASE STATE)"),
+        };
+        let number = |column| rows.first().and_then(|row| row.number::<u64>(column)).unwrap_or(0);
+        Ok((Size { rows: number("row_count"), bytes: number("used_pages") * PAGE }, note))
+    }
+
+    /// Bounds at the histogram's steps, so that each range has about so many rows. Empty if there is
+    /// no histogram or the login may not see it.
+    async fn histogram(&mut self, table: &str, index: i32, key: &Key, rows_each: u64) -> Result<Vec<String>> {
+        let sql = statements::histogram(&key.declaration, &key.collate()?);
+        let parameters = [(TABLE, text(table)), ("@index", SqlType::Int(Some(index)))];
+        match self.session.rows(Query::new(sql, parameters)).await {
+            Ok(steps) => Ok(ranges::from_histogram(key, &steps, rows_each)),
+            Err(error) if error.is_transient() => Err(error),
+            // No permission, or a server older than the function.
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Rows of the input, and the least and the greatest position of a key.
+    async fn bounds(&mut self, key: &Key) -> Result<(Size, Option<(i128, i128)>)> {
+        let sql = statements::bounds(&quote_ident(&key.column)?, &self.input.from_clause());
+        let rows = self.session.rows(Query::new(sql, [])).await?;
+        let row = rows.first();
+        let end = |column| row.and_then(|row| key.position(row.text(column)?));
+        let size = Size { rows: row.and_then(|row| row.number("row_count")).unwrap_or(0), bytes: 0 };
+        Ok((size, end("lowest").zip(end("greatest"))))
+    }
+
+    async fn named_key(&mut self, column: &str) -> Result<Key> {
+        let found = match self.input {
+            Input::Table(table) => {
+                let parameters = [(TABLE, text(table)), ("@column", text(column))];
+                let rows = self.session.rows(Query::new(statements::COLUMN, parameters)).await?;
+                rows.first().map(Key::of).transpose()?.flatten()
+            }
+            _ => self.column_of_query(column).await?,
+        };
+        found.ok_or_else(|| {
+            no_key("«partitionColumnName» names a column that is not there, or that is neither a number nor a date")
+                .with("column", column.escape_debug())
+        })
+    }
+
+    /// A column of the query's own result.
+    async fn column_of_query(&mut self, column: &str) -> Result<Option<Key>> {
+        let described = super::describe::columns(self.session, self.input).await?;
+        let found = described.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+        Ok(found.and_then(Key::of_column))
+    }
+
+    async fn detected_key(&mut self) -> Result<Key> {
+        let rows = match self.input {
+            Input::Table(table) => self.ask(statements::KEYS, table).await?,
+            _ => Vec::new(),
+        };
+        rows.iter()
+            .filter_map(|row| Key::of(row).ok().flatten())
+            .find(Key::has_positions)
+            .ok_or_else(|| no_key("no primary key or unique index has a number or a date; name «partitionColumnName»"))
+    }
+
+    async fn ask(&mut self, statement: &str, table: &str) -> Result<Vec<TextRow>> {
+        self.session.rows(Query::new(statement, [(TABLE, text(table))])).await
+    }
+
+    /// How many chunks an input of this size should have.
+    fn pieces(&self, size: Size) -> u64 {
+        let by_rows = size.rows.div_ceil(self.target.rows.max(1));
+        let by_bytes = size.bytes.div_ceil(self.target.bytes.max(1));
+        let enough_for_all = u64::from(self.target.chunks).min(size.rows / FEWEST_ROWS);
+        by_rows.max(by_bytes).max(enough_for_all).clamp(1, MOST_CHUNKS.min(size.rows.max(1)))
+    }
+}
+
+fn needs_dynamic_range() -> Error {
+    Error::new(ErrorKind::Spec, format!("the query has {CONDITION}; set «partitionOption» to DynamicRange beside it"))
+}
+
+fn no_partitions(message: &'static str) -> Error {
+    Error::new(ErrorKind::Spec, message).code("SqlParallelFailedToDetectPhysicalPartitions")
+}
+
+fn no_key(message: &'static str) -> Error {
+    Error::new(ErrorKind::Spec, message).code("SqlParallelFailedToDetectPartitionColumn")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_survive_the_checkpoint() {
+        let key = Key { column: "Id]".into(), declaration: "bigint".into(), collation: None, nullable: false };
+        let recipe = Recipe::Range { key, after: Some("-9223372036854775808".into()), upto: None };
+        let json = serde_json::to_string(&recipe).unwrap();
+        assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), recipe);
+        let (condition, parameters) = recipe.condition().unwrap();
+        assert_eq!(condition, "([Id]]] > @ropeway_after)");
+        assert_eq!(parameters, [("@ropeway_after".to_owned(), SqlType::BigInt(Some(i64::MIN)))]);
+    }
+
+    #[test]
+    fn unknown_options_are_named() {
+        let error = PartitionOption::of(Some("Sometimes"), None).unwrap_err();
+        assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("sometimes"));
+    }
+}

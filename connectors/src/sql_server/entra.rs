@@ -1,0 +1,81 @@
+//! Tokens of Microsoft Entra for the logins that have no password.
+
+use std::sync::Arc;
+
+use azure_core::{
+    credentials::{Secret, TokenCredential},
+    http::ClientOptions,
+};
+use azure_identity::{
+    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId,
+};
+use ropeway_engine::{Error, ErrorKind, Result};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::login::Credential;
+
+/// A credential and the resource that its tokens are for. The credential renews its tokens itself.
+pub(crate) struct Entra {
+    credential: Arc<dyn TokenCredential>,
+    scope: &'static str,
+}
+
+impl Entra {
+    /// `None` for a login with a password.
+    pub(crate) fn of(credential: &Credential) -> Result<Option<Self>> {
+        let (credential, cloud): (Result<Arc<dyn TokenCredential>, _>, _) = match credential {
+            Credential::Sql { .. } => return Ok(None),
+            Credential::ServicePrincipal { tenant, id, key, cloud } => {
+                let secret = Secret::new(key.expose_secret().to_owned());
+                let client_options = ClientOptions { cloud: cloud_of(cloud.as_deref()), ..ClientOptions::default() };
+                let options = ClientSecretCredentialOptions { client_options };
+                let credential = ClientSecretCredential::new(tenant, id.clone(), secret, Some(options));
+                (credential.map(|it| it as _), cloud.as_deref())
+            }
+            Credential::ManagedIdentity { client_id } => {
+                let user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
+                let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+                (ManagedIdentityCredential::new(Some(options)).map(|it| it as _), None)
+            }
+        };
+        let credential = credential.map_err(|error| {
+            Error::new(ErrorKind::Spec, "the Entra identity of the linked service is not complete").caused_by(error)
+        })?;
+        Ok(Some(Self { credential, scope: scope_of(cloud) }))
+    }
+
+    /// A token for a login.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Auth`] if Entra gives none.
+    pub(crate) async fn token(&self) -> Result<SecretString> {
+        let token = self.credential.get_token(&[self.scope], None).await.map_err(|error| {
+            Error::new(
+                ErrorKind::Auth,
+                "Entra gave no token; check «tenant», «servicePrincipalId» and its key, or that this machine has the \
+                 managed identity",
+            )
+            .code("SqlUnauthorizedAccess")
+            .caused_by(error)
+        })?;
+        Ok(SecretString::from(token.token.secret().to_owned()))
+    }
+}
+
+fn scope_of(cloud: Option<&str>) -> &'static str {
+    match cloud {
+        Some("AzureChina") => "https://database.chinacloudapi.cn/.default",
+        Some("AzureUsGovernment") => "https://database.usgovcloudapi.net/.default",
+        _ => "https://database.windows.net/.default",
+    }
+}
+
+fn cloud_of(cloud: Option<&str>) -> Option<Arc<azure_core::cloud::CloudConfiguration>> {
+    let known = match cloud {
+        Some("AzureChina") => azure_core::cloud::CloudConfiguration::AzureChina,
+        Some("AzureUsGovernment") => azure_core::cloud::CloudConfiguration::AzureGovernment,
+        _ => return None,
+    };
+    Some(Arc::new(known))
+}

@@ -1,0 +1,252 @@
+//! Errors of the session layer as errors of Ropeway: what they mean, and what to do next.
+
+use std::fmt::Write as _;
+
+use mssql_tds::error::{Error as TdsError, SqlErrorInfo};
+use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
+
+use super::numbers::{meaning, meaning_of_severity, rank};
+
+/// Longest text of a server that is repeated in a message.
+const LONGEST_TEXT: usize = 1_024;
+
+/// Where a failure happened, for its message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The server as the definition names it.
+    pub(crate) server: &'a str,
+    /// The database as the definition names it.
+    pub(crate) database: &'a str,
+    /// True until a session exists.
+    pub(crate) connecting: bool,
+    /// True if a session with this server and database existed before in this process.
+    pub(crate) worked_before: bool,
+}
+
+/// The error to show for an error of the session layer.
+pub(crate) fn translate(error: TdsError, place: Place<'_>) -> Error {
+    let translated = match &error {
+        TdsError::SqlServerError { diagnostics } => return from_server(&diagnostics.errors, place),
+        TdsError::TlsError(source) => return untrusted(&source.to_string(), place),
+        TdsError::TlsHandshakeError { source, cert_sans, .. } => {
+            return untrusted(&format!("{source}; the certificate is for {cert_sans}"), place);
+        }
+        TdsError::CertificateExpired | TdsError::CertificateMismatch | TdsError::NoServerCertificate => {
+            return untrusted(&error.to_string(), place);
+        }
+        TdsError::ProtocolError(text) if text.contains("encryption but client requires") => Error::new(
+            ErrorKind::Spec,
+            "the server offers no encryption; enable it at the server, or set «encrypt» to «optional» in the linked \
+             service if clear text is acceptable on this network",
+        ),
+        TdsError::Io(source) => unreachable_server(&source.to_string(), place),
+        TdsError::ConnectionError(text) | TdsError::ConnectionClosed(text) => unreachable_server(text, place),
+        TdsError::TimeoutError(_) if place.connecting => unreachable_server("it did not answer in time", place),
+        TdsError::TimeoutError(_) => Error::new(
+            ErrorKind::Unavailable,
+            "the query took longer than its time-out; raise «queryTimeout» of the copy source or read less per chunk",
+        )
+        .class(RetryClass::Shrink)
+        .code("SqlOperationFailed"),
+        TdsError::OperationCancelledError(_) => Error::new(ErrorKind::Cancelled, "the read was cancelled"),
+        TdsError::Security(_) => Error::new(ErrorKind::Auth, "the server's way to log in is not supported")
+            .code("SqlUnauthorizedAccess"),
+        TdsError::ConnectionResetNotAcknowledged
+        | TdsError::SessionRecoveryFailed { .. }
+        | TdsError::SessionNotRecoverable(_)
+        | TdsError::ReconnectionValidationFailed(_) => {
+            Error::new(ErrorKind::Unavailable, "the session ended; a new one is opened").class(RetryClass::Reconnect)
+        }
+        TdsError::ProtocolError(text) => broken_answer(text),
+        TdsError::UsageError(text) if place.connecting => {
+            Error::new(ErrorKind::Spec, format!("the connection settings are not possible: {}", printable(text)))
+        }
+        other => Error::new(ErrorKind::Bug, "the session layer failed; please report it").with("error", printable(&other.to_string())),
+    };
+    let cause = printable(&error.to_string());
+    translated.with("server", place.server).caused_by(cause)
+}
+
+/// An answer that breaks the protocol: a proxy, a cut connection or a server that is not one.
+fn broken_answer(text: &str) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the answer is not what the protocol allows: {}; check that the address is a SQL Server", printable(text)),
+    )
+    .class(RetryClass::Reconnect)
+    .code("SqlFailedToConnect")
+}
+
+fn unreachable_server(text: &str, place: Place<'_>) -> Error {
+    let lower = text.to_lowercase();
+    let advice = if lower.contains("lookup") || lower.contains("resolve") || lower.contains("name or service") {
+        "the server's name cannot be resolved; check «server» in the linked service and the DNS of this machine"
+    } else if lower.contains("refused") {
+        "nothing listens at the server's address; check host and port, that TCP/IP is enabled, and the firewall"
+    } else if place.connecting {
+        "the server cannot be reached; check «server» in the linked service, the firewall and the network"
+    } else {
+        "the connection to the server ended; the chunk is read again"
+    };
+    Error::new(ErrorKind::Unavailable, format!("{advice}: {}", printable(text)))
+        .class(RetryClass::Reconnect)
+        .code("SqlFailedToConnect")
+}
+
+/// The server's certificate does not prove that it is the server.
+pub(crate) fn untrusted(why: &str, place: Place<'_>) -> Error {
+    Error::new(
+        ErrorKind::Spec,
+        format!(
+            "the server's certificate is not trusted: {}; give the certificate authority's file with --ca-bundle, name \
+             the certificate's host in «hostNameInCertificate», or set «trustServerCertificate» to true if the network \
+             itself is trusted",
+            printable(why)
+        ),
+    )
+    .code("SqlFailedToConnect")
+    .with("server", place.server)
+}
+
+/// The most severe of the errors that the server sent.
+fn from_server(errors: &[SqlErrorInfo], place: Place<'_>) -> Error {
+    let Some(worst) = errors.iter().min_by_key(|error| rank(error.number)) else {
+        return Error::new(ErrorKind::Unavailable, "the server reported a failure without saying which")
+            .with("server", place.server);
+    };
+    let (mut kind, mut class) = meaning(worst.number).unwrap_or_else(|| meaning_of_severity(worst.class));
+    // «Cannot open database» is a failover once it has worked, and a wrong name until then.
+    if worst.number == 4060 && !place.worked_before {
+        (kind, class) = (ErrorKind::Spec, RetryClass::Permanent);
+    }
+    let mut error = Error::new(kind, message(worst, kind, place))
+        .class(class)
+        .code(symbolic_code(worst.number, kind, place))
+        .with("number", worst.number)
+        .with("state", worst.state)
+        .with("server", place.server)
+        .with("database", place.database);
+    if worst.number == 40501 {
+        error = error.retry_after(std::time::Duration::from_secs(10));
+    }
+    error
+}
+
+fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
+    let mut message = match worst.number {
+        18456 => "the login was refused; check «userName» and «password» of the linked service".to_owned(),
+        4060 if !place.worked_before => {
+            "the database cannot be opened; check «database» in the linked service and that the login has a user in it"
+                .to_owned()
+        }
+        208 => "a table or view does not exist, or the login may not see it; check schema and table".to_owned(),
+        207 => "a column does not exist; check the query or the column list of the dataset".to_owned(),
+        2812 => "the stored procedure does not exist; check «sqlReaderStoredProcedureName»".to_owned(),
+        229 | 230 => "a permission is missing; GRANT SELECT on the object to the login's user".to_owned(),
+        40615 => "the server's firewall refuses this address; add it at the server".to_owned(),
+        1205 => "the read was chosen as a deadlock victim; the chunk is read again".to_owned(),
+        // Conversion errors quote the value: their text stays out.
+        _ if kind == ErrorKind::Data => return format!("a value does not fit (SQL Server error {})", worst.number),
+        _ => "the server refused".to_owned(),
+    };
+    write!(message, ": {}", printable(&worst.message)).unwrap_or_default();
+    message
+}
+
+fn symbolic_code(number: u32, kind: ErrorKind, place: Place<'_>) -> &'static str {
+    match kind {
+        ErrorKind::Auth => "SqlUnauthorizedAccess",
+        _ if place.connecting || number == 4060 => "SqlFailedToConnect",
+        _ => "SqlOperationFailed",
+    }
+}
+
+/// True for an error that a missing permission explains, by its number.
+pub(crate) fn lacks_permission(error: &Error) -> bool {
+    error.kind() == ErrorKind::Auth && error.symbolic_code() == Some("SqlUnauthorizedAccess")
+}
+
+/// SQL Server's number of an error, if it was the server's.
+pub(crate) fn number(error: &Error) -> Option<u32> {
+    error.context().iter().find(|(key, _)| *key == "number")?.1.parse().ok()
+}
+
+/// Text of a server as a message may show it: one line, no control characters, not endless.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .take(LONGEST_TEXT)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql_server::numbers::LISTS;
+
+    const PLACE: Place<'_> = Place { server: "db1", database: "sales", connecting: false, worked_before: true };
+
+    fn server_error(numbers: &[u32]) -> TdsError {
+        TdsError::from_sql_errors(
+            numbers
+                .iter()
+                .map(|number| SqlErrorInfo {
+                    message: format!("text of {number}\nwith 'a secret value'"),
+                    state: 1,
+                    class: 16,
+                    number: *number,
+                    server_name: None,
+                    proc_name: None,
+                    line_number: None,
+                })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn every_listed_number_keeps_its_kind_and_class() {
+        for (list, kind, class) in LISTS {
+            for number in list {
+                let error = translate(server_error(&[*number]), PLACE);
+                assert_eq!((error.kind(), error.retry_class()), (kind, class), "{number}");
+                assert_eq!(error.is_transient(), kind == ErrorKind::Unavailable);
+                assert!(error.symbolic_code().is_some());
+                assert!(!error.to_string().contains('\n'));
+            }
+        }
+    }
+
+    #[test]
+    fn the_most_severe_of_several_errors_decides() {
+        assert_eq!(translate(server_error(&[1205, 229]), PLACE).kind(), ErrorKind::Auth);
+        assert_eq!(translate(server_error(&[3621, 1205]), PLACE).retry_class(), RetryClass::Redo);
+        assert_eq!(translate(server_error(&[40613, 40501]), PLACE).retry_class(), RetryClass::Throttled);
+    }
+
+    #[test]
+    fn an_unopened_database_is_a_wrong_name_until_it_worked_once() {
+        let first = Place { worked_before: false, connecting: true, ..PLACE };
+        assert_eq!(translate(server_error(&[4060]), first).kind(), ErrorKind::Spec);
+        assert_eq!(translate(server_error(&[4060]), PLACE).retry_class(), RetryClass::Reconnect);
+    }
+
+    #[test]
+    fn values_of_rows_stay_out_of_messages() {
+        assert!(!translate(server_error(&[245]), PLACE).to_string().contains("secret"));
+        assert!(translate(server_error(&[208]), PLACE).to_string().contains("text of 208"));
+    }
+
+    #[test]
+    fn a_missing_encryption_is_never_tried_again() {
+        let error = TdsError::ProtocolError("Server does not support encryption but client requires it".into());
+        assert_eq!(translate(error, PLACE).kind(), ErrorKind::Spec);
+    }
+
+    #[test]
+    fn a_lost_connection_is_tried_again() {
+        let error = TdsError::Io(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        assert_eq!(translate(error, PLACE).retry_class(), RetryClass::Reconnect);
+    }
+}

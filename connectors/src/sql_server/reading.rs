@@ -1,0 +1,113 @@
+//! One chunk being read: a task owns the session, batches leave through a channel.
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use futures::{StreamExt as _, stream};
+use mssql_tds::query::metadata::ColumnMetadata;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    source::BatchStream,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    pool::Pool,
+    rows::RowBatch,
+    types::{Column, Kind, TypeSettings},
+    wire::Query,
+};
+
+/// The columns as they were planned.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) schema: SchemaRef,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) types: TypeSettings,
+}
+
+/// Everything that reading a chunk needs.
+pub(crate) struct Reading {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) planned: Arc<Planned>,
+    pub(crate) query: Query,
+    pub(crate) preamble: String,
+    pub(crate) timeout: u32,
+    pub(crate) limit: BatchLimit,
+}
+
+/// A batch, or `None` behind the last one: a channel that closes without it was cut off.
+type Message = Result<Option<RecordBatch>>;
+
+impl Reading {
+    /// Starts the task. Dropping the stream ends it, and its session with it.
+    pub(crate) fn start(self) -> BatchStream {
+        let (outlet, batches) = mpsc::channel::<Message>(1);
+        tokio::spawn(async move {
+            let gone = outlet.clone();
+            let last = tokio::select! {
+                biased;
+                () = gone.closed() => return,
+                read = self.run(&outlet) => read.map(|()| None),
+            };
+            // Nobody reads any more: nobody needs to be told.
+            drop(outlet.send(last).await);
+        });
+        stream::unfold(Some(batches), next).boxed()
+    }
+
+    async fn run(self, outlet: &mpsc::Sender<Message>) -> Result<()> {
+        let mut session = self.pool.session(&self.preamble).await?;
+        let columns = session.start(self.query, Some(self.timeout)).await?;
+        let kinds = agreed(&self.planned, &columns)?;
+        let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit);
+        while session.fill(&mut batch).await? {
+            if outlet.send(batch.take().map(Some)).await.is_err() {
+                return Ok(());
+            }
+        }
+        let rest = if batch.is_empty() { None } else { Some(batch.take()?) };
+        // An error of the statement may stand behind its last row: only then the rest is true.
+        session.finish().await?;
+        self.pool.put_back(session);
+        if let Some(rest) = rest {
+            drop(outlet.send(Ok(Some(rest))).await);
+        }
+        Ok(())
+    }
+}
+
+async fn next(batches: Option<mpsc::Receiver<Message>>) -> Option<(Result<RecordBatch>, Option<mpsc::Receiver<Message>>)> {
+    let mut batches = batches?;
+    match batches.recv().await {
+        Some(Ok(Some(batch))) => Some((Ok(batch), Some(batches))),
+        Some(Ok(None)) => None,
+        Some(Err(error)) => Some((Err(error), None)),
+        None => {
+            let error = Error::new(ErrorKind::Bug, "the task that read the chunk ended without a word; please report it");
+            Some((Err(error), None))
+        }
+    }
+}
+
+/// What the values of each column are, if the columns are still those of the plan.
+fn agreed(planned: &Planned, columns: &[ColumnMetadata]) -> Result<Vec<Kind>> {
+    let changed = |column: &str, what: &'static str| {
+        Error::new(ErrorKind::Data, format!("the table or query changed since the copy was planned: a column {what}; start a new run"))
+            .with("column", column.escape_debug())
+    };
+    for (position, expected) in planned.columns.iter().enumerate() {
+        let Some(found) = columns.get(position) else { return Err(changed(&expected.name, "is gone")) };
+        if found.column_name != expected.name {
+            return Err(changed(&expected.name, "is gone or stands elsewhere"));
+        }
+        if Kind::of(found)?.data_type(planned.types) != expected.kind.data_type(planned.types) {
+            return Err(changed(&expected.name, "has another type"));
+        }
+    }
+    match columns.get(planned.columns.len()) {
+        Some(extra) => Err(changed(&extra.column_name, "is new")),
+        None => columns.iter().map(Kind::of).collect(),
+    }
+}

@@ -1,0 +1,139 @@
+use std::num::NonZeroU32;
+
+use arrow::{
+    array::{Array, AsArray as _, RecordBatch},
+    datatypes::{Decimal128Type, Field, Int32Type, Schema, TimestampNanosecondType},
+};
+
+use super::*;
+
+const LIMIT: BatchLimit = BatchLimit { rows: NonZeroU32::new(4).unwrap(), bytes: 1_000 };
+
+fn batch_of(kinds: &[Kind], limit: BatchLimit) -> RowBatch {
+    let settings = TypeSettings::default();
+    let fields: Vec<_> = kinds
+        .iter()
+        .enumerate()
+        .map(|(n, kind)| Field::new(format!("c{n}"), kind.data_type(settings), true))
+        .collect();
+    RowBatch::new(Arc::new(Schema::new(fields)), kinds, settings, limit)
+}
+
+fn utf16(text: &str) -> Cow<'static, [u8]> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>().into()
+}
+
+fn first_two(batch: &mut RowBatch) -> RecordBatch {
+    let taken = batch.take().unwrap();
+    assert_eq!(taken.num_rows(), 2);
+    assert!(batch.is_empty());
+    taken
+}
+
+#[test]
+fn values_and_nulls_stand_where_they_were_written() {
+    let mut batch = batch_of(&[Kind::Int, Kind::Text, Kind::Bit, Kind::Decimal { precision: 38, scale: 2 }], LIMIT);
+    for round in 0..3 {
+        batch.write_i32(0, round);
+        batch.write_string(1, utf16("größe"), EncodingType::Utf16);
+        batch.write_bool(2, true);
+        batch.write_decimal(3, DecimalParts::new(false, 38, 2, 10_u128.pow(38) - 1));
+        batch.end_row();
+        (0..4).for_each(|col| batch.write_null(col));
+        batch.end_row();
+        let taken = first_two(&mut batch);
+        assert_eq!(taken.column(0).as_primitive::<Int32Type>().value(0), round);
+        assert_eq!(taken.column(1).as_string::<i32>().value(0), "größe");
+        assert!(taken.column(2).as_boolean().value(0));
+        assert_eq!(taken.column(3).as_primitive::<Decimal128Type>().value(0), 1 - 10_i128.pow(38));
+        assert!(taken.columns().iter().all(|column| column.null_count() == 1 && column.is_null(1)));
+    }
+}
+
+#[test]
+fn a_variant_is_text_and_any_other_mismatch_an_error() {
+    let mut batch = batch_of(&[Kind::Variant], LIMIT);
+    batch.write_i64(0, 7);
+    batch.end_row();
+    batch.write_date(0, SqlDate::create(719_162).unwrap());
+    batch.end_row();
+    let taken = first_two(&mut batch);
+    assert_eq!(taken.column(0).as_string::<i32>().value(0), "7");
+    assert_eq!(taken.column(0).as_string::<i32>().value(1), "1970-01-01");
+
+    let mut batch = batch_of(&[Kind::Int], LIMIT);
+    batch.write_i64(0, 7);
+    batch.end_row();
+    assert!(batch.is_full());
+    assert!(batch.take().unwrap_err().is_transient());
+    batch.write_i32(5, 7);
+    assert!(batch.take().is_err());
+}
+
+#[test]
+fn a_missing_value_is_noticed() {
+    let mut batch = batch_of(&[Kind::Int, Kind::Int], LIMIT);
+    batch.write_i32(0, 1);
+    batch.end_row();
+    assert_eq!(batch.take().unwrap_err().kind(), ErrorKind::Bug);
+}
+
+#[test]
+fn batches_end_at_either_limit() {
+    let mut batch = batch_of(&[Kind::Int], LIMIT);
+    for row in 0..4 {
+        assert!(!batch.is_full());
+        batch.write_i32(0, row);
+        batch.end_row();
+    }
+    assert!(batch.is_full());
+
+    let mut batch = batch_of(&[Kind::Binary], LIMIT);
+    batch.write_bytes(0, vec![0; 996].into());
+    batch.end_row();
+    assert!(batch.is_full());
+    assert_eq!(batch.take().unwrap().num_rows(), 1);
+}
+
+#[test]
+fn a_value_above_the_limit_names_its_column() {
+    let mut batch = batch_of(&[Kind::Int, Kind::Binary], LIMIT);
+    batch.write_i32(0, 1);
+    batch.write_bytes(1, vec![0; 1_001].into());
+    batch.end_row();
+    let error = batch.take().unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("column=c1"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_kept_exactly_names_its_column() {
+    let mut batch = batch_of(&[Kind::DateTime2(7)], LIMIT);
+    let year_one = SqlDateTime2 { days: 0, time: SqlTime { time_nanoseconds: 0, scale: 7 } };
+    batch.write_datetime2(0, year_one);
+    batch.end_row();
+    let error = batch.take().unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("column=c0"), "{error}");
+
+    let epoch = SqlDateTime2 { days: 719_162, time: SqlTime { time_nanoseconds: 1, scale: 7 } };
+    let mut batch = batch_of(&[Kind::DateTime2(7)], LIMIT);
+    batch.write_datetime2(0, epoch);
+    batch.end_row();
+    assert_eq!(batch.take().unwrap().column(0).as_primitive::<TimestampNanosecondType>().value(0), 100);
+}
+
+#[test]
+fn malformed_text_names_its_column() {
+    let mut batch = batch_of(&[Kind::Text], LIMIT);
+    batch.write_string(0, Cow::Borrowed(&[0x00, 0xD8]), EncodingType::Utf16);
+    batch.end_row();
+    let error = batch.take().unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("column=c0"), "{error}");
+}
+
+#[test]
+fn xml_loses_its_byte_order_mark_only() {
+    let mut batch = batch_of(&[Kind::Xml], LIMIT);
+    batch.write_xml(0, SqlXml { bytes: [&[0xFF, 0xFE][..], &utf16("<a>é</a>")].concat() });
+    batch.end_row();
+    assert_eq!(batch.take().unwrap().column(0).as_string::<i32>().value(0), "<a>é</a>");
+}

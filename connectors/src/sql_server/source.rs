@@ -1,0 +1,203 @@
+//! SQL Server as a source.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{BatchLimit, Chunk},
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+};
+use tokio::sync::OnceCell;
+
+use super::{
+    cut::{PartitionOption, Planner, Recipe},
+    describe,
+    input::Input,
+    login::Login,
+    pool::Pool,
+    reading::{Planned, Reading},
+    spec::SourceSpec,
+    statements,
+    types::TypeSettings,
+};
+
+/// Seconds: Data Factory's own default.
+const QUERY_TIMEOUT: u32 = 7_200;
+/// Batches of a stream that exist at once: in the making, its buffers growing, waiting, and taken.
+const BATCHES: u64 = 4;
+/// What a session holds beside its batches.
+const SESSION: u64 = 256 * 1024;
+
+/// A table, a query or a procedure of one SQL Server.
+pub(crate) struct SqlServerSource {
+    pool: Arc<Pool>,
+    input: Input,
+    option: PartitionOption,
+    isolation: Option<&'static str>,
+    timeout: u32,
+    copies: Option<u32>,
+    types: TypeSettings,
+    planned: OnceCell<Arc<Planned>>,
+    cut: Mutex<Option<String>>,
+}
+
+impl SqlServerSource {
+    /// Checks the settings.
+    pub(crate) fn new(spec: SourceSpec) -> Result<Self> {
+        let login = Login::of(&spec.linked_service, &spec.ropeway)?;
+        let source = spec.source;
+        let input = Input::of(&spec.dataset, &source)?;
+        let timeout = match source.query_timeout.as_deref() {
+            Some(text) => seconds(text)?,
+            None => login.command_timeout.unwrap_or(QUERY_TIMEOUT),
+        };
+        Ok(Self {
+            option: PartitionOption::of(source.partition_option.as_deref(), source.partition_settings)?,
+            isolation: isolation(source.isolation_level.as_deref())?,
+            types: TypeSettings {
+                binary_uuid: one_of(spec.ropeway.uniqueidentifier.as_deref(), "text", "binary", "uniqueidentifier")?,
+                microseconds: one_of(spec.ropeway.date_time2.as_deref(), "nanoseconds", "microseconds", "dateTime2")?,
+            },
+            pool: Arc::new(Pool::new(login)?),
+            input,
+            timeout,
+            copies: spec.parallel_copies,
+            planned: OnceCell::new(),
+            cut: Mutex::new(None),
+        })
+    }
+
+    async fn planned(&self) -> Result<&Arc<Planned>> {
+        self.planned.get_or_try_init(|| self.describe_columns()).await
+    }
+
+    async fn describe_columns(&self) -> Result<Arc<Planned>> {
+        let mut session = self.pool.session(&statements::session(None, self.isolation)).await?;
+        let columns = describe::columns(&mut session, &self.input).await?;
+        self.pool.put_back(session);
+        let fields: Vec<_> = columns.iter().map(|column| column.field(self.types)).collect();
+        Ok(Arc::new(Planned { schema: Arc::new(Schema::new(fields)), columns, types: self.types }))
+    }
+}
+
+#[async_trait]
+impl Source for SqlServerSource {
+    async fn schema(&self) -> Result<SchemaRef> {
+        Ok(Arc::clone(&self.planned().await?.schema))
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        let mut session = self.pool.session(&statements::session(None, self.isolation)).await?;
+        let mut planner = Planner { session: &mut session, input: &self.input, target, copies: self.copies };
+        let cut = planner.plan(&self.option).await?;
+        self.pool.put_back(session);
+        let chunks = cut.chunks()?;
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut.why);
+        Ok(chunks)
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
+            Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
+        })?;
+        let reading = Reading {
+            pool: Arc::clone(&self.pool),
+            planned: Arc::clone(self.planned().await?),
+            query: self.input.part(&recipe)?,
+            preamble: statements::session(Some(limit.bytes), self.isolation),
+            timeout: self.timeout,
+            limit,
+        };
+        Ok(reading.start())
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        let unbounded = self.planned.get().is_some_and(|planned| planned.columns.iter().any(|column| column.unbounded));
+        // A large value exists once as it came, beside the batch that it is copied into.
+        BATCHES * limit.bytes + if unbounded { 2 * limit.bytes } else { 0 } + SESSION
+    }
+
+    fn describe(&self) -> SourceDescription {
+        let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let several = cut.as_deref().is_some_and(|why| !why.starts_with("one chunk"));
+        SourceDescription {
+            statement: self.input.shown(several),
+            cut: cut.unwrap_or_else(|| "not planned yet".to_owned()),
+            consistency: consistency(self.isolation, several),
+        }
+    }
+}
+
+fn consistency(isolation: Option<&'static str>, several: bool) -> String {
+    let level = match isolation {
+        None => "the database's default isolation",
+        Some(level) => level,
+    };
+    if several {
+        format!("each chunk by itself, under {level}: a row that changes its key meanwhile may be seen twice or never")
+    } else {
+        format!("one statement under {level}")
+    }
+}
+
+fn isolation(name: Option<&str>) -> Result<Option<&'static str>> {
+    match name.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "unspecified") => Ok(None),
+        Some("readcommitted") => Ok(Some("READ COMMITTED")),
+        Some("readuncommitted") => Ok(Some("READ UNCOMMITTED")),
+        Some("repeatableread") => Ok(Some("REPEATABLE READ")),
+        Some("serializable") => Ok(Some("SERIALIZABLE")),
+        Some("snapshot") => Ok(Some("SNAPSHOT")),
+        Some(other) => Err(Error::new(
+            ErrorKind::Spec,
+            "«isolationLevel» is ReadCommitted, ReadUncommitted, RepeatableRead, Serializable or Snapshot",
+        )
+        .with("isolationLevel", other.escape_debug())),
+    }
+}
+
+/// `hh:mm:ss`, `d.hh:mm:ss` or seconds.
+fn seconds(text: &str) -> Result<u32> {
+    let refuse = || {
+        Error::new(ErrorKind::Spec, "«queryTimeout» is a time span such as 02:00:00").with("queryTimeout", text.escape_debug())
+    };
+    let (days, clock) = text.trim().split_once('.').unwrap_or(("0", text.trim()));
+    let total = clock.split(':').try_fold(0_u32, |total, part| {
+        total.checked_mul(60)?.checked_add(part.parse::<u32>().ok()?)
+    });
+    let days = days.parse::<u32>().ok().and_then(|days| days.checked_mul(86_400));
+    total.zip(days).and_then(|(total, days)| total.checked_add(days)).ok_or_else(refuse)
+}
+
+/// True for the second of two values, false for the first or none.
+fn one_of(value: Option<&str>, first: &'static str, second: &'static str, setting: &'static str) -> Result<bool> {
+    match value {
+        None => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case(first) => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case(second) => Ok(true),
+        Some(value) => Err(Error::new(ErrorKind::Spec, format!("«{setting}» is {first} or {second}"))
+            .with(setting, value.escape_debug())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spans_are_read() {
+        assert_eq!(seconds("02:00:00").unwrap(), 7_200);
+        assert_eq!(seconds("1.00:00:01").unwrap(), 86_401);
+        assert_eq!(seconds("90").unwrap(), 90);
+        assert!(seconds("soon").is_err());
+    }
+
+    #[test]
+    fn isolation_levels_are_sql_servers_own() {
+        assert_eq!(isolation(Some("Snapshot")).unwrap(), Some("SNAPSHOT"));
+        assert_eq!(isolation(None).unwrap(), None);
+        assert!(isolation(Some("Chaos; DROP TABLE t")).is_err());
+    }
+}

@@ -1,0 +1,242 @@
+//! Sessions with SQL Server. Everything that knows how `mssql-tds` is called is here: its API is
+//! young and will move.
+
+use mssql_tds::{
+    connection::{
+        client_context::{ClientContext, TdsAuthenticationMethod, VectorVersion},
+        tds_client::{BufferedRowPoll, ExecuteOptions, ResultSet as _, TdsClient},
+    },
+    connection_provider::tds_connection_provider::TdsConnectionProvider,
+    core::{EncryptionOptions, EncryptionSetting},
+    datatypes::{sql_string::SqlString, sqltypes::SqlType},
+    error::Error as TdsError,
+    message::{
+        login_options::ApplicationIntent,
+        parameters::rpc_parameters::{RpcParameter, StatusFlags},
+    },
+    query::metadata::ColumnMetadata,
+};
+use ropeway_engine::{Error, ErrorKind, Result};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{
+    errors::{Place, translate},
+    login::{Credential, Encrypt, Login},
+    rows::{RowBatch, variant::text_of},
+    tls::Pin,
+};
+
+/// A parameter of a statement: its name with `@`, and its value.
+pub(crate) type Parameter = (&'static str, SqlType);
+
+/// A text parameter.
+pub(crate) fn text(value: &str) -> SqlType {
+    SqlType::NVarcharMax(Some(SqlString::from_utf8_string(value.to_owned())))
+}
+
+/// A statement and its parameters.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) parameters: Vec<(String, SqlType)>,
+}
+
+impl Query {
+    /// A statement of [`statements`](super::statements).
+    pub(crate) fn new(sql: impl Into<String>, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { sql: sql.into(), parameters }
+    }
+}
+
+/// One logged-in connection. Dropping it closes the connection, and the server rolls back and frees
+/// what it held.
+pub(crate) struct Session {
+    client: TdsClient,
+    server: String,
+    database: String,
+}
+
+impl Session {
+    /// Connects and logs in. `token` is the Entra token where the login needs one.
+    pub(crate) async fn open(login: &Login, pin: Option<&Pin>, token: Option<SecretString>, worked_before: bool) -> Result<Self> {
+        let server = login.server.to_string();
+        let place = Place { server: &server, database: &login.database, connecting: true, worked_before };
+        let client = TdsConnectionProvider::new()
+            .create_client(context(login, pin, token), &format!("tcp:{server}"), None)
+            .await
+            .map_err(|error| translate(error, place))?;
+        // The layer below refuses this already; a password never leaves in clear text by a slip of ours.
+        if login.encrypt != Encrypt::Optional && !client.is_encrypted() {
+            return Err(Error::new(ErrorKind::Spec, "the server offers no encryption").with("server", server));
+        }
+        Ok(Self { client, database: login.database.clone(), server })
+    }
+
+    /// The next statement begins with the session's defaults.
+    pub(crate) fn reset(&mut self) {
+        self.client.prepare_reset_connection(false);
+    }
+
+    /// True if nothing can be sent any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.client.is_connection_dead()
+    }
+
+    /// True if what is sent now is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.client.is_encrypted()
+    }
+
+    /// Runs a batch whose results do not matter.
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<()> {
+        let done = async {
+            self.client.execute(sql.to_owned(), ()).await?;
+            self.client.close_query().await
+        };
+        done.await.map_err(|error| self.failed(error))
+    }
+
+    /// All rows of a small result, every value as text.
+    pub(crate) async fn rows(&mut self, query: Query) -> Result<Vec<TextRow>> {
+        let columns = self.start(query, None).await?;
+        let mut rows = Vec::new();
+        while let Some(values) = self.client.next_row().await.map_err(|error| self.failed(error))? {
+            let named = columns.iter().map(|column| column.column_name.clone()).zip(values.iter().map(text_of));
+            let row = named.map(|(name, value)| Ok((name, value?))).collect::<Result<_, &'static str>>();
+            rows.push(TextRow(row.map_err(|why| Error::new(ErrorKind::Data, why))?));
+        }
+        self.finish().await?;
+        Ok(rows)
+    }
+
+    /// Starts a query and gives the columns of its first result.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] with `SqlInvalidDbQueryString` if it has no result.
+    pub(crate) async fn start(&mut self, query: Query, timeout: Option<u32>) -> Result<Vec<ColumnMetadata>> {
+        let mut options = ExecuteOptions::new();
+        if let Some(seconds) = timeout {
+            options = options.timeout_secs(seconds);
+        }
+        let started = async {
+            if query.parameters.is_empty() {
+                self.client.execute(query.sql, options).await?;
+            } else {
+                let parameters = query.parameters.into_iter();
+                let parameters = parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
+                self.client.execute_sp_executesql(query.sql, parameters.collect(), options).await?;
+            }
+            if self.client.on_rows() { Ok(true) } else { self.client.advance_to_rows().await }
+        };
+        match started.await {
+            Ok(true) => Ok(self.client.get_metadata().clone()),
+            Ok(false) => Err(Error::new(
+                ErrorKind::Spec,
+                "the query returns no rows and no columns; its last statement must be a SELECT",
+            )
+            .code("SqlInvalidDbQueryString")),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Reads rows until the batch is full. False if the result has no more.
+    pub(crate) async fn fill(&mut self, batch: &mut RowBatch) -> Result<bool> {
+        while !batch.is_full() {
+            let more = match self.client.try_next_buffered_row_into(batch) {
+                Ok(BufferedRowPoll::Complete) => Ok(true),
+                Ok(BufferedRowPoll::Partial) => self.client.finish_row_into(batch).await.map(|()| true),
+                Ok(BufferedRowPoll::Pending) => self.client.next_row_into(batch).await,
+                Ok(BufferedRowPoll::Exhausted) => Ok(false),
+                Err(error) => Err(error),
+            };
+            if !more.map_err(|error| self.failed(error))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads what follows the rows: an error of the statement may be there.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.client.close_query().await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: TdsError) -> Error {
+        let place = Place { server: &self.server, database: &self.database, connecting: false, worked_before: true };
+        translate(error, place)
+    }
+}
+
+/// A row of a small result.
+#[derive(Debug)]
+pub(crate) struct TextRow(Vec<(String, Option<String>)>);
+
+impl TextRow {
+    /// A row of these columns.
+    #[cfg(test)]
+    pub(crate) fn of(columns: &[(&str, &str)]) -> Self {
+        Self(columns.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned()))).collect())
+    }
+
+    /// The text of a column, `None` if it is null.
+    pub(crate) fn text(&self, column: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+        found.and_then(|(_, value)| value.as_deref())
+    }
+
+    /// The number in a column, `None` if it is null or no such number.
+    pub(crate) fn number<T: std::str::FromStr>(&self, column: &str) -> Option<T> {
+        self.text(column)?.trim().parse().ok()
+    }
+
+    /// True if a column is a bit that is set.
+    pub(crate) fn is_set(&self, column: &str) -> bool {
+        self.number::<i64>(column).is_some_and(|bit| bit != 0)
+    }
+
+    /// A text that the catalogue always has.
+    pub(crate) fn required(&self, column: &'static str) -> Result<&str> {
+        self.text(column).ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "the server's catalogue answered without a column that it always has")
+                .with("column", column)
+        })
+    }
+}
+
+fn context(login: &Login, pin: Option<&Pin>, token: Option<SecretString>) -> ClientContext {
+    let mut context = ClientContext::with_data_source(&format!("tcp:{}", login.server));
+    context.application_name = "Ropeway".to_owned();
+    context.database.clone_from(&login.database);
+    context.connect_timeout = login.connect_timeout;
+    // Trying again is the engine's: it waits, counts and tells.
+    context.connect_retry_count = 0;
+    context.packet_size = login.packet_size;
+    context.multi_subnet_failover = login.multi_subnet_failover;
+    // A server sends vectors as text to clients that do not ask for them.
+    context.vector_version = VectorVersion::Off;
+    if login.read_only {
+        context.application_intent = ApplicationIntent::ReadOnly;
+    }
+    context.encryption_options = EncryptionOptions {
+        mode: match login.encrypt {
+            Encrypt::Optional => EncryptionSetting::PreferOff,
+            Encrypt::Mandatory => EncryptionSetting::Required,
+            Encrypt::Strict => EncryptionSetting::Strict,
+        },
+        trust_server_certificate: login.trust_server_certificate,
+        host_name_in_cert: login.host_name_in_certificate.clone().filter(|_| pin.is_none()),
+        server_certificate: pin.map(Pin::path),
+    };
+    match (&login.credential, token) {
+        (Credential::Sql { user, password }, _) => {
+            context.user_name.clone_from(user);
+            password.expose_secret().clone_into(&mut context.password);
+        }
+        (_, token) => {
+            context.tds_authentication_method = TdsAuthenticationMethod::AccessToken;
+            context.access_token = token.map(|token| token.expose_secret().to_owned());
+        }
+    }
+    context
+}
