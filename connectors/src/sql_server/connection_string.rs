@@ -129,8 +129,11 @@ fn next_value(text: &str) -> Result<(String, &str)> {
 }
 
 fn malformed(why: &'static str) -> Error {
-    Error::new(ErrorKind::Spec, "the connection string is not «keyword=value;keyword=value»; correct it in the linked service")
-        .with("reason", why)
+    Error::new(
+        ErrorKind::Spec,
+        "the connection string is not «keyword=value;keyword=value»; correct it in the linked service",
+    )
+    .with("reason", why)
 }
 
 #[cfg(test)]
@@ -143,7 +146,8 @@ mod tests {
 
     #[test]
     fn synonyms_and_quotes_are_read() {
-        let parsed = parse(r#" Data Source=tcp:h,1433; Initial Catalog = "my ""db""" ;User ID=u;PWD='a;b=''c''';;Encrypt=True"#);
+        let parsed =
+            parse(r#" Data Source=tcp:h,1433; Initial Catalog = "my ""db""" ;User ID=u;PWD='a;b=''c''';;Encrypt=True"#);
         let parsed = parsed.unwrap();
         assert_eq!(parsed.get("server"), Some("tcp:h,1433"));
         assert_eq!(parsed.get("database"), Some("my \"db\""));

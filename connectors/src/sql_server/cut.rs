@@ -54,11 +54,10 @@ impl PartitionOption {
             Some("none") => Ok(Self::None),
             Some("physicalpartitionsoftable") => Ok(Self::PhysicalPartitionsOfTable),
             Some("dynamicrange") => Ok(Self::DynamicRange(settings.unwrap_or_default())),
-            Some(other) => Err(Error::new(
-                ErrorKind::Spec,
-                "«partitionOption» is None, PhysicalPartitionsOfTable or DynamicRange",
-            )
-            .with("partitionOption", other.escape_debug())),
+            Some(other) => {
+                Err(Error::new(ErrorKind::Spec, "«partitionOption» is None, PhysicalPartitionsOfTable or DynamicRange")
+                    .with("partitionOption", other.escape_debug()))
+            }
         }
     }
 }
@@ -185,7 +184,9 @@ impl Planner<'_> {
 
     async fn by_partition(&mut self) -> Result<Cut> {
         let Input::Table(table) = self.input else {
-            return Err(no_partitions("only a table has physical partitions; name the table in the dataset and remove the query"));
+            return Err(no_partitions(
+                "only a table has physical partitions; name the table in the dataset and remove the query",
+            ));
         };
         let rows = self.ask(statements::PARTITIONS, table).await?;
         let recipe = |row: &TextRow| {
@@ -197,8 +198,10 @@ impl Planner<'_> {
         };
         let recipes = rows.iter().map(recipe).collect::<Result<Vec<_>>>()?;
         if recipes.is_empty() {
-            return Err(no_partitions("the table has no physical partitions; use DynamicRange or leave «partitionOption» out")
-                .with("table", table));
+            return Err(no_partitions(
+                "the table has no physical partitions; use DynamicRange or leave «partitionOption» out",
+            )
+            .with("table", table));
         }
         Ok(Cut { why: format!("by its {} physical partitions", recipes.len()), recipes })
     }
@@ -207,7 +210,9 @@ impl Planner<'_> {
         if !self.input.has_place_for_range() {
             return Err(Error::new(
                 ErrorKind::Spec,
-                format!("DynamicRange needs the place of the range in the query: add «WHERE {CONDITION}» to «sqlReaderQuery»"),
+                format!(
+                    "DynamicRange needs the place of the range in the query: add «WHERE {CONDITION}» to «sqlReaderQuery»"
+                ),
             ));
         }
         let key = match &settings.partition_column_name {
@@ -215,7 +220,8 @@ impl Planner<'_> {
             None => self.detected_key().await?,
         };
         if !key.has_positions() {
-            return Err(no_key("DynamicRange needs a whole number or a date as «partitionColumnName»").with("column", &key.column));
+            return Err(no_key("DynamicRange needs a whole number or a date as «partitionColumnName»")
+                .with("column", &key.column));
         }
         let given = |text: &Option<String>| text.as_ref().map(|text| key.position_of_bound(text)).transpose();
         let (low, up) = (given(&settings.partition_lower_bound)?, given(&settings.partition_upper_bound)?);
@@ -263,7 +269,10 @@ impl Planner<'_> {
             bounds = strides::even(least, greatest, pieces).into_iter().map(|at| key.text_at(at)).collect();
             why.push_str(", between its least and its greatest value (no histogram to be seen)");
         } else if bounds.is_empty() {
-            return Ok(Cut::whole(format!("one chunk: [{}] has no statistics; UPDATE STATISTICS would allow more", key.column)));
+            return Ok(Cut::whole(format!(
+                "one chunk: [{}] has no statistics; UPDATE STATISTICS would allow more",
+                key.column
+            )));
         }
         why.push_str(note);
         Ok(Ranges { key, bounds }.cut(why))

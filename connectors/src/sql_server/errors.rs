@@ -49,8 +49,9 @@ pub(crate) fn translate(error: TdsError, place: Place<'_>) -> Error {
         .class(RetryClass::Shrink)
         .code("SqlOperationFailed"),
         TdsError::OperationCancelledError(_) => Error::new(ErrorKind::Cancelled, "the read was cancelled"),
-        TdsError::Security(_) => Error::new(ErrorKind::Auth, "the server's way to log in is not supported")
-            .code("SqlUnauthorizedAccess"),
+        TdsError::Security(_) => {
+            Error::new(ErrorKind::Auth, "the server's way to log in is not supported").code("SqlUnauthorizedAccess")
+        }
         TdsError::ConnectionResetNotAcknowledged
         | TdsError::SessionRecoveryFailed { .. }
         | TdsError::SessionNotRecoverable(_)
@@ -61,7 +62,8 @@ pub(crate) fn translate(error: TdsError, place: Place<'_>) -> Error {
         TdsError::UsageError(text) if place.connecting => {
             Error::new(ErrorKind::Spec, format!("the connection settings are not possible: {}", printable(text)))
         }
-        other => Error::new(ErrorKind::Bug, "the session layer failed; please report it").with("error", printable(&other.to_string())),
+        other => Error::new(ErrorKind::Bug, "the session layer failed; please report it")
+            .with("error", printable(&other.to_string())),
     };
     let cause = printable(&error.to_string());
     translated.with("server", place.server).caused_by(cause)
@@ -71,7 +73,10 @@ pub(crate) fn translate(error: TdsError, place: Place<'_>) -> Error {
 fn broken_answer(text: &str) -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        format!("the answer is not what the protocol allows: {}; check that the address is a SQL Server", printable(text)),
+        format!(
+            "the answer is not what the protocol allows: {}; check that the address is a SQL Server",
+            printable(text)
+        ),
     )
     .class(RetryClass::Reconnect)
     .code("SqlFailedToConnect")
@@ -173,12 +178,7 @@ pub(crate) fn number(error: &Error) -> Option<u32> {
 
 /// Text of a server as a message may show it: one line, no control characters, not endless.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .take(LONGEST_TEXT)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    text.chars().take(LONGEST_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

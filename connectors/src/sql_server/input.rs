@@ -1,9 +1,6 @@
 //! What is read: a table, a query or a stored procedure, and the statement that reads a part of it.
 
-use mssql_tds::datatypes::{
-    decoder::DecimalParts,
-    sqltypes::SqlType,
-};
+use mssql_tds::datatypes::{decoder::DecimalParts, sqltypes::SqlType};
 use ropeway_engine::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
@@ -61,9 +58,9 @@ impl Input {
     /// The same as one text without parameters, to be described.
     pub(crate) fn described(&self) -> String {
         match self {
-            Self::Procedure { call, parameters } => parameters.iter().fold(call.clone(), |call, (name, _)| {
-                call.replace(&format!("= {name}"), "= NULL")
-            }),
+            Self::Procedure { call, parameters } => {
+                parameters.iter().fold(call.clone(), |call, (name, _)| call.replace(&format!("= {name}"), "= NULL"))
+            }
             _ => self.whole().sql,
         }
     }
@@ -187,7 +184,8 @@ fn procedure(name: &str, parameters: Option<&Map<String, Value>>) -> Result<Inpu
     for (position, (name, value)) in parameters.into_iter().flatten().enumerate() {
         let plain = name.trim_start_matches('@');
         if plain.is_empty() || !plain.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '#' | '$' | '@')) {
-            return Err(spec("a stored procedure's parameter has a name that SQL Server cannot have").with("parameter", name.escape_debug()));
+            return Err(spec("a stored procedure's parameter has a name that SQL Server cannot have")
+                .with("parameter", name.escape_debug()));
         }
         // Our own names: theirs cannot collide with anything.
         let own = format!("@ropeway_{position}");
@@ -200,7 +198,9 @@ fn procedure(name: &str, parameters: Option<&Map<String, Value>>) -> Result<Inpu
 fn procedure_value(name: &str, parameter: &Value) -> Result<SqlType> {
     let refuse = || spec("a stored procedure's parameter does not have the type that it names").with("parameter", name);
     let (value, kind) = match parameter {
-        Value::Object(object) => (object.get("value").unwrap_or(&Value::Null), object.get("type").and_then(Value::as_str)),
+        Value::Object(object) => {
+            (object.get("value").unwrap_or(&Value::Null), object.get("type").and_then(Value::as_str))
+        }
         plain => (plain, None),
     };
     let value = match value {
@@ -217,7 +217,9 @@ fn procedure_value(name: &str, parameter: &Value) -> Result<SqlType> {
         "Boolean" => parsed(value.map(|text| text.to_lowercase()).as_ref()).map(SqlType::Bit),
         "Guid" => parsed(value.as_ref()).map(SqlType::Uuid),
         "Decimal" => match &value {
-            Some(text) => DecimalParts::from_string(text, 38, scale_of(text)).map(|it| SqlType::Decimal(Some(it))).map_err(drop),
+            Some(text) => {
+                DecimalParts::from_string(text, 38, scale_of(text)).map(|it| SqlType::Decimal(Some(it))).map_err(drop)
+            }
             None => Ok(SqlType::Decimal(None)),
         },
         // The server converts a text to whatever the parameter is.
@@ -275,7 +277,8 @@ mod tests {
         let query = input(json!({}), source).unwrap().whole();
         assert_eq!(query.sql, "EXEC [dbo].[load] @id = @ropeway_0, @name = @ropeway_1");
         assert_eq!(query.parameters[0].1, SqlType::Int(Some(7)));
-        let hostile = json!({"sqlReaderStoredProcedureName": "p", "storedProcedureParameters": {"a = 1; --": {"value": 1}}});
+        let hostile =
+            json!({"sqlReaderStoredProcedureName": "p", "storedProcedureParameters": {"a = 1; --": {"value": 1}}});
         assert!(input(json!({}), hostile).is_err());
     }
 

@@ -64,10 +64,20 @@ pub(crate) enum Encrypt {
 /// Who logs in.
 #[derive(Clone, Debug)]
 pub(crate) enum Credential {
-    Sql { user: String, password: SecretString },
-    ServicePrincipal { tenant: String, id: String, key: SecretString, cloud: Option<String> },
+    Sql {
+        user: String,
+        password: SecretString,
+    },
+    ServicePrincipal {
+        tenant: String,
+        id: String,
+        key: SecretString,
+        cloud: Option<String>,
+    },
     /// The identity of this machine; with a client id a user-assigned one.
-    ManagedIdentity { client_id: Option<String> },
+    ManagedIdentity {
+        client_id: Option<String>,
+    },
 }
 
 impl Login {
@@ -121,7 +131,10 @@ impl Server {
         if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return refuse("«server» has blanks or control characters in it; correct the linked service");
         }
-        if address.starts_with("np:") || address.starts_with("lpc:") || address.starts_with("admin:") || address.starts_with('(')
+        if address.starts_with("np:")
+            || address.starts_with("lpc:")
+            || address.starts_with("admin:")
+            || address.starts_with('(')
             || address.starts_with(r"\\")
         {
             return refuse("«server» must be reachable over TCP: host, host,port or host\\instance");
@@ -174,8 +187,9 @@ impl Encrypt {
 fn credential(service: &LinkedService, keywords: &ConnectionString) -> Result<Credential> {
     let user = service.user_name.clone().or_else(|| keywords.get("userid").map(ToOwned::to_owned));
     let password = service.password.clone().or_else(|| keywords.secret("password"));
-    let integrated = keywords.get("integratedsecurity").is_some_and(|text| is_true(text) || text.eq_ignore_ascii_case("sspi"))
-        || service.integrated_security == Some(true);
+    let integrated =
+        keywords.get("integratedsecurity").is_some_and(|text| is_true(text) || text.eq_ignore_ascii_case("sspi"))
+            || service.integrated_security == Some(true);
     let mode = service.authentication_type.as_deref().unwrap_or_else(|| {
         if service.service_principal_id.is_some() {
             "ServicePrincipal"

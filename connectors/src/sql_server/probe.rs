@@ -91,8 +91,11 @@ impl Steps {
 async fn resolve(login: &Login) -> Result<(String, ())> {
     let host = login.server.host.as_str();
     let mut addresses = lookup_host((host, 0)).await.map_err(|error| {
-        unreachable("the server's name cannot be resolved; check «server» in the linked service and the DNS of this machine", login)
-            .caused_by(error)
+        unreachable(
+            "the server's name cannot be resolved; check «server» in the linked service and the DNS of this machine",
+            login,
+        )
+        .caused_by(error)
     })?;
     let address = addresses.next().ok_or_else(|| unreachable("the server's name has no address", login))?;
     Ok((address.ip().to_string(), ()))

@@ -5,11 +5,7 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::{StreamExt as _, stream};
 use mssql_tds::query::metadata::ColumnMetadata;
-use ropeway_engine::{
-    Error, ErrorKind, Result,
-    chunk::BatchLimit,
-    source::BatchStream,
-};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::BatchStream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -78,14 +74,17 @@ impl Reading {
     }
 }
 
-async fn next(batches: Option<mpsc::Receiver<Message>>) -> Option<(Result<RecordBatch>, Option<mpsc::Receiver<Message>>)> {
+async fn next(
+    batches: Option<mpsc::Receiver<Message>>,
+) -> Option<(Result<RecordBatch>, Option<mpsc::Receiver<Message>>)> {
     let mut batches = batches?;
     match batches.recv().await {
         Some(Ok(Some(batch))) => Some((Ok(batch), Some(batches))),
         Some(Ok(None)) => None,
         Some(Err(error)) => Some((Err(error), None)),
         None => {
-            let error = Error::new(ErrorKind::Bug, "the task that read the chunk ended without a word; please report it");
+            let error =
+                Error::new(ErrorKind::Bug, "the task that read the chunk ended without a word; please report it");
             Some((Err(error), None))
         }
     }
@@ -94,8 +93,11 @@ async fn next(batches: Option<mpsc::Receiver<Message>>) -> Option<(Result<Record
 /// What the values of each column are, if the columns are still those of the plan.
 fn agreed(planned: &Planned, columns: &[ColumnMetadata]) -> Result<Vec<Kind>> {
     let changed = |column: &str, what: &'static str| {
-        Error::new(ErrorKind::Data, format!("the table or query changed since the copy was planned: a column {what}; start a new run"))
-            .with("column", column.escape_debug())
+        Error::new(
+            ErrorKind::Data,
+            format!("the table or query changed since the copy was planned: a column {what}; start a new run"),
+        )
+        .with("column", column.escape_debug())
     };
     for (position, expected) in planned.columns.iter().enumerate() {
         let Some(found) = columns.get(position) else { return Err(changed(&expected.name, "is gone")) };

@@ -12,11 +12,7 @@ pub(crate) mod variant;
 
 use std::{borrow::Cow, sync::Arc};
 
-use arrow::{
-    array::RecordBatch,
-    datatypes::SchemaRef,
-    error::ArrowError,
-};
+use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
 use mssql_tds::datatypes::{
     column_values::{
         ColumnValues, SqlDate, SqlDateTime, SqlDateTime2, SqlDateTimeOffset, SqlMoney, SqlSmallDateTime, SqlSmallMoney,
@@ -85,7 +81,9 @@ impl RowBatch {
     /// True if the batch should be taken before another row is read.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.rows >= self.most_rows || self.bytes + self.rows * self.row_width >= self.most_bytes || self.failure.is_some()
+        self.rows >= self.most_rows
+            || self.bytes + self.rows * self.row_width >= self.most_bytes
+            || self.failure.is_some()
     }
 
     /// True if no row was written since the last batch.
@@ -154,16 +152,17 @@ fn bad_value(column: &str, why: &'static str) -> Error {
 }
 
 fn broken(what: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, what)
-        .class(ropeway_engine::retry::RetryClass::Reconnect)
-        .with("protocol", "TDS")
+    Error::new(ErrorKind::Unavailable, what).class(ropeway_engine::retry::RetryClass::Reconnect).with("protocol", "TDS")
 }
 
 fn odd_rows(error: &ArrowError) -> Error {
     let text = error.to_string();
     if text.contains("non-nullable") {
-        return Error::new(ErrorKind::Data, "a column that had no nulls when the copy was planned has some now; run the copy again")
-            .with("arrow", text);
+        return Error::new(
+            ErrorKind::Data,
+            "a column that had no nulls when the copy was planned has some now; run the copy again",
+        )
+        .with("arrow", text);
     }
     Error::new(ErrorKind::Bug, "the columns of a batch do not fit together; please report it").with("arrow", text)
 }
@@ -245,13 +244,15 @@ impl RowWriter for RowBatch {
             return self.too_large(col, bytes.len());
         }
         match self.columns.get_mut(col) {
-            Some(column) if column.takes == Takes::Text => match text::append(&mut column.values, &bytes, encoding_type) {
-                Ok(()) => self.bytes += column.end_value(),
-                Err(why) => {
-                    let error = bad_value(column.name(), why);
-                    self.fail(error);
+            Some(column) if column.takes == Takes::Text => {
+                match text::append(&mut column.values, &bytes, encoding_type) {
+                    Ok(()) => self.bytes += column.end_value(),
+                    Err(why) => {
+                        let error = bad_value(column.name(), why);
+                        self.fail(error);
+                    }
                 }
-            },
+            }
             _ => self.other(col, &ColumnValues::String(SqlString::new(bytes.into_owned(), encoding_type))),
         }
     }

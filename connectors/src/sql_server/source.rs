@@ -161,12 +161,12 @@ fn isolation(name: Option<&str>) -> Result<Option<&'static str>> {
 /// `hh:mm:ss`, `d.hh:mm:ss` or seconds.
 fn seconds(text: &str) -> Result<u32> {
     let refuse = || {
-        Error::new(ErrorKind::Spec, "«queryTimeout» is a time span such as 02:00:00").with("queryTimeout", text.escape_debug())
+        Error::new(ErrorKind::Spec, "«queryTimeout» is a time span such as 02:00:00")
+            .with("queryTimeout", text.escape_debug())
     };
     let (days, clock) = text.trim().split_once('.').unwrap_or(("0", text.trim()));
-    let total = clock.split(':').try_fold(0_u32, |total, part| {
-        total.checked_mul(60)?.checked_add(part.parse::<u32>().ok()?)
-    });
+    let total =
+        clock.split(':').try_fold(0_u32, |total, part| total.checked_mul(60)?.checked_add(part.parse::<u32>().ok()?));
     let days = days.parse::<u32>().ok().and_then(|days| days.checked_mul(86_400));
     total.zip(days).and_then(|(total, days)| total.checked_add(days)).ok_or_else(refuse)
 }

@@ -51,11 +51,14 @@ async fn pin(login: &Login) -> Result<Option<Pin>> {
     }
     let bundle = certificates(bundle)?;
     let mut stream = TcpStream::connect((login.server.host.as_str(), *port)).await.map_err(|error| {
-        Error::new(ErrorKind::Unavailable, "the server cannot be reached; check «server» in the linked service and the firewall")
-            .class(ropeway_engine::retry::RetryClass::Reconnect)
-            .code("SqlFailedToConnect")
-            .with("server", &login.server)
-            .caused_by(error)
+        Error::new(
+            ErrorKind::Unavailable,
+            "the server cannot be reached; check «server» in the linked service and the firewall",
+        )
+        .class(ropeway_engine::retry::RetryClass::Reconnect)
+        .code("SqlFailedToConnect")
+        .with("server", &login.server)
+        .caused_by(error)
     })?;
     let chain = handshake(login, &mut stream, &bundle).await?;
     let leaf = chain.first().ok_or_else(|| distrust("the server showed no certificate", login))?;
@@ -63,13 +66,20 @@ async fn pin(login: &Login) -> Result<Option<Pin>> {
         return Ok(None);
     }
     keep(leaf).map(Some).map_err(|error| {
-        Error::new(ErrorKind::Unavailable, "the verified certificate cannot be kept; check the folder for temporary files")
-            .caused_by(error)
+        Error::new(
+            ErrorKind::Unavailable,
+            "the verified certificate cannot be kept; check the folder for temporary files",
+        )
+        .caused_by(error)
     })
 }
 
 /// The certificates that the server showed in a handshake that trusts `bundle` and the system.
-async fn handshake(login: &Login, stream: &mut TcpStream, bundle: &[CertificateDer<'static>]) -> Result<Vec<CertificateDer<'static>>> {
+async fn handshake(
+    login: &Login,
+    stream: &mut TcpStream,
+    bundle: &[CertificateDer<'static>],
+) -> Result<Vec<CertificateDer<'static>>> {
     let verifier = verifier(bundle)?
         .ok_or_else(|| distrust("there is no certificate authority on this machine or in the bundle", login))?;
     let mut config = ClientConfig::builder_with_provider(provider())
@@ -138,7 +148,10 @@ async fn ask_for_encryption(login: &Login, stream: &mut TcpStream) -> Result<()>
 
 /// What the server says of encryption.
 fn encryption(answer: &[u8]) -> Option<u8> {
-    let option = answer.chunks_exact(5).take_while(|option| option[0] != END_OF_OPTIONS).find(|option| option[0] == ENCRYPTION)?;
+    let option = answer
+        .chunks_exact(5)
+        .take_while(|option| option[0] != END_OF_OPTIONS)
+        .find(|option| option[0] == ENCRYPTION)?;
     answer.get(usize::from(u16::from_be_bytes([option[1], option[2]]))).copied()
 }
 
@@ -229,9 +242,12 @@ fn distrust(why: &str, login: &Login) -> Error {
 }
 
 fn cut_off(login: &Login, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection ended during the TLS handshake; check that the address is a SQL Server")
-        .class(ropeway_engine::retry::RetryClass::Reconnect)
-        .code("SqlFailedToConnect")
-        .with("server", &login.server)
-        .caused_by(error)
+    Error::new(
+        ErrorKind::Unavailable,
+        "the connection ended during the TLS handshake; check that the address is a SQL Server",
+    )
+    .class(ropeway_engine::retry::RetryClass::Reconnect)
+    .code("SqlFailedToConnect")
+    .with("server", &login.server)
+    .caused_by(error)
 }

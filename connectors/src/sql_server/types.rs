@@ -74,9 +74,8 @@ pub(crate) struct Column {
 impl Column {
     /// A column from what `sp_describe_first_result_set` says of it.
     pub(crate) fn declared(name: String, declaration: &str, nullable: bool) -> Result<Self> {
-        let (base, arguments) = declaration.split_once('(').map_or((declaration, ""), |(base, rest)| {
-            (base, rest.trim_end_matches(')'))
-        });
+        let (base, arguments) =
+            declaration.split_once('(').map_or((declaration, ""), |(base, rest)| (base, rest.trim_end_matches(')')));
         let mut numbers = arguments.split(',').map(|n| n.trim().parse::<u8>().ok());
         let first = numbers.next().flatten();
         let second = numbers.next().flatten();

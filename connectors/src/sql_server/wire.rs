@@ -59,7 +59,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects and logs in. `token` is the Entra token where the login needs one.
-    pub(crate) async fn open(login: &Login, pin: Option<&Pin>, token: Option<SecretString>, worked_before: bool) -> Result<Self> {
+    pub(crate) async fn open(
+        login: &Login,
+        pin: Option<&Pin>,
+        token: Option<SecretString>,
+        worked_before: bool,
+    ) -> Result<Self> {
         let server = login.server.to_string();
         let place = Place { server: &server, database: &login.database, connecting: true, worked_before };
         let client = TdsConnectionProvider::new()
@@ -124,7 +129,8 @@ impl Session {
                 self.client.execute(query.sql, options).await?;
             } else {
                 let parameters = query.parameters.into_iter();
-                let parameters = parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
+                let parameters =
+                    parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
                 self.client.execute_sp_executesql(query.sql, parameters.collect(), options).await?;
             }
             if self.client.on_rows() { Ok(true) } else { self.client.advance_to_rows().await }

@@ -73,7 +73,10 @@ impl Key {
         let text = self.kind() == Some(Kind::Text);
         self.has_positions()
             || matches!(self.kind(), Some(Kind::Decimal { .. } | Kind::Money | Kind::SmallMoney | Kind::Guid))
-            || text && self.collation.is_some() && !self.declaration.contains("-1") && !self.declaration.ends_with("text")
+            || text
+                && self.collation.is_some()
+                && !self.declaration.contains("-1")
+                && !self.declaration.ends_with("text")
     }
 
     /// True if values can be counted, so that bounds can be computed.
@@ -81,8 +84,15 @@ impl Key {
         matches!(
             self.kind(),
             Some(
-                Kind::TinyInt | Kind::SmallInt | Kind::Int | Kind::BigInt | Kind::Date | Kind::SmallDateTime | Kind::DateTime
-                    | Kind::DateTime2(_) | Kind::DateTimeOffset
+                Kind::TinyInt
+                    | Kind::SmallInt
+                    | Kind::Int
+                    | Kind::BigInt
+                    | Kind::Date
+                    | Kind::SmallDateTime
+                    | Kind::DateTime
+                    | Kind::DateTime2(_)
+                    | Kind::DateTimeOffset
             )
         )
     }
@@ -94,7 +104,8 @@ impl Key {
     pub(crate) fn collate(&self) -> Result<String> {
         let Some(name) = &self.collation else { return Ok(String::new()) };
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(Error::new(ErrorKind::Data, "a collation has an impossible name").with("collation", name.escape_debug()));
+            return Err(Error::new(ErrorKind::Data, "a collation has an impossible name")
+                .with("collation", name.escape_debug()));
         }
         Ok(format!(" COLLATE {name}"))
     }
@@ -103,7 +114,11 @@ impl Key {
     /// server compares as it does for the column.
     pub(crate) fn expression(&self, parameter: &str) -> Result<String> {
         let narrow = self.declaration.starts_with("char") || self.declaration.starts_with("varchar");
-        if narrow { Ok(format!("CAST({parameter}{} AS {})", self.collate()?, self.declaration)) } else { Ok(parameter.to_owned()) }
+        if narrow {
+            Ok(format!("CAST({parameter}{} AS {})", self.collate()?, self.declaration))
+        } else {
+            Ok(parameter.to_owned())
+        }
     }
 
     /// The value of a parameter.
@@ -120,7 +135,9 @@ impl Key {
 
     fn parse(&self, text: &str) -> Option<SqlType> {
         let exact = |precision, scale: i8| {
-            DecimalParts::from_string(text, precision, u8::try_from(scale).ok()?).ok().map(|it| SqlType::Decimal(Some(it)))
+            DecimalParts::from_string(text, precision, u8::try_from(scale).ok()?)
+                .ok()
+                .map(|it| SqlType::Decimal(Some(it)))
         };
         Some(match self.kind()? {
             Kind::TinyInt => SqlType::TinyInt(Some(text.parse().ok()?)),
@@ -141,9 +158,12 @@ impl Key {
     /// [`ErrorKind::Spec`] for a text that is no value of this key.
     pub(crate) fn position_of_bound(&self, text: &str) -> Result<i128> {
         self.position(text.trim()).ok_or_else(|| {
-            Error::new(ErrorKind::Spec, "«partitionLowerBound» and «partitionUpperBound» must be values of the partition column")
-                .with("column", self.column.escape_debug())
-                .with("type", &self.declaration)
+            Error::new(
+                ErrorKind::Spec,
+                "«partitionLowerBound» and «partitionUpperBound» must be values of the partition column",
+            )
+            .with("column", self.column.escape_debug())
+            .with("type", &self.declaration)
         })
     }
 
@@ -198,7 +218,9 @@ fn time_parameter(kind: Kind, position: i128) -> Option<SqlType> {
             time: u32::try_from((ticks / 10_000 * 3 + 5) / 10).ok()?,
         })),
         Kind::DateTime2(scale) => SqlType::DateTime2(Some(datetime2(scale)?)),
-        Kind::DateTimeOffset => SqlType::DateTimeOffset(Some(SqlDateTimeOffset { datetime2: datetime2(7)?, offset: 0 })),
+        Kind::DateTimeOffset => {
+            SqlType::DateTimeOffset(Some(SqlDateTimeOffset { datetime2: datetime2(7)?, offset: 0 }))
+        }
         _ => return None,
     })
 }
@@ -257,7 +279,8 @@ mod tests {
             panic!("not a datetime")
         };
         assert_eq!((value.days, value.time), (1, 2));
-        let SqlType::DateTimeOffset(Some(value)) = key("datetimeoffset(7)").parameter("0001-01-02T02:00:00+02:00").unwrap()
+        let SqlType::DateTimeOffset(Some(value)) =
+            key("datetimeoffset(7)").parameter("0001-01-02T02:00:00+02:00").unwrap()
         else {
             panic!("not a datetimeoffset")
         };

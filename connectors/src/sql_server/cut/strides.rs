@@ -14,7 +14,8 @@ pub(super) fn documented(low: i128, up: i128, pieces: u64) -> Vec<i128> {
 pub(super) fn even(least: i128, greatest: i128, pieces: u64) -> Vec<i128> {
     // The first and the last of these would be ranges with one value only.
     let inner = between(least, greatest, pieces.max(1));
-    let mut inner: Vec<_> = inner.skip(1).take(usize::try_from(pieces.saturating_sub(1)).unwrap_or(usize::MAX)).collect();
+    let mut inner: Vec<_> =
+        inner.skip(1).take(usize::try_from(pieces.saturating_sub(1)).unwrap_or(usize::MAX)).collect();
     inner.dedup();
     inner
 }

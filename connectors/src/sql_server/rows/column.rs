@@ -201,4 +201,3 @@ fn takes(kind: Kind, settings: TypeSettings) -> Takes {
         Kind::Variant => Takes::Variant,
     }
 }
-

@@ -11,11 +11,8 @@ const LIMIT: BatchLimit = BatchLimit { rows: NonZeroU32::new(4).unwrap(), bytes:
 
 fn batch_of(kinds: &[Kind], limit: BatchLimit) -> RowBatch {
     let settings = TypeSettings::default();
-    let fields: Vec<_> = kinds
-        .iter()
-        .enumerate()
-        .map(|(n, kind)| Field::new(format!("c{n}"), kind.data_type(settings), true))
-        .collect();
+    let fields: Vec<_> =
+        kinds.iter().enumerate().map(|(n, kind)| Field::new(format!("c{n}"), kind.data_type(settings), true)).collect();
     RowBatch::new(Arc::new(Schema::new(fields)), kinds, settings, limit)
 }
 

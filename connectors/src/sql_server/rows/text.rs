@@ -4,7 +4,8 @@
 use arrow::buffer::MutableBuffer;
 use mssql_tds::datatypes::sql_string::{EncodingType, ResolvedEncoding};
 
-const MALFORMED: &str = "a text is not valid in its column's encoding; CAST it to varbinary in «sqlReaderQuery» to copy its bytes";
+const MALFORMED: &str =
+    "a text is not valid in its column's encoding; CAST it to varbinary in «sqlReaderQuery» to copy its bytes";
 
 /// Appends the text to `out`.
 #[inline]
@@ -86,7 +87,19 @@ mod tests {
 
     #[test]
     fn utf16_is_kept_at_every_length_and_alignment() {
-        for text in ["", "a", "abc", "abcd", "abcdefgh", "abcdé", "日本語", "x\u{1F600}y", "\u{FEFF}bom", "\0", "abcdefg\u{10FFFF}"] {
+        for text in [
+            "",
+            "a",
+            "abc",
+            "abcd",
+            "abcdefgh",
+            "abcdé",
+            "日本語",
+            "x\u{1F600}y",
+            "\u{FEFF}bom",
+            "\0",
+            "abcdefg\u{10FFFF}",
+        ] {
             assert_eq!(decode(&utf16(text), EncodingType::Utf16).as_deref(), Ok(text));
         }
     }

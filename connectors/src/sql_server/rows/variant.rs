@@ -43,7 +43,9 @@ pub(crate) fn text_of(value: &ColumnValues) -> Converted<Option<String>> {
         ColumnValues::String(value) => decoded(&value.bytes, *value.encoding_type())?,
         ColumnValues::Xml(value) => decoded(&value.bytes, mssql_tds::datatypes::sql_string::EncodingType::Utf16)?,
         ColumnValues::Json(value) => decoded(&value.bytes, mssql_tds::datatypes::sql_string::EncodingType::Utf8)?,
-        ColumnValues::Vector(_) => return Err("a vector cannot be copied; CAST it to nvarchar(max) in «sqlReaderQuery»"),
+        ColumnValues::Vector(_) => {
+            return Err("a vector cannot be copied; CAST it to nvarchar(max) in «sqlReaderQuery»");
+        }
     }))
 }
 
