@@ -58,7 +58,7 @@ impl Activity<'_> {
         let mut findings = Findings::new(&self.pipeline.file);
         let context = self.context(inputs, outcomes, &mut findings);
         let copy = copy::resolve(self, &context, inputs, &mut findings);
-        let (mut copy, warnings) = findings.finish(copy)?;
+        let (mut copy, warnings) = findings.finish(copy).map_err(without_consequences)?;
         copy.warnings = warnings;
         Ok(copy)
     }
@@ -94,6 +94,15 @@ impl Activity<'_> {
             })
             .collect()
     }
+}
+
+/// An expression that fails beside a wrong parameter most likely fails for it: only the cause is said.
+fn without_consequences(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let is_cause = |diagnostic: &Diagnostic| diagnostic.code.ends_with("-parameter");
+    if found.iter().any(is_cause) {
+        found.retain(|diagnostic| diagnostic.code != "expression");
+    }
+    found
 }
 
 impl fmt::Debug for Activity<'_> {

@@ -88,10 +88,11 @@ fn settings(definition: &Definition, context: &Context, inputs: &Inputs, finding
     let class = schema::type_properties_class("Dataset", definition.type_name()).unwrap_or_default();
     support::check(&twin.real, &class, &path, Moment::Run { strict: inputs.strict }, findings);
     let type_name = Value::from(definition.type_name());
-    let columns = definition
-        .properties
-        .get("schema")
-        .map(|columns| context.evaluate(columns, &property(PROPERTIES, "schema"), findings));
+    let columns = definition.properties.get("schema").map(|columns| match columns {
+        // The names of columns are text, `@odata.etag` included.
+        Value::Array(_) => Twin { real: columns.clone(), masked: columns.clone() },
+        _ => context.evaluate(columns, &property(PROPERTIES, "schema"), findings),
+    });
     let columns = columns.filter(|columns| columns.real.as_array().is_some_and(|columns| !columns.is_empty()));
     for (object, columns) in [
         (&mut twin.real, columns.as_ref().map(|columns| &columns.real)),

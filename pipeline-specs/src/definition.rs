@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     diagnostic::{Diagnostic, Findings},
-    expression, json,
+    expression::{self, Declared},
+    json,
     schema::{self, get},
 };
 
@@ -131,8 +132,12 @@ fn envelope(file: &Path, value: &Value, findings: &mut Findings) -> Option<Defin
         return definition(properties.clone());
     }
     let normal = schema::normalise(&Value::Object(properties.clone()), class, PROPERTIES, findings);
+    // A linked service holds secrets, and a password begins with '@' as it likes.
     if kind != Kind::LinkedService {
-        expression::check_tree(&normal, PROPERTIES, findings);
+        let parameters = normal.get("parameters").and_then(Value::as_object).into_iter().flatten();
+        let root = if kind == Kind::Dataset { "dataset" } else { "pipeline" };
+        let declared = Declared { root, parameters: parameters.map(|(name, _)| name.as_str()).collect() };
+        expression::check_tree(&normal, &declared, PROPERTIES, findings);
     }
     let Value::Object(properties) = normal else { return None };
     definition(properties)

@@ -8,6 +8,7 @@
 //! expression that Data Factory evaluates gives the same value, and some that it refuses work too.
 
 mod access;
+mod check;
 mod dotnet_date;
 mod evaluate;
 mod functions;
@@ -21,6 +22,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub(crate) use check::Declared;
 pub(crate) use scope::Scope;
 
 use crate::diagnostic::{Findings, element, property};
@@ -66,25 +68,40 @@ pub(crate) fn evaluate_tree(value: &Value, scope: &Scope, path: &str, findings: 
     }
 }
 
-/// Reports every string of a JSON tree that does not parse, without evaluating anything.
-pub(crate) fn check_tree(value: &Value, path: &str, findings: &mut Findings) {
+/// Reports what is wrong with the strings of a JSON tree without evaluating anything.
+pub(crate) fn check_tree(value: &Value, declared: &Declared<'_>, path: &str, findings: &mut Findings) {
     match value {
-        Value::String(text) => {
-            if let Err(error) = template::parse(text) {
-                findings.error("expression", path, error.to_string());
-            }
-        }
+        Value::String(text) => check_text(text, declared, path, findings),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                check_tree(item, &element(path, index), findings);
+                check_tree(item, declared, &element(path, index), findings);
             }
         }
         Value::Object(object) => {
-            for (key, item) in object {
-                check_tree(item, &property(path, key), findings);
+            for (key, item) in object.iter().filter(|(key, item)| !is_plain(key, item)) {
+                check_tree(item, declared, &property(path, key), findings);
             }
         }
         _ => {}
+    }
+}
+
+/// What is text to Data Factory whatever it looks like: remarks, and columns such as `@odata.etag`.
+fn is_plain(key: &str, value: &Value) -> bool {
+    matches!(key, "description" | "annotations" | "folder")
+        || (matches!(key, "schema" | "structure") && value.is_array())
+}
+
+fn check_text(text: &str, declared: &Declared<'_>, path: &str, findings: &mut Findings) {
+    match template::parse(text) {
+        Err(error) => findings.error("expression", path, error.to_string()),
+        Ok(template) => {
+            let mut problems = Vec::new();
+            check::template(&template, declared, &mut problems);
+            for (severity, at, message) in problems {
+                findings.push(severity, "expression", path, ExpressionError { at, message }.to_string());
+            }
+        }
     }
 }
 

@@ -3,8 +3,6 @@
 mod build;
 mod tolerate;
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use crate::diagnostic::Findings;
@@ -31,7 +29,7 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Value> {
     parse_clean(&cleaned, findings)
 }
 
-fn parse_clean(text: &Cow<'_, str>, findings: &mut Findings) -> Option<Value> {
+fn parse_clean(text: &str, findings: &mut Findings) -> Option<Value> {
     let mut problems = Vec::new();
     let parsed = build::value(text, &mut problems);
     for (path, message) in problems {

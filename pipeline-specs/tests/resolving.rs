@@ -281,3 +281,13 @@ fn the_sample_spelling_of_a_query_is_understood() {
     let source = definitions.source(&inputs("{}")).unwrap();
     assert_eq!(source["source"], json!({"type": "SqlServerSource", "sqlReaderQuery": "SELECT 1"}));
 }
+
+#[test]
+fn remarks_and_column_names_are_no_expressions() {
+    let mut definitions = Definitions::new();
+    definitions.pipeline["description"] = "@ask Jo".into();
+    definitions.pipeline["annotations"] = json!(["@team"]);
+    definitions.source["schema"] = json!([{"name": "@odata.etag", "type": "String"}]);
+    let source = definitions.source(&inputs("{}")).unwrap();
+    assert_eq!(source["dataset"]["columns"][0]["name"], "@odata.etag");
+}

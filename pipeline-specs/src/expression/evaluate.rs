@@ -12,7 +12,7 @@ use super::{
     scope::{Root, Scope},
     template::{Part, Template},
 };
-use crate::diagnostic::{closest, list};
+use crate::diagnostic::list;
 
 /// Evaluated nodes of one string.
 const MAX_STEPS: usize = 100_000;
@@ -148,16 +148,10 @@ impl<'s> Evaluation<'s> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        if let Some(name) = functions::documented(name) {
-            return format!("the function '{name}' is not supported by Ropeway yet");
-        }
         if functions::is_root(name) {
             return format!("'{name}()' has no value here; available are {}", self.scope.available().join(", "));
         }
-        match closest(name, functions::names()) {
-            Some(meant) => format!("there is no function '{name}'; did you mean '{meant}'?"),
-            None => format!("there is no function '{name}'"),
-        }
+        functions::unknown(name)
     }
 }
 

@@ -11,6 +11,7 @@ mod string;
 use serde_json::Value;
 
 use super::scope::Scope;
+use crate::diagnostic::closest;
 
 pub(super) use conversion::text_of;
 
@@ -80,7 +81,7 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
 }
 
 /// Every name a person can call, for suggestions.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+fn names() -> impl Iterator<Item = &'static str> {
     let eager = TABLES.into_iter().flatten().map(|function| function.name);
     eager.chain(["if", "and", "or"]).chain(NOT_YET).chain(ROOTS)
 }
@@ -88,6 +89,22 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// The canonical name of a function that is documented but not here.
 pub(super) fn documented(name: &str) -> Option<&'static str> {
     NOT_YET.into_iter().find(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether it is one of those that evaluate only the arguments they need.
+pub(super) fn is_lazy(name: &str) -> bool {
+    ["if", "and", "or"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// What to say of a name that cannot be called.
+pub(super) fn unknown(name: &str) -> String {
+    if let Some(name) = documented(name) {
+        return format!("the function '{name}' is not supported by Ropeway yet");
+    }
+    match closest(name, names()) {
+        Some(meant) => format!("there is no function '{name}'; did you mean '{meant}'?"),
+        None => format!("there is no function '{name}'"),
+    }
 }
 
 /// Whether Data Factory has such a root, whatever the place.

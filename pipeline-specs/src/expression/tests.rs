@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Scope, check_tree, evaluate_text, evaluate_tree, is_dynamic};
+use super::{Declared, Scope, check_tree, evaluate_text, evaluate_tree, is_dynamic};
 use crate::diagnostic::Findings;
 
 fn scope() -> Scope {
@@ -401,10 +401,41 @@ fn trees_are_evaluated_in_both_forms_and_report_every_problem() {
     assert_eq!(found, ["$.wrong", "$.deep[0].wrong"]);
 
     let mut findings = Findings::new(Path::new("f"));
-    check_tree(&tree, "$", &mut findings);
+    let declared = Declared { root: "pipeline", parameters: vec!["n", "s"] };
+    check_tree(&tree, &declared, "$", &mut findings);
     let found: Vec<String> = findings.into_vec().into_iter().map(|found| found.path).collect();
-    assert_eq!(found, ["$.deep[0].wrong"], "without evaluating, an unknown function is not seen");
+    assert_eq!(found, ["$.wrong", "$.deep[0].wrong"]);
     assert!(is_dynamic(&json!("@{1}")) && is_dynamic(&tree["object"]) && !is_dynamic(&json!("a@b")));
+}
+
+#[test]
+fn a_check_without_evaluation_finds_names() {
+    let declared = Declared { root: "pipeline", parameters: vec!["table", "day"] };
+    let found = |text: &str| {
+        let mut findings = Findings::new(Path::new("f"));
+        check_tree(&json!(text), &declared, "$", &mut findings);
+        findings.into_vec().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    for fine in [
+        "@pipeline().Parameters.TABLE",
+        "@pipeline()?.parameters?.other",
+        "@pipeline().RunId",
+        "@pipeline().parameters['other']",
+        "@dataset().anything",
+        "@if(true, item().x, activity('y').output['z'])",
+    ] {
+        assert_eq!(found(fine), "", "{fine}");
+    }
+    assert_eq!(
+        found("@concat(pipeline().parameters.tabel, addDay('x', 1), add(1))"),
+        "f: $: error: there is no parameter 'tabel'; did you mean 'table'? (at character 30 of the expression); \
+         f: $: error: there is no function 'addDay'; did you mean 'addDays'? (at character 38 of the expression); \
+         f: $: error: the function 'add' takes 2 arguments, got 1 (at character 54 of the expression)"
+    );
+    assert_eq!(
+        found("@xml('a')"),
+        "f: $: warning: the function 'xml' is not supported by Ropeway yet (at character 2 of the expression)"
+    );
 }
 
 proptest! {
