@@ -50,6 +50,9 @@ impl RetryClass {
     }
 }
 
+/// The longest pause that a server can ask for: it may be mistaken, or hostile.
+const LONGEST_ASKED: Duration = Duration::from_secs(120);
+
 /// Bounds that a run sets on top of what each [`RetryClass`] allows.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -75,7 +78,7 @@ impl RetryPolicy {
     /// The pause before the next attempt after `attempts` failed ones, or `None` to give up.
     ///
     /// The pause doubles with every attempt, is jittered to between half and all of that, and is
-    /// never shorter than what the server asked for.
+    /// never shorter than what the server asked for, up to two minutes.
     pub fn pause_after(&self, error: &Error, attempts: u32, rng: &mut impl Rng) -> Option<Duration> {
         let (first, longest, tries) = error.retry_class().schedule();
         if !error.is_transient() || attempts >= self.max_attempts.min(tries) {
@@ -83,7 +86,7 @@ impl RetryPolicy {
         }
         let doubled = first.saturating_mul(1 << (attempts.saturating_sub(1)).min(20));
         let jittered = doubled.min(longest).mul_f64(self.pace * rng.random_range(0.5..=1.0));
-        Some(jittered.max(error.pause_asked().unwrap_or_default()))
+        Some(jittered.max(error.pause_asked().unwrap_or_default().min(LONGEST_ASKED)))
     }
 }
 
@@ -150,6 +153,8 @@ mod tests {
     fn a_server_that_names_a_pause_gets_at_least_that() {
         let asked = error(RetryClass::Conflict).retry_after(Duration::from_secs(90));
         assert_eq!(bounds(&asked, 1), Some((90_000, 90_000)));
+        let endless = error(RetryClass::Conflict).retry_after(Duration::from_secs(86_400));
+        assert_eq!(bounds(&endless, 1), Some((120_000, 120_000)));
     }
 
     #[test]

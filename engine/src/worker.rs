@@ -96,7 +96,7 @@ impl Worker {
                 Err(error) => error,
             };
             let failed = |error, pause| Failure { chunk: chunk.clone(), attempt, error, pause };
-            let pause = match self.pause_after(error, tries) {
+            let pause = match self.pause_after(&chunk, error, tries) {
                 Ok((error, pause)) => {
                     self.counters.retries.add(1);
                     // The runner is gone only if the whole run was dropped.
@@ -135,12 +135,12 @@ impl Worker {
     }
 
     /// The pause before the next attempt, or the error back if there shall be none.
-    fn pause_after(&self, error: Error, tries: u32) -> Result<(Error, Duration)> {
+    fn pause_after(&self, chunk: &Chunk, error: Error, tries: u32) -> Result<(Error, Duration)> {
         let Some(pause) = self.settings.retry.pause_after(&error, tries, &mut rand::rng()) else {
             return Err(error);
         };
         if self.rules.stop.is_cancelled() {
-            return Err(error);
+            return Err(stopped(chunk).caused_by(error));
         }
         if self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
             return Err(error.with("failure_budget", "spent by all chunks together"));

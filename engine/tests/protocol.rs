@@ -15,7 +15,7 @@ use arrow::{
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, Result,
-    checkpoint::{CheckpointStore, Plan, RunRecord, memory::MemoryCheckpoint},
+    checkpoint::{CheckpointStore, Plan, RunRecord, file::FileCheckpoint, memory::MemoryCheckpoint},
     chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
     progress::{Counters, Unobserved},
     retry::RetryPolicy,
@@ -62,9 +62,10 @@ fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
 }
 
 /// Starts the run and resumes it until it succeeds; `between` is what happens while nobody runs.
-async fn live(job: Job, store: impl CheckpointStore + 'static, faults: &Faults, between: impl Fn()) -> (Summary, Life) {
+async fn live(job: Job, store: impl Forkable, faults: &Faults, between: impl Fn()) -> (Summary, Life) {
     let (job, dice) = (Arc::new(job), &faults.dice);
-    let store = Arc::new(FaultyCheckpoint(store, Faults { late: 0.0, ..faults.clone() }));
+    let faulty = |store| Arc::new(FaultyCheckpoint(store, Faults { late: 0.0, ..faults.clone() }));
+    let mut store = faulty(store);
     let mut life = Life::default();
     loop {
         let process = {
@@ -77,12 +78,18 @@ async fn live(job: Job, store: impl CheckpointStore + 'static, faults: &Faults, 
                 life.crashes += 1;
                 tokio::time::timeout(dice.pause(400), process).await.ok()
             }
-            // Cut off: it goes on working while its successor begins.
+            // Cut off: it goes on working while its successor begins with a copy of what it knew.
             1 => {
                 life.zombies += 1;
-                let zombie = tokio::spawn(process);
+                let (epoch, zombie) = (store.0.epoch(), tokio::spawn(process));
                 tokio::time::sleep(dice.pause(400)).await;
-                if zombie.is_finished() { Some(zombie.await.unwrap()) } else { None }
+                // One journal hands out the epochs: a process that has none yet cannot be forked from.
+                if store.0.epoch() > epoch {
+                    store = faulty(store.0.fork())
+                } else {
+                    zombie.abort()
+                }
+                if zombie.is_finished() { zombie.await.ok() } else { None }
             }
             _ => Some(process.await),
         };
@@ -94,6 +101,29 @@ async fn live(job: Job, store: impl CheckpointStore + 'static, faults: &Faults, 
         between();
         life.resumes += 1;
         assert!(life.resumes < 10_000, "the copy never finishes");
+    }
+}
+
+trait Forkable: CheckpointStore + 'static {
+    fn fork(&self) -> Self;
+    fn epoch(&self) -> u32;
+}
+
+impl Forkable for MemoryCheckpoint {
+    fn fork(&self) -> Self {
+        Self::fork(self)
+    }
+    fn epoch(&self) -> u32 {
+        self.snapshot().map_or(0, |record| record.epoch)
+    }
+}
+
+impl Forkable for Forgetful {
+    fn fork(&self) -> Self {
+        Self { store: self.store.fork(), forgetful: self.forgetful }
+    }
+    fn epoch(&self) -> u32 {
+        self.store.epoch()
     }
 }
 
@@ -160,6 +190,34 @@ async fn without_the_ledger_rows_are_doubled() {
     }
     println!("no ledger: {wrong} of {TEETH_SEEDS} seeds wrong");
     assert!(wrong > 0);
+}
+
+/// The same with a real journal, which every process opens again; zombies cannot be, since it is held.
+#[tokio::test(start_paused = true)]
+async fn a_journal_brings_a_run_back_from_every_crash() {
+    let mut crashes = 0;
+    for seed in 0..20 {
+        let faults = Faults::some(&Dice::new(seed));
+        let (folder, blob) = (tempfile::tempdir().unwrap(), ModelBlob::default());
+        let job = job(source(&faults.dice), blob.clone(), &faults);
+        let summary = loop {
+            let store = FileCheckpoint::open(folder.path(), &job.run).unwrap();
+            let (counters, cancel) = (Arc::default(), CancellationToken::new());
+            let process = run(&job, &store, &counters, &Unobserved, &cancel);
+            match tokio::time::timeout(faults.dice.pause(400), process).await {
+                Ok(Ok(summary)) => break summary,
+                Ok(Err(_)) => {}
+                Err(_) => crashes += 1,
+            }
+        };
+        let resumed = FileCheckpoint::open(folder.path(), &job.run).unwrap();
+        let again = run(&job, &resumed, &Arc::default(), &Unobserved, &CancellationToken::new()).await.unwrap();
+        assert_eq!(summary, again, "seed {seed}");
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert!(blob.published().is_some_and(|rows| exactly_once(&rows)), "seed {seed}");
+    }
+    println!("journal: 20 seeds, {crashes} crashes");
+    assert!(crashes > 0);
 }
 
 async fn wrong_blobs(broken: Broken) -> u32 {

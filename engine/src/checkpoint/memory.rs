@@ -23,6 +23,11 @@ impl MemoryCheckpoint {
         self.with(|record| record.clone())
     }
 
+    /// A store of its own that knows what this one knows now, as if the state folder were copied.
+    pub fn fork(&self) -> Self {
+        Self { record: Mutex::new(self.snapshot()) }
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Option<RunRecord>) -> T) -> T {
         // A record is changed by single assignments, so one that a panic left behind is whole.
         change(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner))
