@@ -92,7 +92,16 @@ const TABLE: &[(&str, Properties)] = &[
     ("DelimitedTextReadSettings", &[("skipLineCount", Done)]),
     ("ParquetReadSettings", &[]),
     ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
-    ("FileServerReadSettings", &[("recursive", Done), ("wildcardFolderPath", Done), ("wildcardFileName", Done)]),
+    (
+        "FileServerReadSettings",
+        &[
+            ("recursive", Done),
+            ("wildcardFolderPath", Done),
+            ("wildcardFileName", Done),
+            ("modifiedDatetimeStart", Done),
+            ("modifiedDatetimeEnd", Done),
+        ],
+    ),
     (
         "CopySink",
         &[
@@ -165,7 +174,7 @@ const TABLE: &[(&str, Properties)] = &[
             ("minPoolSize", POOL),
             ("pooling", POOL),
             ("multipleActiveResultSets", POOL),
-            ("multiSubnetFailover", POOL),
+            ("multiSubnetFailover", Done),
             ("failoverPartner", Ignored("Ropeway connects to 'server' only")),
         ],
     ),
@@ -240,6 +249,8 @@ const SQL_SOURCE: Properties = &[
     ("partitionOption", Done),
     ("partitionSettings", Done),
     ("isolationLevel", Done),
+    ("sqlReaderStoredProcedureName", Done),
+    ("storedProcedureParameters", Done),
     ("produceAdditionalTypes", Ignored("every SQL Server type is copied")),
 ];
 

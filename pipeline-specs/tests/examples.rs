@@ -13,7 +13,7 @@ const EXAMPLES: [(&str, &str); 5] = [
     ("sql-server-to-parquet-folder", "CopyOrdersSince"),
     ("odbc-to-csv-blob", "CopyCustomers"),
     ("files-to-blob", "CopyFiles"),
-    ("synthetic-to-folder", "CopyLineItem"),
+    ("synthetic-to-folder", "SyntheticToFolder"),
 ];
 
 const SECRETS: &str = r#"{
@@ -63,7 +63,7 @@ fn all_resolve_with_their_defaults() {
 
 #[test]
 fn the_synthetic_example_needs_nothing() {
-    let copy = resolve("synthetic-to-folder", "CopyLineItem", &inputs("{}")).unwrap();
+    let copy = resolve("synthetic-to-folder", "SyntheticToFolder", &inputs("{}")).unwrap();
     assert_eq!(copy.parallel_copies, Some(4));
     assert_eq!(copy.source.linked_service_type, "Synthetic");
     assert_eq!(
@@ -78,10 +78,10 @@ fn the_synthetic_example_needs_nothing() {
     assert_eq!(
         *copy.sink.settings.expose(),
         json!({
-            "linkedService": {"type": "FileServer", "host": "."},
+            "linkedService": {"type": "FileServer", "host": "/tmp"},
             "dataset": {
                 "type": "Parquet",
-                "location": {"type": "FileServerLocation", "folderPath": "out/lineitem"},
+                "location": {"type": "FileServerLocation", "folderPath": "ropeway-out/lineitem"},
                 "compressionCodec": "snappy",
             },
             "sink": {
@@ -144,7 +144,7 @@ fn the_fingerprint_knows_the_definition_and_not_the_secrets() {
 fn a_linked_service_and_a_dataset_resolve_alone() {
     let (factory, _) = Factory::load(&folder("synthetic-to-folder"));
     let store = factory.linked_service("LS_Folder", &inputs("{}")).unwrap();
-    assert_eq!(*store.settings.expose(), json!({"linkedService": {"type": "FileServer", "host": "."}}));
+    assert_eq!(*store.settings.expose(), json!({"linkedService": {"type": "FileServer", "host": "/tmp"}}));
     let side = factory.dataset("DS_LineItem", &inputs("{}")).unwrap();
     assert_eq!(side.settings.expose()["source"], json!({"type": "SyntheticSource"}));
     assert_eq!(side.settings.expose()["dataset"]["scaleFactor"], 0.01);
