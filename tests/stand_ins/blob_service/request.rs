@@ -1,0 +1,243 @@
+//! One request: what it asks, and what happens.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, http::request::Parts};
+
+use super::{
+    ACCOUNT,
+    answer::{Refusal, answer, refuse},
+    authorization,
+    fault::Operation,
+    store::{BlockList, Conditions, Store},
+};
+
+/// A request without its body.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// As sent.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Request {
+    pub(crate) fn new(parts: &Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        Self {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: query
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(name, value)| (decoded(name), decoded(value)))
+                .collect(),
+            headers: headers.collect(),
+        }
+    }
+
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn operation(&self) -> Operation {
+        match (self.method.as_str(), self.query("comp")) {
+            ("PUT", Some("block")) => Operation::PutBlock,
+            ("PUT", Some("blocklist")) => Operation::PutBlockList,
+            ("HEAD", None) => Operation::Head,
+            _ => Operation::Any,
+        }
+    }
+
+    /// For the log: no signature.
+    pub(crate) fn line(&self) -> String {
+        let query: Vec<_> = self.query.iter().filter(|(name, _)| name != "sig").collect();
+        format!("{} {} {query:?}", self.method, self.path)
+    }
+
+    /// Does it.
+    pub(crate) fn answer(&self, body: Bytes, store: &mut Store) -> Response<Full<Bytes>> {
+        let done = authorization::check(self).and_then(|()| self.apply(body, store));
+        done.unwrap_or_else(|refusal| refuse(refusal, self.method == "HEAD"))
+    }
+
+    fn apply(&self, body: Bytes, store: &mut Store) -> Result<Response<Full<Bytes>>, Refusal> {
+        if self.path.contains("//") {
+            return Err(Refusal(400, "InvalidUri"));
+        }
+        let path = decoded(&self.path);
+        let mut steps = path.trim_start_matches('/').splitn(3, '/');
+        if steps.next() != Some(ACCOUNT) {
+            return Err(Refusal(400, "InvalidUri"));
+        }
+        let comp = self.query("comp");
+        let container = match steps.next() {
+            Some(container) if !container.is_empty() => container,
+            _ if comp == Some("list") => return Ok(xml(containers(&store.container_names()))),
+            _ => return Err(Refusal(400, "InvalidUri")),
+        };
+        let Some(name) = steps.next().filter(|name| !name.is_empty()) else {
+            return self.on_container(container, store);
+        };
+        let at = (container, name);
+        match (self.method.as_str(), comp) {
+            ("PUT", Some("block")) => {
+                let id = self.query("blockid").ok_or(Refusal(400, "InvalidQueryParameterValue"))?;
+                BASE64_STANDARD.decode(id).map_err(|_| Refusal(400, "InvalidQueryParameterValue"))?;
+                let md5 = self.header("content-md5").map(|md5| BASE64_STANDARD.decode(md5));
+                let md5 = md5.transpose().map_err(|_| Refusal(400, "InvalidMd5"))?;
+                if self.header("content-length") != Some(body.len().to_string().as_str()) || body.is_empty() {
+                    return Err(Refusal(411, "MissingContentLengthHeader"));
+                }
+                store.put_block(at, id, body, md5.as_deref())?;
+                Ok(answer(201, &[], ""))
+            }
+            ("PUT", Some("blocklist")) => {
+                let etag = store.put_block_list(at, &self.block_list(&body)?)?;
+                Ok(answer(201, &[("etag", etag)], ""))
+            }
+            ("GET", Some("blocklist")) => store.block_list(at).map(|lists| xml(block_lists(&lists))),
+            ("HEAD" | "GET", None) => self.read(at, store),
+            ("DELETE", None) => store.delete(at, &self.conditions()).map(|()| answer(202, &[], "")),
+            _ => Err(Refusal(400, "UnsupportedHttpVerb")),
+        }
+    }
+
+    fn on_container(&self, container: &str, store: &Store) -> Result<Response<Full<Bytes>>, Refusal> {
+        store.has(container)?;
+        if self.query("restype") != Some("container") {
+            return Err(Refusal(400, "InvalidQueryParameterValue"));
+        }
+        if self.query("comp") == Some("list") {
+            let prefix = self.query("prefix").unwrap_or_default();
+            let found: Vec<_> = store.names(container).into_iter().filter(|name| name.starts_with(prefix)).collect();
+            let blobs: String = found
+                .iter()
+                .filter_map(|name| Some((name, store.blob(container, name)?)))
+                .map(|(name, blob)| {
+                    format!(
+                        "<Blob><Name>{}</Name><Properties><Content-Length>{}</Content-Length></Properties></Blob>",
+                        escaped(name),
+                        blob.bytes.len()
+                    )
+                })
+                .collect();
+            return Ok(xml(format!("<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>")));
+        }
+        Ok(answer(200, &[], ""))
+    }
+
+    fn read(&self, at: (&str, &str), store: &Store) -> Result<Response<Full<Bytes>>, Refusal> {
+        let blob = store.read(at, &self.conditions())?;
+        let range = self.header("x-ms-range").or_else(|| self.header("range"));
+        let whole = blob.bytes.len();
+        let (mut status, mut bytes) = (200, &blob.bytes[..]);
+        let mut headers = vec![("etag", blob.etag.clone()), ("x-ms-blob-type", "BlockBlob".to_owned())];
+        if let Some((first, last)) = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) {
+            let first: usize = first.parse().map_err(|_| Refusal(400, "InvalidHeaderValue"))?;
+            let last = last.parse().unwrap_or(usize::MAX).min(whole.saturating_sub(1));
+            if first >= whole {
+                return Err(Refusal(416, "InvalidRange"));
+            }
+            (status, bytes) = (206, &blob.bytes[first..=last]);
+            headers.push(("content-range", format!("bytes {first}-{last}/{whole}")));
+        }
+        if self.method == "HEAD" {
+            headers.push(("content-length", whole.to_string()));
+        }
+        let body = if self.method == "HEAD" { Bytes::new() } else { Bytes::copy_from_slice(bytes) };
+        let mut response = answer(status, &headers, body);
+        for (name, value) in &blob.metadata {
+            let name = hyper::header::HeaderName::try_from(format!("x-ms-meta-{name}")).expect("checked at the commit");
+            response.headers_mut().insert(name, value.parse().expect("checked at the commit"));
+        }
+        Ok(response)
+    }
+
+    fn conditions(&self) -> Conditions {
+        let owned = |name| self.header(name).map(str::to_owned);
+        Conditions { if_match: owned("if-match"), if_none_match: owned("if-none-match") }
+    }
+
+    fn block_list(&self, body: &[u8]) -> Result<BlockList, Refusal> {
+        let text = std::str::from_utf8(body).map_err(|_| Refusal(400, "InvalidXmlDocument"))?;
+        let mut entries = Vec::new();
+        for element in text.split('<').filter(|element| !element.starts_with(['/', '?'])) {
+            if let Some((kind @ ("Committed" | "Uncommitted" | "Latest"), id)) = element.split_once('>') {
+                entries.push((kind.to_owned(), id.trim().to_owned()));
+            }
+        }
+        let metadata: BTreeMap<String, String> = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix("x-ms-meta-")?.to_owned(), value.clone())))
+            .collect();
+        let identifier = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if metadata.keys().any(|name| !identifier(name)) {
+            return Err(Refusal(400, "InvalidMetadata"));
+        }
+        let content_type = self.header("x-ms-blob-content-type").unwrap_or_default().to_owned();
+        Ok(BlockList { entries, metadata, content_type, conditions: self.conditions() })
+    }
+}
+
+fn xml(body: String) -> Response<Full<Bytes>> {
+    answer(
+        200,
+        &[("content-type", "application/xml".to_owned())],
+        format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{body}"),
+    )
+}
+
+fn containers(names: &[String]) -> String {
+    let all: String = names.iter().map(|name| format!("<Container><Name>{name}</Name></Container>")).collect();
+    format!("<EnumerationResults><Containers>{all}</Containers><NextMarker/></EnumerationResults>")
+}
+
+fn block_lists([committed, uncommitted]: &[Vec<(String, usize)>; 2]) -> String {
+    let list = |blocks: &[(String, usize)]| -> String {
+        blocks.iter().map(|(id, size)| format!("<Block><Name>{id}</Name><Size>{size}</Size></Block>")).collect()
+    };
+    format!(
+        "<BlockList><CommittedBlocks>{}</CommittedBlocks><UncommittedBlocks>{}</UncommittedBlocks></BlockList>",
+        list(committed),
+        list(uncommitted)
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (bytes[at], hex) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                at += 3;
+            }
+            (byte, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
