@@ -1,3 +1,4 @@
 //! The tests that run the whole of Ropeway, in one binary.
 
 mod architecture;
+mod azure_blob;

@@ -111,6 +111,11 @@ impl BlobService {
         locked(&self.shared.faults).push(fault);
     }
 
+    /// Fails nothing more.
+    pub fn clear_faults(&self) {
+        locked(&self.shared.faults).clear();
+    }
+
     /// Every request so far: method, path and query, without signatures.
     pub fn log(&self) -> Vec<String> {
         locked(&self.shared.log).clone()

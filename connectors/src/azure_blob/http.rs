@@ -208,8 +208,7 @@ pub(crate) fn fault(error: reqwest::Error) -> WireFault {
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(cause) = next {
         let inside = cause.downcast_ref::<io::Error>();
-        let tls = inside.and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(reason)) = tls.or_else(|| cause.downcast_ref::<rustls::Error>()) {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = tls_error(cause) {
             return WireFault::Certificate(reason.to_string());
         }
         if inside.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused) {
@@ -223,6 +222,14 @@ pub(crate) fn fault(error: reqwest::Error) -> WireFault {
     }
     let text = texts.join(": ");
     if connecting { WireFault::Connect(text) } else { WireFault::Broken(text) }
+}
+
+/// An `io::Error` may wrap another one, and its `source` leaves out what it wraps.
+fn tls_error<'a>(mut cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(io) = cause.downcast_ref::<io::Error>() {
+        cause = io.get_ref()?;
+    }
+    cause.downcast_ref()
 }
 
 fn method(method: Method) -> Result<reqwest::Method, WireFault> {

@@ -1,0 +1,8 @@
+//! The blob sink against the real Azurite and against a stand-in that keeps the service's rules.
+
+mod faults;
+mod folder;
+mod refusals;
+mod single;
+mod workbench;
+mod zombies;

@@ -1,0 +1,217 @@
+//! What the tests of this folder share: targets, a sink on them, rows, and reading back.
+
+use std::{path::PathBuf, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, Int64Array, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ropeway_engine::{
+    Result,
+    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    sink::{Opened, RunContext, Sink, SinkRun},
+};
+use ropeway_tests::{
+    azurite::{self, Azurite},
+    blob_service::{self, BlobService},
+    private_ca::PrivateCa,
+    shared_key::{Signed, shared_key},
+};
+use serde_json::{Value, json};
+
+pub(crate) const CONTAINER: &str = "orders";
+
+/// Where a test writes to.
+pub(crate) enum Target {
+    Real(Box<Azurite>),
+    Fake(BlobService),
+}
+
+impl Target {
+    pub(crate) async fn fake() -> BlobService {
+        let service = BlobService::https(PrivateCa::new(&["127.0.0.1"])).await;
+        service.create_container(CONTAINER);
+        service
+    }
+
+    /// Both, each with the container made.
+    pub(crate) async fn both() -> [Self; 2] {
+        let azurite = Azurite::start();
+        let target = Self::Real(Box::new(azurite));
+        let (status, text) = target.request("PUT", &format!("/{CONTAINER}"), &[("restype", "container")]).await;
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
+        [target, Self::Fake(Self::fake().await)]
+    }
+
+    pub(crate) fn service(&self) -> Value {
+        match self {
+            Self::Real(azurite) => json!({"type": "AzureBlobStorage", "connectionString": azurite.connection_string()}),
+            Self::Fake(fake) => json!({"type": "AzureBlobStorage", "connectionString": fake.connection_string()}),
+        }
+    }
+
+    pub(crate) fn authority(&self) -> PathBuf {
+        match self {
+            Self::Real(azurite) => azurite.ca().authority(),
+            Self::Fake(fake) => fake.ca().unwrap().authority(),
+        }
+    }
+
+    /// The bytes of a blob by a plain GET, apart from Ropeway's client; `None` if there is none.
+    pub(crate) async fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let (status, bytes) = self.request("GET", &format!("/{CONTAINER}/{name}"), &[]).await;
+        match status {
+            200 => Some(bytes),
+            404 => None,
+            other => panic!("{other}: {}", String::from_utf8_lossy(&bytes)),
+        }
+    }
+
+    async fn request(&self, method: &str, path: &str, query: &[(&str, &str)]) -> (u16, Vec<u8>) {
+        let (endpoint, account, key) = match self {
+            Self::Real(azurite) => (azurite.endpoint(), azurite::ACCOUNT, azurite::KEY),
+            Self::Fake(fake) => (fake.endpoint(), blob_service::ACCOUNT, blob_service::KEY),
+        };
+        signed(&Raw { endpoint, account, key, authority: Some(self.authority()) }, method, path, query, Vec::new())
+            .await
+    }
+}
+
+/// An address and its key, for requests apart from Ropeway's client.
+pub(crate) struct Raw<'a> {
+    pub(crate) endpoint: String,
+    pub(crate) account: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) authority: Option<PathBuf>,
+}
+
+/// Sends one signed request.
+pub(crate) async fn signed(
+    raw: &Raw<'_>,
+    method: &str,
+    path: &str,
+    query: &[(&str, &str)],
+    body: Vec<u8>,
+) -> (u16, Vec<u8>) {
+    let mut url: reqwest::Url = format!("{}{path}", raw.endpoint).parse().unwrap();
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    let mut headers: Vec<(String, String)> = vec![
+        ("x-ms-date".into(), chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+        ("x-ms-version".into(), "2025-11-05".into()),
+        ("content-length".into(), body.len().to_string()),
+    ];
+    let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let signature =
+        shared_key(&Signed { method, path: url.path(), query: &query, headers: &headers }, raw.account, raw.key);
+    headers.push(("authorization".into(), format!("SharedKey {}:{signature}", raw.account)));
+    let mut request = client(raw.authority.as_ref()).request(method.parse().unwrap(), url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let answer = request.body(body).send().await.unwrap();
+    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+}
+
+fn client(authority: Option<&PathBuf>) -> reqwest::Client {
+    use rustls_pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(path) = authority {
+        roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().unwrap()
+}
+
+/// A Parquet sink on this location; `more` is merged into its settings.
+pub(crate) fn sink(service: Value, authority: Option<PathBuf>, location: Value, more: Value) -> Result<Arc<dyn Sink>> {
+    let mut place = json!({"type": "AzureBlobStorageLocation", "container": CONTAINER});
+    merge(&mut place, location);
+    let mut settings = json!({
+        "linkedService": service,
+        "dataset": {"type": "Parquet", "location": place},
+        "sink": {"type": "ParquetSink", "storeSettings": {"type": "AzureBlobStorageWriteSettings"}},
+        "ropeway": {"caBundle": authority, "stallSeconds": 20},
+    });
+    merge(&mut settings, more);
+    ropeway_connectors::registry().connect_sink("AzureBlobStorage", settings)
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// One run of one sink, as the engine would drive it.
+pub(crate) struct Copy {
+    pub(crate) run: Box<dyn SinkRun>,
+}
+
+pub(crate) fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("OrderId", DataType::Int64, false),
+        Field::new("Customer", DataType::Utf8, true),
+    ]))
+}
+
+pub(crate) fn rows(range: std::ops::Range<i64>) -> RecordBatch {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(range.clone()));
+    let names: ArrayRef =
+        Arc::new(StringArray::from_iter(range.map(|id| (id % 7 != 0).then(|| format!("customer {id}")))));
+    RecordBatch::try_new(schema(), vec![ids, names]).unwrap()
+}
+
+pub(crate) fn context(run: &str, epoch: u32, chunks: u32, opening: Option<Value>) -> RunContext {
+    RunContext { run: RunId::try_from(run.to_owned()).unwrap(), epoch, schema: schema(), chunks, opening }
+}
+
+pub(crate) fn attempt(epoch: u32, number: u32) -> Attempt {
+    Attempt { epoch, number }
+}
+
+fn chunk(id: u32) -> Chunk {
+    Chunk { id: ChunkId(id), label: format!("chunk {id}"), recipe: Value::Null }
+}
+
+impl Copy {
+    pub(crate) async fn begin(sink: &dyn Sink, context: RunContext) -> Result<Self> {
+        Ok(Self { run: sink.begin(context).await? })
+    }
+
+    /// Writes one chunk, in batches of 100 rows.
+    pub(crate) async fn write(&self, id: u32, attempt: Attempt, range: std::ops::Range<i64>) -> Result<Receipt> {
+        match self.run.open(&chunk(id), attempt).await? {
+            Opened::AlreadyCommitted(receipt) => Ok(receipt),
+            Opened::Writer(mut writer) => {
+                for start in range.clone().step_by(100) {
+                    writer.write(rows(start..(start + 100).min(range.end))).await?;
+                }
+                writer.commit().await
+            }
+        }
+    }
+}
+
+/// The ids of a Parquet file, in order.
+pub(crate) fn ids(bytes: Vec<u8>) -> Vec<i64> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap().build().unwrap();
+    reader
+        .flat_map(|batch| {
+            let batch = batch.unwrap();
+            let ids = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().clone();
+            ids.values().to_vec()
+        })
+        .collect()
+}
