@@ -2,3 +2,4 @@
 
 mod architecture;
 mod azure_blob;
+mod cli;

@@ -27,7 +27,10 @@ fn one(path: &Path) -> Vec<Diagnostic> {
     if path.is_dir() {
         // A folder of a factory means its factory, so that references are found.
         let root = match Kind::of_folder(path) {
-            Some(_) => path.parent().map_or_else(|| path.join(".."), Path::to_path_buf),
+            Some(_) => {
+                let named = path.parent().filter(|parent| *parent != Path::new(""));
+                named.map_or_else(|| path.join(".."), Path::to_path_buf)
+            }
             None => path.to_path_buf(),
         };
         let factories = if Kind::of_folder(path).is_some() { vec![root] } else { loader::factories_below(&root) };

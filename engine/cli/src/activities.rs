@@ -6,14 +6,14 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId, registry::Registry};
-use ropeway_specs::{Activity, Next, Outcome, Outcomes, Pipeline, ready};
+use ropeway_specs::{Activity, Inputs, Next, Outcome, Outcomes, Pipeline, ready};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use verdict::{Ended, verdict};
 
 use crate::{
     assemble::Extras,
-    definitions::Definitions,
+    definitions::{self, Definitions},
     progress::Progress,
     report::{ActivityReport, Moment, PipelineReport, Status, json},
     state::{RunFile, RunFolder},
@@ -30,24 +30,28 @@ pub(crate) struct Crew<'a> {
     pub(crate) cancel: &'a CancellationToken,
 }
 
-/// Refuses a pipeline with activities that Ropeway does not run, before anything starts.
+/// Refuses before anything starts what can be refused then: activities that Ropeway does not run,
+/// and Copies whose definition is wrong. A Copy that waits for others may ask for their outcome, so
+/// it is looked at when its turn comes.
 ///
 /// # Errors
-/// [`ErrorKind::Spec`] that names them.
-pub(crate) fn supported(pipeline: &Pipeline<'_>) -> Result<()> {
-    let strange = |activity: &&Activity<'_>| activity.type_name() != "Copy" && activity.inactive().is_none();
-    let strange: Vec<_> = pipeline.activities().iter().filter(strange).collect();
-    if strange.is_empty() {
-        return Ok(());
+/// [`ErrorKind::Spec`] that names the activities, or after every problem was printed.
+pub(crate) fn check(pipeline: &Pipeline<'_>, inputs: &Inputs) -> Result<()> {
+    let active: Vec<_> = pipeline.activities().iter().filter(|activity| activity.inactive().is_none()).collect();
+    let strange = active.iter().filter(|activity| activity.type_name() != "Copy");
+    let strange: Vec<_> = strange.map(|activity| format!("'{}' ({})", activity.name(), activity.type_name())).collect();
+    if !strange.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            format!("Ropeway runs Copy activities only; deactivate or remove {}", strange.join(", ")),
+        )
+        .with("pipeline", pipeline.name())
+        .code("2110"));
     }
-    let names: Vec<_> =
-        strange.iter().map(|activity| format!("'{}' ({})", activity.name(), activity.type_name())).collect();
-    Err(Error::new(
-        ErrorKind::Spec,
-        format!("Ropeway runs Copy activities only; deactivate or remove {}", names.join(", ")),
-    )
-    .with("pipeline", pipeline.name())
-    .code("2110"))
+    let first = active.iter().filter(|activity| activity.depends_on().is_empty());
+    let found: Vec<_> =
+        first.filter_map(|activity| activity.resolve(inputs, &Outcomes::new()).err()).flatten().collect();
+    definitions::accept(found, false).map(drop)
 }
 
 /// Runs what is left of the pipeline and keeps the report in `file` up to date, on disk as well.

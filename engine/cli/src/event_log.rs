@@ -1,6 +1,12 @@
 //! The rare facts of a copy, as log lines.
 
-use ropeway_engine::progress::{Event, Observer};
+use std::time::Duration;
+
+use ropeway_engine::{
+    Error,
+    chunk::{Attempt, Chunk, Receipt},
+    progress::{Event, Observer},
+};
 
 /// Logs the events of one activity.
 pub(crate) struct EventLog {
@@ -9,26 +15,35 @@ pub(crate) struct EventLog {
 
 impl Observer for EventLog {
     fn observe(&self, event: &Event<'_>) {
-        let activity = self.activity.as_str();
         match event {
             Event::Planned { chunks, done, slots, epoch } => {
-                tracing::info!(activity, chunks = chunks.len(), done, slots, epoch, "the plan is frozen");
+                tracing::info!(
+                    activity = self.activity,
+                    chunks = chunks.len(),
+                    done,
+                    slots,
+                    epoch,
+                    "the plan is frozen"
+                );
             }
-            Event::Committed { chunk, receipt } => {
-                let (chunk, rows, bytes) = (&chunk.label, receipt.rows, receipt.bytes);
-                tracing::debug!(activity, chunk, rows, bytes, "a chunk is durable");
-            }
+            Event::Committed { chunk, receipt } => self.committed(chunk, receipt),
             Event::AttemptFailed { chunk, attempt, error, pause: Some(pause) } => {
-                let (chunk, attempt) = (&chunk.label, attempt.number);
-                tracing::warn!(activity, chunk, attempt, %error, ?pause, "an attempt failed and is tried again");
+                self.again(chunk, *attempt, error, *pause);
             }
-            // The error ends the activity, and is told there.
-            Event::AttemptFailed { chunk, attempt, pause: None, .. } => {
-                let (chunk, attempt) = (&chunk.label, attempt.number);
-                tracing::info!(activity, chunk, attempt, "an attempt failed and is not tried again");
-            }
-            Event::Publishing => tracing::info!(activity, "every chunk is durable; publishing"),
+            // An error that ends the activity is told there.
             _ => {}
         }
+    }
+}
+
+impl EventLog {
+    fn committed(&self, chunk: &Chunk, receipt: &Receipt) {
+        let (activity, chunk) = (self.activity.as_str(), chunk.label.as_str());
+        tracing::debug!(activity, chunk, rows = receipt.rows, bytes = receipt.bytes, "a chunk is durable");
+    }
+
+    fn again(&self, chunk: &Chunk, attempt: Attempt, error: &Error, pause: Duration) {
+        let (activity, chunk, attempt) = (self.activity.as_str(), chunk.label.as_str(), attempt.number);
+        tracing::warn!(activity, chunk, attempt, %error, ?pause, "an attempt failed and is tried again");
     }
 }

@@ -24,7 +24,10 @@ const HEAD_BYTES: usize = 8 << 10;
 
 /// The copies whose counters are shown.
 #[derive(Clone, Default)]
-pub(crate) struct Board(Arc<Mutex<Vec<(String, Arc<Counters>)>>>);
+pub(crate) struct Board(Arc<Mutex<Vec<Shown>>>);
+
+/// A copy's activity and its counters.
+type Shown = (String, Arc<Counters>);
 
 impl Board {
     /// Shows a copy from now on; a copy that is tried again starts at zero.

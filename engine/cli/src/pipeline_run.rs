@@ -42,7 +42,7 @@ pub(crate) struct Order<'a> {
 pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputShape, console: &Console) -> Result<u8> {
     let definitions = definitions::load(&order.request, order.run.as_str(), order.started.0)?;
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
-    activities::supported(&pipeline)?;
+    activities::check(&pipeline, &definitions.inputs)?;
     // A name that leaves no room is refused before anything starts.
     pipeline.activities().iter().try_for_each(|one| assemble::copy_id(&order.run, one.name()).map(drop))?;
     let cancel = cancel::on_signal()?;

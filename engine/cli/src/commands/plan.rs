@@ -44,7 +44,7 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     let request = Request::new(&args.pipeline, &args.definition, &args.copy, &args.connection)?;
     let definitions = definitions::load(&request, "plan", Utc::now())?;
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
-    activities::supported(&pipeline)?;
+    activities::check(&pipeline, &definitions.inputs)?;
     let extras = Extras::of(&request);
     let mut plans = Vec::new();
     for activity in pipeline.activities().iter().filter(|activity| activity.inactive().is_none()) {

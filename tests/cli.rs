@@ -1,0 +1,10 @@
+//! The real binary, from its arguments to its exit code.
+
+mod bad_input;
+mod demo;
+mod golden;
+mod help;
+mod json_output;
+mod kill;
+mod repeat;
+mod workshop;

@@ -1,0 +1,61 @@
+//! A run that succeeded is never done again.
+
+use serde_json::json;
+
+use super::workshop::Workshop;
+
+#[test]
+fn a_run_that_succeeded_is_a_no_op_with_the_same_report() {
+    let workshop = Workshop::folder(0.002);
+    let first = workshop.run(&["--run-id", "nightly", "--output", "json"]).ended(0);
+    let files = contents(&workshop);
+    let again = workshop.run(&["--run-id", "nightly", "--output", "json"]).ended(0);
+    assert_eq!(again.json(), first.json());
+    let resumed = workshop.finish(&["resume", "nightly", "--output", "json"]).ended(0);
+    assert_eq!(resumed.json(), first.json());
+    assert_eq!(contents(&workshop), files, "not one file was written again");
+    // The teeth: another id does write again.
+    let other = workshop.run(&["--run-id", "nightly-2", "--output", "json"]).ended(0);
+    assert_ne!(other.json(), first.json());
+    assert_ne!(contents(&workshop), files);
+}
+
+#[test]
+fn a_run_is_listed_and_shown() {
+    let workshop = Workshop::folder(0.002);
+    workshop.run(&["--run-id", "listed"]).ended(0);
+    let list = workshop.finish(&["runs"]).ended(0).stdout;
+    assert!(list.lines().any(|line| line.starts_with("listed ") && line.contains("Succeeded")), "{list}");
+    let all = workshop.finish(&["runs", "--output", "json"]).ended(0).json();
+    assert_eq!(all["value"][0]["runId"], "listed");
+    let one = workshop.finish(&["runs", "listed"]).ended(0).stdout;
+    assert!(one.contains("11,957 read") && one.contains("digest") && one.contains("chunk"), "{one}");
+}
+
+#[test]
+fn another_definition_does_not_resume_a_run() {
+    let workshop = Workshop::folder(0.002);
+    // A first run that fails: the target folder is a file.
+    std::fs::write(workshop.data().join("out"), "in the way").expect("a writable folder");
+    let failed = workshop.run(&["--run-id", "r"]);
+    assert_ne!(failed.code, Some(0), "{failed:?}");
+    std::fs::remove_file(workshop.data().join("out")).expect("removable");
+    workshop.change("dataset/Lineitem", |dataset| dataset["typeProperties"]["scaleFactor"] = json!(0.003));
+    let refused = workshop.finish(&["resume", "r"]);
+    // If the failure came before the plan was frozen there is nothing to protect yet.
+    if refused.code == Some(0) {
+        assert!(workshop.finish(&["runs", "r"]).ended(0).stdout.contains("18,"), "{refused:?}");
+    } else {
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("start a new run"), "{}", refused.stderr);
+    }
+}
+
+/// Names, sizes and times of all files.
+fn contents(workshop: &Workshop) -> Vec<(std::path::PathBuf, u64, std::time::SystemTime)> {
+    let describe = |file: std::path::PathBuf| {
+        let metadata = file.metadata().expect("a file");
+        (file, metadata.len(), metadata.modified().expect("a time"))
+    };
+    workshop.visible().into_iter().map(describe).collect()
+}
