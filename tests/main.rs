@@ -3,3 +3,4 @@
 mod architecture;
 mod azure_blob;
 mod cli;
+mod odbc;

@@ -5,6 +5,7 @@ mod file;
 mod format;
 mod layout;
 mod lenient;
+mod odbc;
 mod sql;
 mod sql_server;
 mod synthetic;
@@ -15,6 +16,8 @@ use ropeway_engine::registry::Registry;
 pub fn registry() -> Registry {
     Registry::default()
         .source::<synthetic::Synthetic>()
+        .source::<odbc::Odbc>()
+        .store::<odbc::Odbc>()
         .sink::<file::FileServer>()
         .sink::<azure_blob::AzureBlobStorage>()
         .store::<azure_blob::AzureBlobStorage>()

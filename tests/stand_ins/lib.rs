@@ -5,3 +5,4 @@ pub mod azurite;
 pub mod blob_service;
 pub mod private_ca;
 pub mod shared_key;
+pub mod odbc;

@@ -1,0 +1,22 @@
+//! Any ODBC driver as a source: Data Factory's `Odbc` linked service.
+//!
+//! `spec` reads the settings, `connection_string` keeps the secrets in them, `connection` opens
+//! sessions and `drivers` knows what is particular about each driver. `statement` asks for the
+//! columns and writes the SELECT, `columns` chooses how each column travels, `cut` makes chunks and
+//! `fetch` moves the rows. `errors` says what SQLSTATEs mean; `raw` holds the only unsafe calls.
+
+mod columns;
+mod connection;
+mod connection_string;
+mod cut;
+mod drivers;
+mod errors;
+mod fetch;
+mod raw;
+mod source;
+mod spec;
+mod statement;
+mod store;
+
+/// The linked service type `Odbc`.
+pub(crate) struct Odbc;

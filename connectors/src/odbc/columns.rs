@@ -1,0 +1,464 @@
+//! How each column of a result is bound, decoded and asked for: chosen once from its description.
+
+mod decode;
+mod parse;
+mod values;
+
+use std::collections::HashMap;
+
+use arrow::datatypes::{DataType as Arrow, Field, SchemaRef, TimeUnit};
+use odbc_api::{
+    ColumnDescription, DataType, ResultSetMetadata,
+    buffers::{AnyColumnBufferSlice, BinColumn, BoxColumnBuffer, Item, TextColumn},
+    handles::{AsStatementRef, StatementRef, slice_to_cow_utf8},
+    parameter::{Binary, Text},
+    sys::{Date, Timestamp},
+};
+use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::decode::{Decoder, Fault, Long, decoder};
+use super::{
+    drivers::{Driver, LongValues, Rendering},
+    raw,
+};
+
+/// Characters up to which a column's declared maximum is bound as it is.
+const BOUNDED: usize = 2_000;
+/// Bytes that a value of unknown length gets at first; it is read again if it is longer.
+const FIRST_GUESS: usize = 120;
+/// Characters of the longest decimal, date or time that any of these databases writes.
+const LONGEST_NUMBER: usize = 45;
+const LONGEST_TIME: usize = 45;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Boolean,
+    Int8,
+    UInt8,
+    Int16,
+    UInt16,
+    Int32,
+    UInt32,
+    Int64,
+    UInt64,
+    Float32,
+    Float64,
+    Decimal { precision: u8, scale: i8 },
+    Date,
+    Time(TimeUnit),
+    Timestamp { unit: TimeUnit, utc: bool },
+    Text,
+    Binary,
+}
+
+/// As what the driver hands the values over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// The C type of the kind: a number, a date.
+    Native,
+    /// UTF-8 or ASCII text of at most so many bytes, where a maximum is known.
+    Narrow(Option<usize>),
+    /// UTF-16 text of at most so many units, where a maximum is known.
+    Wide(Option<usize>),
+    /// Bytes, where a maximum is known at most so many.
+    Bytes(Option<usize>),
+}
+
+/// One column of the input.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) binding: Binding,
+    /// The driver's name of the type with its size: `numeric(10,2)`.
+    source_type: String,
+    /// What the driver said of its type: a change between plan and read is found by it.
+    described: (DataType, String),
+}
+
+impl Column {
+    /// The Arrow field, with the source's type in its metadata. Always nullable: drivers report the
+    /// table's constraint for what an outer join made NULL.
+    pub(super) fn field(&self) -> Field {
+        let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), self.source_type.clone())]);
+        Field::new(&self.name, self.kind.arrow(), true).with_metadata(metadata)
+    }
+
+    /// What the column's values are if rows can be cut by them. SQLite's dates are texts.
+    pub(super) fn domain(&self) -> Option<Domain> {
+        match self.kind {
+            Kind::Int8 | Kind::Int16 | Kind::Int32 | Kind::Int64 => Some(Domain::Number),
+            Kind::UInt8 | Kind::UInt16 | Kind::UInt32 | Kind::Decimal { .. } => Some(Domain::Number),
+            Kind::Date if !matches!(self.binding, Binding::Bytes(_)) => Some(Domain::Date),
+            Kind::Timestamp { .. } if !matches!(self.binding, Binding::Bytes(_)) => Some(Domain::Timestamp),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a value in a table as tables usually are.
+    pub(super) fn typical_bytes(&self) -> u64 {
+        match self.kind {
+            Kind::Boolean | Kind::Int8 | Kind::UInt8 => 1,
+            Kind::Int16 | Kind::UInt16 => 2,
+            Kind::Int32 | Kind::UInt32 | Kind::Float32 | Kind::Date => 4,
+            Kind::Decimal { .. } => 16,
+            Kind::Text | Kind::Binary => 32,
+            _ => 8,
+        }
+    }
+
+    /// True if values may be longer than any buffer.
+    pub(super) fn is_unbounded(&self) -> bool {
+        matches!(self.binding, Binding::Narrow(None) | Binding::Wide(None) | Binding::Bytes(None))
+    }
+
+    /// Places of a value's buffer at first: one more than the longest value needs where that is
+    /// known, so that a buffer filled to its end holds a value that may be longer.
+    pub(super) fn width(&self) -> usize {
+        match self.binding {
+            Binding::Native => 0,
+            Binding::Narrow(max) | Binding::Wide(max) | Binding::Bytes(max) => max.unwrap_or(FIRST_GUESS) + 1,
+        }
+    }
+
+    /// Bytes that one value takes in a buffer of this width.
+    pub(super) fn buffer_bytes(&self, width: usize) -> usize {
+        size_of::<isize>()
+            + match self.binding {
+                Binding::Native => 16,
+                Binding::Narrow(_) | Binding::Bytes(_) => width + 1,
+                Binding::Wide(_) => (width + 1) * 2,
+            }
+    }
+
+    /// A buffer for so many values.
+    pub(super) fn buffer(&self, rows: usize, width: usize) -> BoxColumnBuffer {
+        match self.binding {
+            Binding::Narrow(_) => Box::new(TextColumn::<u8>::new(rows, width)),
+            Binding::Wide(_) => Box::new(TextColumn::<u16>::new(rows, width)),
+            Binding::Bytes(_) => Box::new(BinColumn::new(rows, width)),
+            Binding::Native => self.kind.native_buffer(rows),
+        }
+    }
+
+    /// Rows of a buffer whose value fills it to the end.
+    pub(super) fn filled(&self, cells: AnyColumnBufferSlice<'_>, width: usize, rows: usize) -> Vec<usize> {
+        let full = |length: Option<usize>| length.is_some_and(|length| length >= width);
+        match self.binding {
+            Binding::Native => Vec::new(),
+            Binding::Narrow(_) => {
+                let Some(cells) = cells.as_text() else { return Vec::new() };
+                (0..rows).filter(|&row| full(cells.content_length_at(row))).collect()
+            }
+            Binding::Wide(_) => {
+                let Some(cells) = cells.as_wide_text() else { return Vec::new() };
+                (0..rows).filter(|&row| full(cells.content_length_at(row))).collect()
+            }
+            Binding::Bytes(_) => {
+                let Some(cells) = cells.as_binary() else { return Vec::new() };
+                (0..rows).filter(|&row| full(cells.get(row).map(<[u8]>::len))).collect()
+            }
+        }
+    }
+
+    /// The whole value of the current row.
+    pub(super) fn long_value(&self, statement: &mut StatementRef<'_>, number: u16) -> Result<Vec<u8>, odbc_api::Error> {
+        let mut value = Vec::new();
+        match self.binding {
+            Binding::Bytes(_) => values::variable::<Binary>(statement, number, &mut value)?,
+            _ => values::variable::<Text>(statement, number, &mut value)?,
+        };
+        Ok(value)
+    }
+
+    /// The column as it is selected, given its quoted name.
+    pub(super) fn selected(&self, quoted: &str, rendering: Rendering) -> String {
+        match rendering {
+            Rendering::Sqlite => format!(
+                "CAST(CASE typeof({quoted}) WHEN 'real' THEN printf('%!.17g', {quoted}) ELSE {quoted} END AS BLOB)"
+            ),
+            Rendering::PostgreSql if self.is_rendered(rendering) => format!("CAST({quoted} AS text)"),
+            _ => quoted.to_owned(),
+        }
+    }
+
+    /// True if the server must render the values for them to arrive unchanged.
+    pub(super) fn is_rendered(&self, rendering: Rendering) -> bool {
+        let temporal = matches!(self.kind, Kind::Date | Kind::Time(_) | Kind::Timestamp { .. });
+        match rendering {
+            Rendering::Sqlite => true,
+            Rendering::PostgreSql => temporal || self.described.1 == "uuid",
+            Rendering::Driver | Rendering::MariaDb => false,
+        }
+    }
+}
+
+/// What the values of a key are, as far as cutting goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Domain {
+    /// Whole numbers; decimals are cut at whole numbers.
+    Number,
+    /// Days since 1970.
+    Date,
+    /// Microseconds since 1970.
+    Timestamp,
+}
+
+impl Domain {
+    /// A key's text, as the database writes it.
+    pub(super) fn key(self, text: &[u8]) -> Result<i64, &'static str> {
+        match self {
+            Self::Number => parse::whole(text.split(|&byte| byte == b'.').next().unwrap_or_default()),
+            Self::Date => parse::date(text).map(i64::from),
+            Self::Timestamp => parse::timestamp(text, TimeUnit::Microsecond, true),
+        }
+    }
+}
+
+/// The columns of a result set.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] if there is no column, or two of one name.
+pub(super) fn describe<C: ResultSetMetadata + AsStatementRef>(
+    cursor: &mut C,
+    driver: &Driver,
+) -> Result<Result<Vec<Column>>, odbc_api::Error> {
+    let count = u16::try_from(cursor.num_result_cols()?).unwrap_or(0);
+    let mut columns: Vec<Column> = Vec::with_capacity(count.into());
+    for number in 1..=count {
+        let mut description = ColumnDescription::default();
+        cursor.describe_col(number, &mut description)?;
+        let unsigned = cursor.column_is_unsigned(number)?;
+        let type_name = raw::type_name(&cursor.as_stmt_ref(), number);
+        let column = choose(&description, &type_name, unsigned, driver);
+        if columns.iter().any(|other| other.name == column.name) {
+            return Ok(Err(Error::new(ErrorKind::Spec, "two columns have one name; give each its own in the query")
+                .with("column", column.name.escape_debug())));
+        }
+        columns.push(column);
+    }
+    if columns.is_empty() {
+        return Ok(Err(Error::new(ErrorKind::Spec, "the query returns no columns; a source needs a SELECT")));
+    }
+    Ok(Ok(columns))
+}
+
+/// Compares what is read with what was planned.
+///
+/// # Errors
+/// [`ErrorKind::Data`] that names the first column that changed.
+pub(super) fn refuse_change(planned: &[Column], found: &[Column], rendering: Rendering) -> Result<()> {
+    let changed = planned.iter().zip(found).find(|(planned, found)| {
+        let retyped = !planned.is_rendered(rendering) && planned.described != found.described;
+        // A driver may rename a column that is computed, and does not when it is not.
+        retyped || (!planned.is_rendered(rendering) && planned.name != found.name)
+    });
+    let name = match changed {
+        Some((planned, _)) => &planned.name,
+        None if planned.len() == found.len() => return Ok(()),
+        None if planned.len() > found.len() => &planned[found.len()].name,
+        None => &found[planned.len()].name,
+    };
+    Err(Error::new(
+        ErrorKind::Data,
+        "the source's columns changed after the run was planned; start a new run instead of resuming this one",
+    )
+    .with("column", name.escape_debug()))
+}
+
+/// The schema of these columns.
+pub(super) fn schema(columns: &[Column]) -> SchemaRef {
+    SchemaRef::new(arrow::datatypes::Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
+}
+
+fn choose(description: &ColumnDescription, type_name: &str, unsigned: bool, driver: &Driver) -> Column {
+    let data_type = description.data_type;
+    let kind = named_kind(type_name, driver).unwrap_or_else(|| kind_of(data_type, type_name, unsigned, driver));
+    Column {
+        name: slice_to_cow_utf8(&description.name).into_owned(),
+        kind,
+        binding: binding_of(kind, data_type, driver),
+        source_type: source_type(data_type, type_name),
+        described: (data_type, type_name.to_owned()),
+    }
+}
+
+/// What the ODBC type does not tell and the database's own name does.
+fn named_kind(type_name: &str, driver: &Driver) -> Option<Kind> {
+    match (driver.rendering, type_name) {
+        (Rendering::PostgreSql, "bool") => Some(Kind::Boolean),
+        (Rendering::PostgreSql, "money" | "uuid") => Some(Kind::Text),
+        (Rendering::PostgreSql, "oid" | "xid" | "cid") => Some(Kind::Int64),
+        (Rendering::PostgreSql, "timestamptz") => Some(Kind::Timestamp { unit: TimeUnit::Microsecond, utc: true }),
+        (Rendering::MariaDb, "timestamp") => Some(Kind::Timestamp { unit: TimeUnit::Microsecond, utc: true }),
+        _ => None,
+    }
+}
+
+fn kind_of(data_type: DataType, type_name: &str, unsigned: bool, driver: &Driver) -> Kind {
+    // SQLite's integers have 64 bits and its reals 53, whatever is declared.
+    if driver.rendering == Rendering::Sqlite {
+        match data_type {
+            DataType::TinyInt | DataType::SmallInt | DataType::Integer | DataType::BigInt => return Kind::Int64,
+            DataType::Real => return Kind::Float64,
+            _ => {}
+        }
+    }
+    match data_type {
+        DataType::Bit => Kind::Boolean,
+        DataType::TinyInt => {
+            if unsigned {
+                Kind::UInt8
+            } else {
+                Kind::Int8
+            }
+        }
+        DataType::SmallInt => {
+            if unsigned {
+                Kind::UInt16
+            } else {
+                Kind::Int16
+            }
+        }
+        DataType::Integer => {
+            if unsigned {
+                Kind::UInt32
+            } else {
+                Kind::Int32
+            }
+        }
+        DataType::BigInt => {
+            if unsigned {
+                Kind::UInt64
+            } else {
+                Kind::Int64
+            }
+        }
+        DataType::Real => Kind::Float32,
+        // A double holds every FLOAT exactly; its precision is told in bits, in digits or not at all.
+        DataType::Float { .. } | DataType::Double => Kind::Float64,
+        DataType::Numeric { precision, scale } | DataType::Decimal { precision, scale } => {
+            // psqlodbc says 28 digits where none are declared, and then any scale.
+            let undeclared = driver.rendering == Rendering::PostgreSql && precision == 28 && type_name == "numeric";
+            match (u8::try_from(precision), i8::try_from(scale)) {
+                (Ok(precision @ 1..=38), Ok(scale)) if !undeclared && (0..=precision as i8).contains(&scale) => {
+                    Kind::Decimal { precision, scale }
+                }
+                _ => Kind::Text,
+            }
+        }
+        DataType::Date => Kind::Date,
+        DataType::Time { precision } => Kind::Time(unit(precision)),
+        DataType::Timestamp { precision } => Kind::Timestamp { unit: unit(precision), utc: false },
+        DataType::Binary { .. } | DataType::Varbinary { .. } | DataType::LongVarbinary { .. } => Kind::Binary,
+        _ => Kind::Text,
+    }
+}
+
+fn unit(fraction_digits: i16) -> TimeUnit {
+    if fraction_digits > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond }
+}
+
+fn binding_of(kind: Kind, data_type: DataType, driver: &Driver) -> Binding {
+    let temporal = matches!(kind, Kind::Date | Kind::Time(_) | Kind::Timestamp { .. });
+    match (driver.rendering, kind) {
+        (Rendering::Sqlite, _) => Binding::Bytes(None),
+        (_, Kind::Decimal { .. } | Kind::UInt64) => Binding::Narrow(Some(LONGEST_NUMBER)),
+        (Rendering::Driver, Kind::Date | Kind::Timestamp { .. }) => Binding::Native,
+        _ if temporal => Binding::Narrow(Some(LONGEST_TIME)),
+        // MariaDB's driver leaves the indicator of a bound SQL_C_BIT as it was.
+        (Rendering::MariaDb, Kind::Boolean) => Binding::Bytes(Some(1)),
+        (_, Kind::Text) => text_binding(data_type, driver),
+        (_, Kind::Binary) => Binding::Bytes(bounded(data_type, driver)),
+        _ => Binding::Native,
+    }
+}
+
+fn text_binding(data_type: DataType, driver: &Driver) -> Binding {
+    let characters = bounded(data_type, driver);
+    if driver.narrow_is_utf8 {
+        Binding::Narrow(characters.map(|characters| characters * 4))
+    } else {
+        Binding::Wide(characters.map(|characters| characters * 2))
+    }
+}
+
+/// The declared maximum, where it is small and one can rely on it.
+fn bounded(data_type: DataType, driver: &Driver) -> Option<usize> {
+    if driver.long_values == LongValues::Positioned {
+        return None;
+    }
+    let length = match data_type {
+        DataType::Char { length } | DataType::Varchar { length } => length,
+        DataType::WChar { length } | DataType::WVarchar { length } => length,
+        DataType::Binary { length } | DataType::Varbinary { length } => length,
+        DataType::Numeric { precision, .. } | DataType::Decimal { precision, .. } => {
+            std::num::NonZeroUsize::new(precision + 3)
+        }
+        _ => None,
+    };
+    length.map(std::num::NonZeroUsize::get).filter(|length| *length <= BOUNDED)
+}
+
+fn source_type(data_type: DataType, type_name: &str) -> String {
+    let (own, size) = match data_type {
+        DataType::Char { length } => ("char", length.map(|n| n.to_string())),
+        DataType::Varchar { length } => ("varchar", length.map(|n| n.to_string())),
+        DataType::WChar { length } => ("nchar", length.map(|n| n.to_string())),
+        DataType::WVarchar { length } => ("nvarchar", length.map(|n| n.to_string())),
+        DataType::Binary { length } => ("binary", length.map(|n| n.to_string())),
+        DataType::Varbinary { length } => ("varbinary", length.map(|n| n.to_string())),
+        DataType::Numeric { precision, scale } => ("numeric", Some(format!("{precision},{scale}"))),
+        DataType::Decimal { precision, scale } => ("decimal", Some(format!("{precision},{scale}"))),
+        DataType::Time { precision } => ("time", Some(precision.to_string())),
+        DataType::Timestamp { precision } => ("timestamp", Some(precision.to_string())),
+        _ => ("", None),
+    };
+    let name = if type_name.is_empty() { own } else { type_name };
+    size.map_or_else(|| name.to_owned(), |size| format!("{name}({size})"))
+}
+
+impl Kind {
+    fn arrow(self) -> Arrow {
+        match self {
+            Self::Boolean => Arrow::Boolean,
+            Self::Int8 => Arrow::Int8,
+            Self::UInt8 => Arrow::UInt8,
+            Self::Int16 => Arrow::Int16,
+            Self::UInt16 => Arrow::UInt16,
+            Self::Int32 => Arrow::Int32,
+            Self::UInt32 => Arrow::UInt32,
+            Self::Int64 => Arrow::Int64,
+            Self::UInt64 => Arrow::UInt64,
+            Self::Float32 => Arrow::Float32,
+            Self::Float64 => Arrow::Float64,
+            Self::Decimal { precision, scale } => Arrow::Decimal128(precision, scale),
+            Self::Date => Arrow::Date32,
+            Self::Time(unit) => Arrow::Time64(unit),
+            Self::Timestamp { unit, utc } => Arrow::Timestamp(unit, utc.then(|| "UTC".into())),
+            Self::Text => Arrow::Utf8,
+            Self::Binary => Arrow::Binary,
+        }
+    }
+
+    fn native_buffer(self, rows: usize) -> BoxColumnBuffer {
+        use odbc_api::buffers::BufferDesc;
+        match self {
+            Self::Boolean => BufferDesc::Bit { nullable: true }.column_buffer(rows),
+            Self::Int8 => i8::buffer_desc(true).column_buffer(rows),
+            Self::UInt8 => u8::buffer_desc(true).column_buffer(rows),
+            Self::Int16 => i16::buffer_desc(true).column_buffer(rows),
+            // odbc-api has no nullable buffer of unsigned numbers: the next wider signed one holds them.
+            Self::Int32 | Self::UInt16 => i32::buffer_desc(true).column_buffer(rows),
+            Self::Float32 => f32::buffer_desc(true).column_buffer(rows),
+            Self::Float64 => f64::buffer_desc(true).column_buffer(rows),
+            Self::Date => Date::buffer_desc(true).column_buffer(rows),
+            Self::Timestamp { .. } => Timestamp::buffer_desc(true).column_buffer(rows),
+            // Int64 and UInt32; no other kind is bound natively.
+            _ => i64::buffer_desc(true).column_buffer(rows),
+        }
+    }
+}

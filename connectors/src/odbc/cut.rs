@@ -1,0 +1,319 @@
+//! Cutting the input into ranges of a key.
+
+use odbc_api::{
+    Cursor, DataType, IntoParameter,
+    parameter::{InputParameter, WithDataType},
+    sys,
+};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{Chunk, ChunkId},
+    source::ChunkTarget,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    columns::{Column, Domain},
+    connection::Session,
+    drivers::Rendering,
+    spec::{Input, Partition},
+    statement::Statement,
+};
+use crate::sql;
+
+/// Chunks of a plan, at most.
+const MOST_CHUNKS: u128 = 50_000;
+/// Rows below which a chunk is not worth a statement of its own.
+const FEWEST_ROWS: u128 = 5_000;
+
+/// Which rows a chunk has, stored in the checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// All rows if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<KeyRange>,
+}
+
+/// Rows whose key is at least `from` and below `to`, or NULL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct KeyRange {
+    column: String,
+    domain: Domain,
+    #[serde(default)]
+    from: Option<i64>,
+    #[serde(default)]
+    to: Option<i64>,
+    #[serde(default)]
+    null: bool,
+}
+
+/// The predicate of a chunk and its parameters.
+pub(super) struct Predicate {
+    pub(super) sql: Option<String>,
+    pub(super) parameters: Vec<Box<dyn InputParameter>>,
+}
+
+/// A plan and how it was made, for people.
+pub(super) struct Cut {
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) how: String,
+}
+
+impl Recipe {
+    /// The rows of this chunk in SQL.
+    pub(super) fn predicate(&self, session: &Session) -> Result<Predicate> {
+        let Some(range) = &self.range else {
+            return Ok(Predicate { sql: None, parameters: Vec::new() });
+        };
+        let column = sql::quote_odbc_ident(&range.column, session.quote()?)?;
+        if range.null {
+            return Ok(Predicate { sql: Some(format!("{column} IS NULL")), parameters: Vec::new() });
+        }
+        let from = range.from.map(|from| (format!("{column} >= ?"), from));
+        let to = range.to.map(|to| (format!("{column} < ?"), to));
+        let (texts, bounds): (Vec<_>, Vec<_>) = from.into_iter().chain(to).unzip();
+        let parameters: Result<Vec<_>> = bounds.into_iter().map(|bound| range.domain.parameter(bound)).collect();
+        Ok(Predicate { sql: Some(texts.join(" AND ")), parameters: parameters? })
+    }
+}
+
+/// Cuts the input as the definition wants, or by a key that is found.
+pub(super) fn cut(
+    session: &Session,
+    statement: &Statement,
+    input: &Input,
+    partition: &Partition,
+    target: ChunkTarget,
+) -> Result<Cut> {
+    let (named, lower, upper) = match partition {
+        Partition::None => return whole("not cut: partitionOption is None"),
+        Partition::Found => (None, None, None),
+        Partition::Range { column, lower, upper } => (column.as_deref(), lower.as_deref(), upper.as_deref()),
+    };
+    let (column, found) = match named {
+        Some(name) => (named_column(statement, name)?, false),
+        None => match key_of(session, statement, input)? {
+            Some(column) => (column, true),
+            None => {
+                return whole(match input {
+                    Input::Query(_) => "not cut: a query needs partitionSettings.partitionColumnName",
+                    Input::Table(_) => "not cut: the table has no primary key that begins with a number or a date",
+                });
+            }
+        },
+    };
+    let Some(domain) = column.domain() else {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "the partition column is neither a whole number, a decimal, a date nor a timestamp; name one that is",
+        )
+        .with("partitionColumnName", column.name.escape_debug()));
+    };
+    let extent = extent(session, statement, column, domain)?;
+    let low = lower.map(|text| domain.bound(text)).transpose()?.or(extent.low);
+    let high = upper.map(|text| domain.bound(text)).transpose()?.or(extent.high);
+    let how = format!("by {}, {}", column.name.escape_debug(), if found { "the primary key" } else { "as defined" });
+    let (Some(low), Some(high)) = (low, high) else {
+        return Ok(Cut { chunks: vec![chunk(0, "all rows".to_owned(), Recipe { range: None })?], how });
+    };
+    let inner = boundaries(low, high, extent.chunks(statement, target));
+    let mut chunks = Vec::new();
+    let ends: Vec<Option<i64>> =
+        std::iter::once(None).chain(inner.iter().copied().map(Some)).chain(std::iter::once(None)).collect();
+    for pair in ends.windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        let whole = from.is_none() && to.is_none();
+        let range = (!whole).then(|| KeyRange { column: column.name.clone(), domain, from, to, null: false });
+        chunks.push(chunk(chunks.len(), label(&column.name, domain, from, to), Recipe { range })?);
+    }
+    // A primary key is never NULL, except in SQLite; one chunk more costs one statement.
+    if chunks.len() > 1 {
+        let range = KeyRange { column: column.name.clone(), domain, from: None, to: None, null: true };
+        let label = format!("{} is NULL", column.name.escape_debug());
+        chunks.push(chunk(chunks.len(), label, Recipe { range: Some(range) })?);
+    }
+    Ok(Cut { chunks, how })
+}
+
+fn whole(how: &str) -> Result<Cut> {
+    Ok(Cut { chunks: vec![chunk(0, "all rows".to_owned(), Recipe { range: None })?], how: how.to_owned() })
+}
+
+fn chunk(id: usize, label: String, recipe: Recipe) -> Result<Chunk> {
+    let recipe = serde_json::to_value(recipe).map_err(|error| {
+        Error::new(ErrorKind::Bug, "a chunk cannot be written down; please report it").caused_by(error)
+    })?;
+    Ok(Chunk { id: ChunkId(id as u32), label, recipe })
+}
+
+fn label(column: &str, domain: Domain, from: Option<i64>, to: Option<i64>) -> String {
+    let column = column.escape_debug();
+    let text = |bound| domain.text(bound);
+    match (from, to) {
+        (None, None) => "all rows".to_owned(),
+        (Some(from), None) => format!("{column} >= {}", text(from)),
+        (None, Some(to)) => format!("{column} < {}", text(to)),
+        (Some(from), Some(to)) => format!("{column} in [{}, {})", text(from), text(to)),
+    }
+}
+
+fn named_column<'a>(statement: &'a Statement, name: &str) -> Result<&'a Column> {
+    let exact = statement.columns.iter().find(|column| column.name == name);
+    exact.or_else(|| statement.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))).ok_or_else(|| {
+        let names: Vec<_> = statement.columns.iter().map(|column| column.name.as_str()).collect();
+        Error::new(ErrorKind::Spec, "the partition column is not a column of the input; name one of them")
+            .with("partitionColumnName", name.escape_debug())
+            .with("columns", names.join(", ").escape_debug())
+    })
+}
+
+/// The first column of the table's primary key, if rows can be cut by it.
+fn key_of<'a>(session: &Session, statement: &'a Statement, input: &Input) -> Result<Option<&'a Column>> {
+    let Input::Table(parts) = input else { return Ok(None) };
+    let Some((table, before)) = parts.split_last() else { return Ok(None) };
+    let owner = before.last().map(String::as_str);
+    let (catalog, schema) = if session.peer.driver.catalogues { (owner, None) } else { (None, owner) };
+    // Not every driver knows keys; without one the input is not cut, and the plan says so.
+    let Ok(mut asking) = session.connection.preallocate() else { return Ok(None) };
+    let Ok(keys) = asking.primary_keys(catalog, schema, table) else { return Ok(None) };
+    let first = keys.filter_map(std::result::Result::ok).find(|key| key.key_seq == 1);
+    let name = first.and_then(|key| key.column.as_str().ok().flatten().map(str::to_owned));
+    let column = name.and_then(|name| statement.columns.iter().find(|column| column.name == name));
+    Ok(column.filter(|column| column.domain().is_some()))
+}
+
+/// The least and the greatest key and the number of rows.
+struct Extent {
+    low: Option<i64>,
+    high: Option<i64>,
+    rows: u128,
+}
+
+impl Extent {
+    fn chunks(&self, statement: &Statement, target: ChunkTarget) -> u128 {
+        let row: u64 = statement.columns.iter().map(Column::typical_bytes).sum();
+        let by_rows = self.rows.div_ceil(u128::from(target.rows.max(1)));
+        let by_bytes = (self.rows * u128::from(row)).div_ceil(u128::from(target.bytes.max(1)));
+        let by_slots = u128::from(target.chunks).min(self.rows / FEWEST_ROWS);
+        by_rows.max(by_bytes).max(by_slots).clamp(1, MOST_CHUNKS)
+    }
+}
+
+fn extent(session: &Session, statement: &Statement, column: &Column, domain: Domain) -> Result<Extent> {
+    let name = sql::quote_odbc_ident(&column.name, session.quote()?)?;
+    let (least, greatest) = (format!("MIN({name})"), format!("MAX({name})"));
+    let rendering = session.peer.driver.rendering;
+    let asked = format!("{}, {}, COUNT(*)", column.selected(&least, rendering), column.selected(&greatest, rendering),);
+    let failed = |error| session.peer.error("asking for the range of the partition column", &error);
+    let cursor = session.connection.execute(&statement.aggregate(&asked), (), None).map_err(failed)?;
+    let mut texts: [Option<String>; 3] = [None, None, None];
+    if let Some(mut cursor) = cursor {
+        let read = (|| {
+            if let Some(mut row) = cursor.next_row()? {
+                for (number, text) in texts.iter_mut().enumerate() {
+                    let mut value = Vec::new();
+                    if row.get_text(number as u16 + 1, &mut value)? {
+                        *text = Some(String::from_utf8_lossy(&value).into_owned());
+                    }
+                }
+            }
+            Ok(())
+        })();
+        drop(cursor.into_stmt());
+        read.map_err(failed)?;
+    }
+    let [low, high, rows] = texts;
+    let key = |text: Option<String>| text.map(|text| domain.key(text.as_bytes())).transpose();
+    let unusable =
+        |reason: &'static str| Error::new(ErrorKind::Data, reason).with("column", column.name.escape_debug());
+    Ok(Extent {
+        low: key(low).map_err(unusable)?,
+        high: key(high).map_err(unusable)?,
+        rows: rows.and_then(|rows| rows.trim().parse().ok()).unwrap_or(0),
+    })
+}
+
+/// The bounds between so many ranges of about one width, ascending, each once.
+fn boundaries(low: i64, high: i64, chunks: u128) -> Vec<i64> {
+    let span = (i128::from(high) - i128::from(low) + 1).max(1);
+    let chunks = i128::try_from(chunks).unwrap_or(1).min(span);
+    (1..chunks).filter_map(|number| i64::try_from(i128::from(low) + span * number / chunks).ok()).collect()
+}
+
+impl Domain {
+    /// A bound that the definition gives.
+    fn bound(self, text: &str) -> Result<i64> {
+        self.key(text.trim().as_bytes()).map_err(|reason| {
+            Error::new(ErrorKind::Spec, "a partition bound is not a value of the partition column; correct it")
+                .with("bound", text.escape_debug())
+                .with("reason", reason)
+        })
+    }
+
+    fn parameter(self, bound: i64) -> Result<Box<dyn InputParameter>> {
+        use chrono::{Datelike, Timelike};
+        let Some(moment) = self.moment(bound) else { return Ok(Box::new(bound.into_parameter())) };
+        let moment = moment.ok_or_else(|| {
+            Error::new(ErrorKind::Spec, "a chunk's bound is no date; start a new run").with("bound", bound)
+        })?;
+        let (month, day) = (moment.month() as u16, moment.day() as u16);
+        let year = i16::try_from(moment.year()).unwrap_or(i16::MAX);
+        if self == Self::Date {
+            return Ok(Box::new(sys::Date { year, month, day }));
+        }
+        let value = sys::Timestamp {
+            year,
+            month,
+            day,
+            hour: moment.hour() as u16,
+            minute: moment.minute() as u16,
+            second: moment.second() as u16,
+            fraction: moment.nanosecond(),
+        };
+        Ok(Box::new(WithDataType { value, data_type: DataType::Timestamp { precision: 6 } }))
+    }
+
+    fn text(self, bound: i64) -> String {
+        match self.moment(bound).flatten() {
+            Some(moment) if self == Self::Date => moment.date().to_string(),
+            Some(moment) => moment.to_string(),
+            None => bound.to_string(),
+        }
+    }
+
+    /// The moment that a bound of a temporal key is.
+    fn moment(self, bound: i64) -> Option<Option<chrono::NaiveDateTime>> {
+        let micros = match self {
+            Self::Number => return None,
+            Self::Date => bound.checked_mul(86_400_000_000),
+            Self::Timestamp => Some(bound),
+        };
+        Some(micros.and_then(chrono::DateTime::from_timestamp_micros).map(|it| it.naive_utc()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_meet_and_cover() {
+        assert_eq!(boundaries(1, 100, 4), [26, 51, 76]);
+        assert_eq!(boundaries(5, 5, 8), Vec::<i64>::new());
+        assert_eq!(boundaries(0, 2, 8), [1, 2]);
+        let wide = boundaries(i64::MIN, i64::MAX, 4);
+        assert_eq!(wide, [i64::MIN / 2, 0, i64::MAX / 2 + 1]);
+        assert!(boundaries(10, 1, 4).is_empty());
+    }
+
+    #[test]
+    fn recipes_are_what_the_checkpoint_keeps() {
+        let range = KeyRange { column: "id".to_owned(), domain: Domain::Date, from: Some(0), to: None, null: false };
+        let recipe = Recipe { range: Some(range) };
+        let json = serde_json::to_value(&recipe).unwrap();
+        assert_eq!(serde_json::from_value::<Recipe>(json).unwrap(), recipe);
+        assert_eq!(label("d", Domain::Date, Some(0), Some(1)), "d in [1970-01-01, 1970-01-02)");
+    }
+}

@@ -1,0 +1,146 @@
+//! What is particular about each ODBC driver, in one place. A driver that is not listed is read in
+//! the ways that the ODBC standard promises for all.
+
+/// How a value is read whole that is longer than its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LongValues {
+    /// Many rows are fetched at once; the row is positioned on afterwards and the value read again.
+    Positioned,
+    /// Rows are fetched one by one and their values one after the other, always: MariaDB's driver
+    /// gives 0 for the second FLOAT of a block and does not say whether a bound BIT is NULL.
+    NoBlocks,
+    /// Rows are fetched one by one wherever a column has no small maximum. Positioning is announced
+    /// by more drivers than keep it: MariaDB's then skips rows.
+    OneRow,
+}
+
+/// How the database is asked to render values that its driver would change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rendering {
+    /// Values are taken as the driver converts them.
+    Driver,
+    /// MariaDB's driver gives NULL for dates such as 0000-00-00 unless they are read as text.
+    MariaDb,
+    /// psqlodbc turns `infinity` into the year 9999, years before Christ into years after, and
+    /// writes dates beyond the year 9999 wrongly: temporal values are cast to text by the server.
+    PostgreSql,
+    /// libsqliteodbc gives NULL for text in a number column, rounds reals to 15 digits and ends text
+    /// at a NUL character: every value is cast to bytes by the server and parsed here.
+    Sqlite,
+}
+
+/// One driver, or the standard for all that are not listed.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    /// The database, for messages.
+    pub(crate) name: &'static str,
+    /// The Debian package that installs the driver.
+    pub(crate) package: Option<&'static str>,
+    /// Lower-case parts of a driver's name or library by which it is recognised.
+    recognised_by: &'static [&'static str],
+    /// Connection string settings, each added unless the user chose one of its spellings.
+    pub(crate) settings: &'static [Setting],
+    /// Statements that begin a session.
+    pub(crate) session: &'static [&'static str],
+    pub(crate) long_values: LongValues,
+    pub(crate) rendering: Rendering,
+    /// Narrow character buffers are UTF-8 whatever the locale; others are read as UTF-16.
+    pub(crate) narrow_is_utf8: bool,
+    /// The character that quotes identifiers, where the driver's own answer will not do.
+    pub(crate) quote: Option<char>,
+    /// The part of a name before the table is a catalogue, not a schema.
+    pub(crate) catalogues: bool,
+}
+
+/// A connection string setting and its other spelling.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) key: &'static str,
+    pub(crate) short: &'static str,
+    pub(crate) value: &'static str,
+}
+
+const STANDARD: Driver = Driver {
+    name: "the database",
+    package: None,
+    recognised_by: &[],
+    settings: &[],
+    session: &[],
+    long_values: LongValues::OneRow,
+    rendering: Rendering::Driver,
+    narrow_is_utf8: false,
+    quote: None,
+    catalogues: false,
+};
+
+static DRIVERS: [Driver; 4] = [
+    Driver {
+        name: "PostgreSQL",
+        package: Some("odbc-postgresql"),
+        recognised_by: &["postgres", "psqlodbc"],
+        // Without a server-side cursor the driver holds the whole result in memory.
+        settings: &[
+            Setting { key: "UseDeclareFetch", short: "B6", value: "1" },
+            Setting { key: "Fetch", short: "A7", value: "2000" },
+        ],
+        // The zone is dropped by the driver, so that it must be known.
+        session: &["SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'"],
+        long_values: LongValues::Positioned,
+        rendering: Rendering::PostgreSql,
+        narrow_is_utf8: true,
+        ..STANDARD
+    },
+    Driver {
+        name: "MariaDB",
+        package: Some("odbc-mariadb"),
+        recognised_by: &["maria", "libmaodbc", "mysql", "libmyodbc"],
+        // A TIMESTAMP is an instant that is shown in the session's zone.
+        session: &["SET time_zone = '+00:00'"],
+        long_values: LongValues::NoBlocks,
+        rendering: Rendering::MariaDb,
+        narrow_is_utf8: true,
+        catalogues: true,
+        ..STANDARD
+    },
+    Driver {
+        name: "SQLite",
+        package: Some("libsqliteodbc"),
+        recognised_by: &["sqlite"],
+        // Without it the driver holds the whole result in memory.
+        settings: &[Setting { key: "StepAPI", short: "StepAPI", value: "1" }],
+        rendering: Rendering::Sqlite,
+        narrow_is_utf8: true,
+        // An unknown name in double quotes is a string to SQLite, in backticks an error.
+        quote: Some('`'),
+        ..STANDARD
+    },
+    STANDARD,
+];
+
+impl Driver {
+    /// The driver of this name or library.
+    pub(crate) fn recognise(name: &str) -> &'static Self {
+        let name = name.to_ascii_lowercase();
+        let [known @ .., standard] = &DRIVERS;
+        known.iter().find(|driver| driver.recognised_by.iter().any(|part| name.contains(part))).unwrap_or(standard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_are_recognised_by_name_and_by_library() {
+        for (name, expected) in [
+            ("PostgreSQL Unicode", "PostgreSQL"),
+            ("/usr/lib/x86_64-linux-gnu/odbc/psqlodbcw.so", "PostgreSQL"),
+            ("MariaDB Unicode", "MariaDB"),
+            ("MySQL ODBC 8.0 Unicode Driver", "MariaDB"),
+            ("SQLite3", "SQLite"),
+            ("FreeTDS", "the database"),
+        ] {
+            assert_eq!(Driver::recognise(name).name, expected);
+        }
+    }
+}

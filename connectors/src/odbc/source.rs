@@ -1,0 +1,159 @@
+//! Reading from ODBC.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use ropeway_engine::{
+    Error, ErrorKind, Result, Side,
+    blocking::{ConnectionThreads, Outlet},
+    chunk::{BatchLimit, Chunk},
+    registry::SourceKind,
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+};
+use tokio::sync::OnceCell;
+
+use super::{
+    Odbc,
+    columns::{self, schema},
+    connection::{Connector, Session},
+    cut::{self, Recipe},
+    drivers::Rendering,
+    fetch::{self, Reading},
+    spec::{Input, Partition, SourceSpec},
+    statement::Statement,
+};
+
+/// Batches that wait in a stream.
+const PREFETCH: usize = 2;
+
+impl SourceKind for Odbc {
+    const NAME: &'static str = "Odbc";
+    type Spec = SourceSpec;
+
+    fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
+        let connector = Connector::new(&spec.linked_service)?;
+        Ok(Arc::new(OdbcSource {
+            input: spec.input()?,
+            partition: spec.partition()?,
+            timeout_seconds: spec.query_timeout()?,
+            threads: ConnectionThreads::start(spec.connections(), move || connector.open())?,
+            statement: OnceCell::new(),
+            cut: Mutex::new(String::new()),
+        }))
+    }
+}
+
+struct OdbcSource {
+    input: Input,
+    partition: Partition,
+    timeout_seconds: Option<usize>,
+    threads: ConnectionThreads<Session>,
+    statement: OnceCell<Arc<Statement>>,
+    cut: Mutex<String>,
+}
+
+impl OdbcSource {
+    /// The input with its columns, asked once.
+    async fn statement(&self) -> Result<&Arc<Statement>> {
+        let input = self.input.clone();
+        let describe = || self.threads.call(move |session| Statement::describe(session, &input).map(Arc::new));
+        self.statement.get_or_try_init(describe).await.map_err(|error| error.on(Side::Source))
+    }
+}
+
+#[async_trait]
+impl Source for OdbcSource {
+    async fn schema(&self) -> Result<SchemaRef> {
+        Ok(schema(&self.statement().await?.columns))
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        let statement = self.statement().await?.clone();
+        let (input, partition) = (self.input.clone(), self.partition.clone());
+        let cut = self
+            .threads
+            .call(move |session| cut::cut(session, &statement, &input, &partition, target))
+            .await
+            .map_err(|error| error.on(Side::Source))?;
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = cut.how;
+        Ok(cut.chunks)
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let statement = self.statement().await?.clone();
+        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
+            Error::new(ErrorKind::Spec, "the stored plan is not one of this source; start a new run").caused_by(error)
+        })?;
+        let (input, timeout_seconds) = (self.input.clone(), self.timeout_seconds);
+        self.threads.read(PREFETCH, move |session, outlet| {
+            read(session, ReadChunk { input, statement, recipe, limit, timeout_seconds }, outlet)
+                .map_err(|error| error.on(Side::Source))
+        })
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        fetch::working_set(limit) + PREFETCH as u64 * limit.bytes
+    }
+
+    fn describe(&self) -> SourceDescription {
+        let statement = match self.statement.get() {
+            Some(statement) => statement.select(None),
+            None => String::new(),
+        };
+        SourceDescription {
+            statement,
+            cut: self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            consistency:
+                "each chunk is one statement and sees one state; chunks are read one after the other, so that \
+                          rows whose key changes meanwhile may be missed or read twice"
+                    .to_owned(),
+        }
+    }
+}
+
+struct ReadChunk {
+    input: Input,
+    statement: Arc<Statement>,
+    recipe: Recipe,
+    limit: BatchLimit,
+    timeout_seconds: Option<usize>,
+}
+
+/// What a statement that failed says: whether the columns are still those that were planned.
+fn changed_or(session: &Session, chunk: &ReadChunk, error: odbc_api::Error) -> Error {
+    let error = session.peer.error("reading", &error);
+    if error.kind() != ErrorKind::Spec {
+        return error;
+    }
+    let Ok(now) = Statement::describe(session, &chunk.input) else { return error };
+    columns::refuse_change(&chunk.statement.columns, &now.columns, Rendering::Driver).err().unwrap_or(error)
+}
+
+fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
+    let predicate = chunk.recipe.predicate(session)?;
+    let sql = chunk.statement.select(predicate.sql.as_deref());
+    let failed = |error: odbc_api::Error| session.peer.error("reading", &error);
+    let mut asking = session.connection.preallocate().map_err(failed)?;
+    if let Some(seconds) = chunk.timeout_seconds
+        && let Err(error) = asking.set_query_timeout_sec(seconds)
+    {
+        // SQLite's and MariaDB's drivers have no time-out; Data Factory's designer always writes one.
+        tracing::debug!(state = session.peer.complaint(&error).state, "the driver has no query time-out");
+    }
+    let cursor = asking.execute(&sql, &predicate.parameters[..]).map_err(|error| changed_or(session, &chunk, error))?;
+    let Some(mut cursor) = cursor else {
+        return Err(Error::new(ErrorKind::Spec, "the query returns no rows and no columns; a source needs a SELECT"));
+    };
+    let found = columns::describe(&mut cursor, session.peer.driver).map_err(failed);
+    if let Err(error) =
+        found.and_then(|found| columns::refuse_change(&chunk.statement.columns, &found?, session.peer.driver.rendering))
+    {
+        drop(cursor.into_stmt());
+        return Err(error);
+    }
+    // Freeing the statement closes the cursor; odbc-api panics where closing alone fails.
+    let mut statement = cursor.into_stmt();
+    let columns = &chunk.statement.columns;
+    Reading { peer: &session.peer, columns, schema: schema(columns), limit: chunk.limit }.run(&mut statement, outlet)
+}
