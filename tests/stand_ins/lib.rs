@@ -3,6 +3,6 @@
 
 pub mod azurite;
 pub mod blob_service;
+pub mod odbc;
 pub mod private_ca;
 pub mod shared_key;
-pub mod odbc;
