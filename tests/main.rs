@@ -4,3 +4,4 @@ mod architecture;
 mod azure_blob;
 mod cli;
 mod odbc;
+mod sql_server_stand_in;

@@ -7,3 +7,4 @@ pub mod blob_service;
 pub mod odbc;
 pub mod private_ca;
 pub mod shared_key;
+pub mod sql_server;

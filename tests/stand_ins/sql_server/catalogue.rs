@@ -1,0 +1,476 @@
+//! The catalogue: which tables there are and of what columns. It is kept in SQLite beside the rows, so that it is as
+//! transactional as they are, and shown to T-SQL as the views of `sys`.
+
+mod describe;
+mod rows;
+mod views;
+
+pub(super) use describe::{Shape, system_type_id};
+pub(super) use rows::partition_rows;
+
+use super::SqlError;
+use super::parser::parse;
+use super::sql_type::SqlType;
+use super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A table or system view as the catalogue knows it.
+#[derive(Clone, Debug)]
+pub(super) struct TableEntry {
+    pub(super) object_id: i64,
+    pub(super) database: String,
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) columns: Vec<ColumnDefinition>,
+    /// `ON scheme(column)`.
+    pub(super) partition: Option<(String, String)>,
+}
+
+impl TableEntry {
+    /// The SQLite table behind it, quoted.
+    pub(super) fn physical(&self) -> String {
+        physical(&self.database, &self.schema, &self.name)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&ColumnDefinition> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A quoted SQLite name.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn physical(database: &str, schema: &str, name: &str) -> String {
+    quoted(&format!("{database}.{schema}.{name}").to_lowercase())
+}
+
+/// Makes the tables in which the catalogue itself is kept.
+pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
+    sqlite.execute_batch(
+        "CREATE TABLE ropeway_databases (name TEXT COLLATE NOCASE PRIMARY KEY, id INTEGER);
+         CREATE TABLE ropeway_tables (database TEXT COLLATE NOCASE, schema TEXT COLLATE NOCASE, name TEXT COLLATE NOCASE,
+             object_id INTEGER, definition TEXT, PRIMARY KEY (database, schema, name));
+         CREATE TABLE ropeway_counter (name TEXT PRIMARY KEY, value INTEGER);
+         CREATE TABLE ropeway_partition_function (database TEXT COLLATE NOCASE, name TEXT COLLATE NOCASE, id INTEGER,
+             type TEXT, is_right INTEGER, boundary INTEGER, value);",
+    )?;
+    Ok(())
+}
+
+/// The next number of a named counter.
+pub(super) fn next_number(sqlite: &Connection, counter: &str, first: i64) -> Result<i64, SqlError> {
+    let number = sqlite.query_row(
+        "INSERT INTO ropeway_counter VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        params![counter, first],
+        |row| row.get(0),
+    )?;
+    Ok(number)
+}
+
+/// Whether there is a database of this name.
+pub(super) fn has_database(sqlite: &Connection, name: &str) -> Result<Option<String>, SqlError> {
+    Ok(sqlite.query_row("SELECT name FROM ropeway_databases WHERE name = ?1", [name], |row| row.get(0)).optional()?)
+}
+
+/// Makes a database with its system views.
+pub(super) fn create_database(sqlite: &Connection, name: &str) -> Result<(), SqlError> {
+    let id = next_number(sqlite, "database", 1)?;
+    sqlite.execute("INSERT INTO ropeway_databases VALUES (?1, ?2)", params![name, id])?;
+    views::create(sqlite, name)
+}
+
+/// Database, schema and object of a name, with what is left out filled in.
+pub(super) fn resolve(name: &Name, database: &str) -> Result<(String, String, String), SqlError> {
+    let part = |index: usize, default: &str| {
+        name.len()
+            .checked_sub(index)
+            .and_then(|at| name.get(at))
+            .filter(|part| !part.is_empty())
+            .map_or(default.to_owned(), String::clone)
+    };
+    if name.len() == 4 && !name[0].is_empty() {
+        return Err(SqlError::new(7202, 11, format!("Could not find server '{}' in sys.servers. Verify that the correct server name was specified. If necessary, execute the stored procedure sp_addlinkedserver to add the server to sys.servers.", name[0])).state(2));
+    }
+    Ok((part(3, database), part(2, "dbo"), part(1, "")))
+}
+
+/// The table of this name, or error 208.
+pub(super) fn table(sqlite: &Connection, name: &Name, database: &str) -> Result<TableEntry, SqlError> {
+    find(sqlite, name, database)?.ok_or_else(|| SqlError::invalid_object(&name.join(".")))
+}
+
+/// The table of this name, if there is one.
+pub(super) fn find(sqlite: &Connection, name: &Name, database: &str) -> Result<Option<TableEntry>, SqlError> {
+    let (database, schema, object) = resolve(name, database)?;
+    let found: Option<(String, String, String, i64, String)> = sqlite
+        .query_row(
+            "SELECT database, schema, name, object_id, definition FROM ropeway_tables WHERE database = ?1 AND schema = ?2 AND name = ?3",
+            [&database, &schema, &object],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
+        .optional()?;
+    let Some((database, schema, name, object_id, definition)) = found else { return Ok(None) };
+    let definition = parsed_table(&definition)?;
+    Ok(Some(TableEntry {
+        object_id,
+        database,
+        schema,
+        name,
+        columns: definition.columns,
+        partition: definition.partition,
+    }))
+}
+
+fn parsed_table(definition: &str) -> Result<TableDefinition, SqlError> {
+    match parse(definition)?.pop() {
+        Some((_, Statement::CreateTable(table))) => Ok(table),
+        _ => Err(SqlError::not_taught("a catalogue entry that is no CREATE TABLE")),
+    }
+}
+
+/// Name of the object with this id.
+pub(super) fn object_name(sqlite: &Connection, database: &str, object_id: i64) -> Result<Option<String>, SqlError> {
+    let statement = "SELECT name FROM ropeway_tables WHERE database = ?1 AND object_id = ?2";
+    Ok(sqlite.query_row(statement, params![database, object_id], |row| row.get(0)).optional()?)
+}
+
+/// CREATE TABLE.
+pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &TableDefinition) -> Result<(), SqlError> {
+    let (database, schema, name) = resolve(&definition.name, database)?;
+    if find(sqlite, &definition.name, &database)?.is_some() {
+        return Err(
+            SqlError::new(2714, 16, format!("There is already an object named '{name}' in the database.")).state(6)
+        );
+    }
+    let schema_id = schema_id(sqlite, &database, &schema)?;
+    check_columns(definition, &name)?;
+    let entry = TableEntry {
+        object_id: next_number(sqlite, "object", 581_577_110)?,
+        database,
+        schema,
+        name,
+        columns: definition.columns.clone(),
+        partition: definition.partition.clone(),
+    };
+    let columns: Vec<String> = entry.columns.iter().map(physical_column).collect();
+    sqlite.execute_batch(&format!("CREATE TABLE {} ({})", entry.physical(), columns.join(", ")))?;
+    save(sqlite, &entry, true)?;
+    views::add_object(sqlite, &entry, schema_id)?;
+    views::replace_columns(sqlite, &entry)?;
+    if let Some((scheme, column)) = &entry.partition {
+        let known = views::scheme_function(sqlite, &entry.database, scheme)?;
+        if known.is_none() {
+            return Err(SqlError::new(1921, 16, format!("Invalid partition scheme '{scheme}' specified.")));
+        }
+        if entry.column(column).is_none() {
+            return Err(SqlError::new(
+                1911,
+                16,
+                format!("Column name '{column}' does not exist in the target table or view."),
+            ));
+        }
+    }
+    views::add_heap(sqlite, &entry)?;
+    for index in &definition.indexes {
+        create_index(sqlite, &entry, index)?;
+    }
+    Ok(())
+}
+
+fn schema_id(sqlite: &Connection, database: &str, schema: &str) -> Result<i64, SqlError> {
+    let query =
+        format!("SELECT schema_id FROM {} WHERE name = ?1 COLLATE NOCASE", physical(database, "sys", "schemas"));
+    let found = sqlite.query_row(&query, [schema], |row| row.get(0)).optional()?;
+    found.ok_or_else(|| {
+        SqlError::new(
+            2760,
+            16,
+            format!(
+                "The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."
+            ),
+        )
+    })
+}
+
+fn check_columns(definition: &TableDefinition, table: &str) -> Result<(), SqlError> {
+    for (index, column) in definition.columns.iter().enumerate() {
+        if definition.columns[..index].iter().any(|other| other.name.eq_ignore_ascii_case(&column.name)) {
+            return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{table}' is specified more than once.", column.name)).state(3));
+        }
+    }
+    if definition.columns.iter().filter(|column| column.of == SqlType::RowVersion).count() > 1 {
+        return Err(SqlError::new(2738, 16, format!("A table can only have one timestamp column. Because table '{table}' already has one, the column cannot be added.")).state(2));
+    }
+    if definition.columns.len() > 1024 {
+        return Err(SqlError::new(
+            1702,
+            16,
+            format!(
+                "CREATE TABLE failed because column '{}' in table '{table}' exceeds the maximum of 1024 columns.",
+                definition.columns[1024].name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A column for SQLite: no affinity, so that values stay as they are, and the order of its collation.
+fn physical_column(column: &ColumnDefinition) -> String {
+    let collation = column.of.collation().map(|of| format!(" COLLATE {}", quoted(of.name))).unwrap_or_default();
+    format!("{} BLOB{collation}{}", quoted(&column.name), if column.nullable { "" } else { " NOT NULL" })
+}
+
+fn save(sqlite: &Connection, entry: &TableEntry, is_new: bool) -> Result<(), SqlError> {
+    let columns: Vec<String> = entry.columns.iter().map(column_text).collect();
+    let placed =
+        entry.partition.as_ref().map(|(scheme, column)| format!(" ON {}({})", bracketed(scheme), bracketed(column)));
+    let definition = format!("CREATE TABLE t ({}){}", columns.join(", "), placed.unwrap_or_default());
+    let statement = if is_new {
+        "INSERT INTO ropeway_tables VALUES (?1, ?2, ?3, ?4, ?5)"
+    } else {
+        "UPDATE ropeway_tables SET definition = ?5 WHERE database = ?1 AND schema = ?2 AND name = ?3 AND object_id = ?4"
+    };
+    sqlite.execute(statement, params![entry.database, entry.schema, entry.name, entry.object_id, definition])?;
+    Ok(())
+}
+
+/// `[name]`.
+pub(super) fn bracketed(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+fn column_text(column: &ColumnDefinition) -> String {
+    let collation = column.of.collation().map(|of| format!(" COLLATE {}", of.name)).unwrap_or_default();
+    let nullable = if column.nullable { "NULL" } else { "NOT NULL" };
+    let identity = column.identity.map(|(seed, step)| format!(" IDENTITY({seed},{step})")).unwrap_or_default();
+    let default = column.default.as_ref().map(|text| format!(" DEFAULT ({text})")).unwrap_or_default();
+    format!("{} {}{collation} {nullable}{identity}{default}", bracketed(&column.name), column.of)
+}
+
+/// CREATE INDEX, and the keys of CREATE TABLE.
+pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &IndexDefinition) -> Result<(), SqlError> {
+    let mut keys = Vec::new();
+    for (name, descending) in &index.columns {
+        let column = entry.column(name).ok_or_else(|| {
+            SqlError::new(1911, 16, format!("Column name '{name}' does not exist in the target table or view."))
+        })?;
+        if !column.of.is_comparable() {
+            return Err(SqlError::new(
+                1919,
+                16,
+                format!(
+                    "Column '{name}' in table '{}' is of a type that is invalid for use as a key column in an index.",
+                    entry.name
+                ),
+            ));
+        }
+        let expression = if matches!(column.of, SqlType::DateTimeOffset(_)) {
+            format!("substr({}, 1, 8)", quoted(&column.name))
+        } else {
+            quoted(&column.name)
+        };
+        keys.push(format!("{expression}{}", if *descending { " DESC" } else { "" }));
+    }
+    let physical_name = quoted(&format!("index.{}.{}", entry.object_id, index.name).to_lowercase());
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    let statement = format!("CREATE {unique}INDEX {physical_name} ON {} ({})", entry.physical(), keys.join(", "));
+    sqlite.execute_batch(&statement).map_err(|error| index_error(&error, entry, index))?;
+    let stats_id = views::add_index(sqlite, entry, index)?;
+    rows::update_histogram(sqlite, entry, stats_id, &index.columns[0].0)
+}
+
+fn index_error(error: &rusqlite::Error, entry: &TableEntry, index: &IndexDefinition) -> SqlError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) {
+        return SqlError::new(
+            1505,
+            16,
+            format!(
+                "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{}.{}' and the index name '{}'.",
+                entry.schema, entry.name, index.name
+            ),
+        );
+    }
+    SqlError::new(
+        1913,
+        16,
+        format!(
+            "The operation failed because an index or statistics with name '{}' already exists on table '{}.{}'.",
+            index.name, entry.schema, entry.name
+        ),
+    )
+}
+
+/// CREATE STATISTICS.
+pub(super) fn create_statistics(
+    sqlite: &Connection,
+    entry: &TableEntry,
+    name: &str,
+    columns: &[String],
+) -> Result<(), SqlError> {
+    for column in columns {
+        if entry.column(column).is_none() {
+            return Err(SqlError::new(
+                1911,
+                16,
+                format!("Column name '{column}' does not exist in the target table or view."),
+            ));
+        }
+    }
+    let stats_id = views::add_statistics(sqlite, entry, name, columns)?;
+    rows::update_histogram(sqlite, entry, stats_id, &columns[0])
+}
+
+/// UPDATE STATISTICS.
+pub(super) fn update_statistics(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
+    for (stats_id, column) in views::statistics(sqlite, entry)? {
+        rows::update_histogram(sqlite, entry, stats_id, &column)?;
+    }
+    Ok(())
+}
+
+/// DROP TABLE.
+pub(super) fn drop_table(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
+    sqlite.execute_batch(&format!("DROP TABLE {}", entry.physical()))?;
+    sqlite.execute(
+        "DELETE FROM ropeway_tables WHERE database = ?1 AND object_id = ?2",
+        params![entry.database, entry.object_id],
+    )?;
+    views::remove_object(sqlite, entry)
+}
+
+/// ALTER TABLE ... ADD column.
+pub(super) fn add_column(
+    sqlite: &Connection,
+    mut entry: TableEntry,
+    column: &ColumnDefinition,
+) -> Result<(), SqlError> {
+    if entry.column(&column.name).is_some() {
+        return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, entry.name)).state(4));
+    }
+    if !column.nullable || column.default.is_some() || column.identity.is_some() {
+        return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL, DEFAULT or IDENTITY"));
+    }
+    sqlite.execute_batch(&format!("ALTER TABLE {} ADD COLUMN {}", entry.physical(), physical_column(column)))?;
+    entry.columns.push(column.clone());
+    save(sqlite, &entry, false)?;
+    views::replace_columns(sqlite, &entry)
+}
+
+/// ALTER TABLE ... DROP COLUMN.
+pub(super) fn drop_column(sqlite: &Connection, mut entry: TableEntry, name: &str) -> Result<(), SqlError> {
+    if entry.column(name).is_none() {
+        return Err(SqlError::new(
+            4924,
+            16,
+            format!("ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{}'.", entry.name),
+        ));
+    }
+    let statement = format!("ALTER TABLE {} DROP COLUMN {}", entry.physical(), quoted(name));
+    sqlite.execute_batch(&statement).map_err(|_| {
+        SqlError::new(
+            4922,
+            16,
+            format!("ALTER TABLE DROP COLUMN {name} failed because one or more objects access this column."),
+        )
+        .state(9)
+    })?;
+    entry.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
+    save(sqlite, &entry, false)?;
+    views::replace_columns(sqlite, &entry)
+}
+
+/// CREATE SCHEMA.
+pub(super) fn create_schema(sqlite: &Connection, database: &str, name: &str) -> Result<(), SqlError> {
+    if schema_id(sqlite, database, name).is_ok() {
+        return Err(
+            SqlError::new(2714, 16, format!("There is already an object named '{name}' in the database.")).state(6)
+        );
+    }
+    let id = next_number(sqlite, "schema", 5)?;
+    views::add_schema(sqlite, database, name, id)
+}
+
+/// CREATE PARTITION SCHEME.
+pub(super) fn create_partition_scheme(
+    sqlite: &Connection,
+    database: &str,
+    name: &str,
+    function: &str,
+) -> Result<(), SqlError> {
+    let known = partition_function(sqlite, database, function)?;
+    let known = known.ok_or_else(|| {
+        SqlError::new(7707, 16, format!("The associated partition function '{function}' does not exist."))
+    })?;
+    views::add_partition_scheme(sqlite, database, name, known.id)
+}
+
+/// A partition function.
+#[derive(Clone, Debug)]
+pub(super) struct PartitionFunction {
+    pub(super) id: i64,
+    pub(super) of: SqlType,
+    pub(super) right: bool,
+    /// In order, canonical.
+    pub(super) boundaries: Vec<rusqlite::types::Value>,
+}
+
+impl PartitionFunction {
+    /// SQLite text for the partition of a value of the function's type.
+    pub(super) fn number_of(&self, value: &str) -> String {
+        let sign = if self.right { ">=" } else { ">" };
+        let collation = self.of.collation().map(|of| format!(" COLLATE {}", quoted(of.name))).unwrap_or_default();
+        let terms: Vec<String> = self
+            .boundaries
+            .iter()
+            .map(|boundary| {
+                format!(" + coalesce(({value}) {sign} ({}){collation}, 0)", super::bind::literal_sql(boundary))
+            })
+            .collect();
+        format!("(1{})", terms.concat())
+    }
+}
+
+/// CREATE PARTITION FUNCTION.
+pub(super) fn create_partition_function(
+    sqlite: &Connection,
+    database: &str,
+    name: &str,
+    function: &PartitionFunction,
+) -> Result<(), SqlError> {
+    if partition_function(sqlite, database, name)?.is_some() {
+        return Err(SqlError::new(7705, 16, format!("There is already an object named '{name}' in the database.")));
+    }
+    let id = next_number(sqlite, "partition function", 65_536)?;
+    for (boundary, value) in std::iter::once(&rusqlite::types::Value::Null).chain(&function.boundaries).enumerate() {
+        sqlite.execute(
+            "INSERT INTO ropeway_partition_function VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![database, name, id, function.of.to_string(), function.right, boundary as i64, value],
+        )?;
+    }
+    views::add_partition_function(sqlite, database, name, id, function)
+}
+
+/// The partition function of this name.
+pub(super) fn partition_function(
+    sqlite: &Connection,
+    database: &str,
+    name: &str,
+) -> Result<Option<PartitionFunction>, SqlError> {
+    let mut statement = sqlite.prepare("SELECT id, type, is_right, value FROM ropeway_partition_function WHERE database = ?1 AND name = ?2 ORDER BY boundary")?;
+    let mut rows = statement.query([database, name])?;
+    let mut function: Option<PartitionFunction> = None;
+    while let Some(row) = rows.next()? {
+        match &mut function {
+            // The first row only declares the function.
+            None => {
+                let (_, of, _) =
+                    super::parser::parse_parameters(&format!("@boundary {}", row.get::<_, String>(1)?))?.remove(0);
+                function = Some(PartitionFunction { id: row.get(0)?, of, right: row.get(2)?, boundaries: Vec::new() });
+            }
+            Some(function) => function.boundaries.push(row.get(3)?),
+        }
+    }
+    Ok(function)
+}

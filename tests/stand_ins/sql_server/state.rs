@@ -1,0 +1,122 @@
+//! What one session has: database, options, transaction, variables.
+
+use super::bind::Variable;
+use super::sql_type::SqlType;
+use super::syntax::BulkDefinition;
+use super::{Shared, SqlError, functions};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct State {
+    pub(super) shared: Arc<Shared>,
+    pub(super) sqlite: Connection,
+    pub(super) database: String,
+    pub(super) user: String,
+    pub(super) spid: u16,
+    pub(super) options: SessionOptions,
+    /// `@@TRANCOUNT`.
+    pub(super) transactions: u32,
+    /// Descriptor of the open transaction, 0 without.
+    pub(super) descriptor: u64,
+    pub(super) rows: i64,
+    pub(super) last_error: i32,
+    /// Statements of sp_prepare by handle.
+    pub(super) prepared: HashMap<i32, (String, String)>,
+    pub(super) next_handle: i32,
+    /// Announced by INSERT BULK: the next message must be its data.
+    pub(super) bulk: Option<BulkDefinition>,
+    /// Faults of the statement that runs now.
+    pub(super) due: Due,
+}
+
+/// Faults that happen while a statement runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Due {
+    /// After so many rows.
+    pub(super) error: Option<(usize, SqlError)>,
+    pub(super) pause: Option<Duration>,
+    pub(super) break_after: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct SessionOptions {
+    pub(super) no_count: bool,
+    pub(super) abort_transaction: bool,
+    pub(super) format_only: bool,
+    pub(super) row_count: i64,
+    pub(super) lock_timeout: i64,
+    pub(super) isolation: u8,
+    pub(super) identity_insert: bool,
+}
+
+/// Opens the SQLite database that all sessions share.
+pub(super) fn open(path: &Path) -> Result<Connection, SqlError> {
+    let sqlite = Connection::open(path)?;
+    sqlite.busy_timeout(Duration::from_secs(30))?;
+    // Readers see a snapshot and never wait; nothing outlives the process, so nothing needs to reach the disk.
+    sqlite.pragma_update(None, "journal_mode", "WAL")?;
+    sqlite.pragma_update(None, "synchronous", "OFF")?;
+    functions::register(&sqlite)?;
+    Ok(sqlite)
+}
+
+impl State {
+    pub(super) fn new(shared: Arc<Shared>, sqlite: Connection, database: &str, user: &str, spid: u16) -> State {
+        State {
+            shared,
+            sqlite,
+            database: database.to_owned(),
+            user: user.to_owned(),
+            spid,
+            options: SessionOptions { isolation: 2, lock_timeout: -1, ..SessionOptions::default() },
+            transactions: 0,
+            descriptor: 0,
+            rows: 0,
+            last_error: 0,
+            prepared: HashMap::new(),
+            next_handle: 1,
+            bulk: None,
+            due: Due::default(),
+        }
+    }
+
+    /// RESETCONNECTION: as a new session, in the same database. Isolation stays, as documented.
+    pub(super) fn reset(&mut self, keep_transaction: bool) -> Result<(), SqlError> {
+        if !keep_transaction && self.transactions > 0 {
+            self.sqlite.execute_batch("ROLLBACK")?;
+            self.transactions = 0;
+            self.descriptor = 0;
+        }
+        self.options =
+            SessionOptions { isolation: self.options.isolation, lock_timeout: -1, ..SessionOptions::default() };
+        self.prepared.clear();
+        self.bulk = None;
+        Ok(())
+    }
+
+    /// The `@@` globals, as variables.
+    pub(super) fn globals(&self) -> HashMap<String, Variable> {
+        let int = |n: i64| Variable { of: SqlType::Int, value: Value::Integer(n) };
+        let text = |text: &str| Variable { of: SqlType::nvarchar(300), value: Value::Text(text.to_owned()) };
+        let globals = [
+            ("@@trancount", int(i64::from(self.transactions))),
+            ("@@rowcount", int(self.rows)),
+            ("@@error", int(i64::from(self.last_error))),
+            ("@@spid", Variable { of: SqlType::SmallInt, value: Value::Integer(i64::from(self.spid)) }),
+            ("@@lock_timeout", int(self.options.lock_timeout)),
+            ("@@textsize", int(2_147_483_647)),
+            ("@@max_precision", Variable { of: SqlType::TinyInt, value: Value::Integer(38) }),
+            ("@@options", int(5432)),
+            ("@@datefirst", Variable { of: SqlType::TinyInt, value: Value::Integer(7) }),
+            ("@@version", text("Microsoft SQL Server 2022 (RTM-CU13) - 16.0.4135.4 (X64) (a stand-in for tests)")),
+            ("@@servername", text(super::response::SERVER_NAME)),
+            ("@@language", text("us_english")),
+            ("@@microsoftversion", int(0x1000_1027)),
+        ];
+        globals.into_iter().map(|(name, variable)| (name.to_owned(), variable)).collect()
+    }
+}
