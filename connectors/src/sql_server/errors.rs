@@ -115,7 +115,9 @@ pub(crate) fn untrusted(why: &str, place: Place<'_>) -> Error {
 
 /// The most severe of the errors that the server sent.
 fn from_server(errors: &[SqlErrorInfo], place: Place<'_>) -> Error {
-    let Some(worst) = errors.iter().min_by_key(|error| rank(error.number)) else {
+    // A database that cannot be opened comes with a refused login behind it: the first is the cause.
+    let severity = |error: &&SqlErrorInfo| if error.number == 4060 { 0 } else { 1 + rank(error.number) };
+    let Some(worst) = errors.iter().min_by_key(severity) else {
         return Error::new(ErrorKind::Unavailable, "the server reported a failure without saying which")
             .with("server", place.server);
     };
@@ -229,6 +231,7 @@ mod tests {
     fn an_unopened_database_is_a_wrong_name_until_it_worked_once() {
         let first = Place { worked_before: false, connecting: true, ..PLACE };
         assert_eq!(translate(server_error(&[4060]), first).kind(), ErrorKind::Spec);
+        assert_eq!(translate(server_error(&[4060, 18456]), first).kind(), ErrorKind::Spec);
         assert_eq!(translate(server_error(&[4060]), PLACE).retry_class(), RetryClass::Reconnect);
     }
 

@@ -18,7 +18,7 @@ pub(crate) const DESCRIBE: &str = "EXEC sys.sp_describe_first_result_set @tsql =
 /// Parameter: `@table`.
 pub(crate) const KEYS: &str = "\
 SELECT i.index_id AS index_id, i.type AS index_type, i.is_unique AS is_unique, c.name AS column_name, \
-c.is_nullable AS is_nullable, t.name AS type_name, c.max_length AS max_length, c.precision AS precision, \
+c.is_nullable AS is_nullable, t.name AS type_name, c.max_length AS max_length, c.[precision] AS [precision], \
 c.scale AS scale, c.collation_name AS collation_name \
 FROM sys.indexes AS i \
 JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id AND ic.key_ordinal = 1 \
@@ -31,7 +31,7 @@ ORDER BY i.type, i.is_primary_key DESC, i.index_id";
 /// One column of a table, in the shape of [`KEYS`]. Parameters: `@table`, `@column`.
 pub(crate) const COLUMN: &str = "\
 SELECT c.name AS column_name, c.is_nullable AS is_nullable, t.name AS type_name, c.max_length AS max_length, \
-c.precision AS precision, c.scale AS scale, c.collation_name AS collation_name \
+c.[precision] AS [precision], c.scale AS scale, c.collation_name AS collation_name \
 FROM sys.columns AS c \
 JOIN sys.types AS t ON t.user_type_id = c.system_type_id \
 WHERE c.object_id = OBJECT_ID(@table) AND c.name = @column";
