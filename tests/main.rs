@@ -5,3 +5,4 @@ mod azure_blob;
 mod cli;
 mod odbc;
 mod sql_server_stand_in;
+mod files;

@@ -2,11 +2,14 @@
 //! `FileServer`.
 
 mod disk;
+mod listing;
 mod paths;
 mod publish;
 mod sink;
+mod source;
 mod spec;
 mod staging;
+mod store;
 mod writer;
 
 pub(crate) use self::spec::FileServer;

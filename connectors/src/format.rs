@@ -4,25 +4,49 @@
 //! encodes its fragment without knowing where in the file it will stand, so the chunks of one file
 //! are encoded and stored in parallel; a part file of a folder is a file with one fragment.
 
+pub(crate) mod charset;
+pub(crate) mod compression;
+pub(crate) mod delimited_text;
 pub(crate) mod parquet;
 pub(crate) mod values;
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
+use self::delimited_text::{DelimitedText, TextFiles, TextReadSettings};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// The format of a sink's dataset, from the dataset's properties and the sink's `formatSettings`.
 ///
 /// # Errors
 /// A dataset type that is no file format we write, or a property it cannot have.
-pub(crate) fn for_writing(dataset: &Value, _format_settings: Option<&Value>) -> Result<Arc<dyn Format>> {
+pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> Result<Arc<dyn Format>> {
     match dataset_type(dataset)? {
         "Parquet" => {
             let properties: parquet::DatasetProperties = properties(dataset)?;
             Ok(Arc::new(parquet::Parquet::new(properties.try_into()?)))
+        }
+        "DelimitedText" => {
+            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            Ok(Arc::new(DelimitedText::new(properties(dataset)?, settings)?))
+        }
+        other => Err(unknown(other)),
+    }
+}
+
+/// The format of a source's dataset, from the dataset's properties and the source's `formatSettings`.
+///
+/// # Errors
+/// As for writing.
+pub(crate) fn for_reading(dataset: &Value, format_settings: Option<&Value>) -> Result<Arc<dyn ReadFormat>> {
+    match dataset_type(dataset)? {
+        "Parquet" => Ok(Arc::new(parquet::ParquetFiles)),
+        "DelimitedText" => {
+            let settings: TextReadSettings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            let format = DelimitedText::new(properties(dataset)?, delimited_text::WriteSettings::default())?;
+            Ok(Arc::new(TextFiles::new(format, settings)?))
         }
         other => Err(unknown(other)),
     }
@@ -100,4 +124,28 @@ pub(crate) struct Fragment {
     pub(crate) length: u64,
     /// [`Finished::detail`].
     pub(crate) detail: Value,
+}
+
+/// How the bytes of files become rows. Blocking, and pure but for reading the open file.
+pub(crate) trait ReadFormat: Send + Sync + 'static {
+    /// The columns of a file.
+    fn schema(&self, file: File) -> Result<SchemaRef>;
+    /// The slices of a file that can be read on their own, each of about so many bytes.
+    fn slices(&self, file: File, bytes: u64) -> Result<Vec<Slice>>;
+    /// The rows of a slice; every batch has the schema of the file.
+    fn read(&self, file: File, slice: &Slice, limit: BatchLimit) -> Result<Batches>;
+    /// Peak bytes of reading a slice.
+    fn working_set(&self, limit: BatchLimit) -> u64;
+}
+
+/// The rows of a slice of a file.
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// A part of a file that one chunk reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Slice {
+    /// All of it.
+    Whole,
+    /// Parquet row groups from the first to before the last.
+    RowGroups(u32, u32),
 }

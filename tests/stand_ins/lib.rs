@@ -6,5 +6,6 @@ pub mod azurite;
 pub mod blob_service;
 pub mod odbc;
 pub mod private_ca;
+pub mod readback;
 pub mod shared_key;
 pub mod sql_server;

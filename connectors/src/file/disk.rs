@@ -107,6 +107,10 @@ pub(super) fn length(path: &Path) -> Option<u64> {
 
 /// Runs what blocks on a thread where it may.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "reading and writing files is neither CPU work nor a driver's session"
+    )]
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::new(ErrorKind::Bug, "work on files ended early; please report it").caused_by(error))?
 }

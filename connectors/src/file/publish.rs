@@ -42,7 +42,7 @@ impl Publication for SingleFile {
 
     fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
         let staging = &self.shared.staging;
-        if !missing(receipts, |_, piece| self.shared.staged(piece))?.is_empty() {
+        if !staging.exists() || !missing(receipts, |_, piece| self.shared.staged(piece))?.is_empty() {
             // An earlier finish got as far as removing its pieces, or they are really gone.
             return if self.is_published(receipts)? { self.published() } else { Err(pieces_gone(staging.path())) };
         }

@@ -57,7 +57,7 @@ impl Sink for FileSink {
     }
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
-        self.format.working_set(schema, limit) + 2 * FLUSH_BYTES as u64
+        self.format.working_set(schema, limit).saturating_add(2 * FLUSH_BYTES as u64)
     }
 }
 

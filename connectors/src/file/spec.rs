@@ -1,12 +1,23 @@
 //! The settings of files on a file server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use ropeway_engine::{Result, registry::SinkKind, sink::Sink};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    registry::{SinkKind, SourceKind, Store, StoreKind},
+    sink::Sink,
+    source::Source,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{paths::Root, sink::FileSink};
+use super::{
+    listing::{ReadSettings, Selection},
+    paths::Root,
+    sink::FileSink,
+    source::FileSource,
+    store::FileStore,
+};
 use crate::{format, layout::FolderSettings, lenient};
 
 /// The connector `FileServer`.
@@ -26,6 +37,63 @@ impl SinkKind for FileServer {
             folder: FolderSettings::checked(settings)?,
         }))
     }
+}
+
+impl SourceKind for FileServer {
+    const NAME: &'static str = "FileServer";
+    type Spec = SourceSpec;
+
+    fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
+        let source = spec.source;
+        if source
+            .additional_columns
+            .is_some_and(|columns| columns.as_array().is_some_and(|columns| !columns.is_empty()))
+        {
+            return Err(Error::new(ErrorKind::Spec, "additionalColumns are not supported for files; remove them"));
+        }
+        Ok(Arc::new(FileSource {
+            root: Root::new(&spec.linked_service.host)?,
+            selection: Selection::new(
+                Location::of(&spec.dataset)?.checked()?,
+                source.store_settings.unwrap_or_default(),
+            )?,
+            format: format::for_reading(&spec.dataset, source.format_settings.as_ref())?,
+            found: Mutex::new(None),
+        }))
+    }
+}
+
+impl StoreKind for FileServer {
+    const NAME: &'static str = "FileServer";
+    type Spec = StoreSpec;
+
+    fn connect(spec: StoreSpec) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(FileStore { root: Root::new(&spec.linked_service.host)? }))
+    }
+}
+
+/// `{ linkedService }`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoreSpec {
+    linked_service: LinkedService,
+}
+
+/// `{ linkedService, dataset, source }`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SourceSpec {
+    linked_service: LinkedService,
+    dataset: Value,
+    source: SourceProperties,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceProperties {
+    store_settings: Option<ReadSettings>,
+    format_settings: Option<Value>,
+    additional_columns: Option<Value>,
 }
 
 /// `{ linkedService, dataset, sink }`.

@@ -42,6 +42,11 @@ impl Staging {
         disk::sync_folder(&self.path)
     }
 
+    /// False once the run is published.
+    pub(super) fn exists(&self) -> bool {
+        self.path.is_dir()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -9,11 +9,13 @@ mod columns;
 mod dictionary;
 mod encoder;
 mod footer;
+mod reader;
 mod settings;
 
 use arrow::datatypes::SchemaRef;
 use ropeway_engine::{Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
 
+pub(crate) use self::reader::ParquetFiles;
 pub(crate) use self::settings::{DatasetProperties, Settings};
 use self::{columns::Columns, encoder::Encoder};
 use super::{Format, Fragment, FragmentEncoder};
@@ -51,7 +53,7 @@ impl Format for Parquet {
 
     fn working_set(&self, _schema: &SchemaRef, limit: BatchLimit) -> u64 {
         // A row group is cut after the batch that fills it: the batch itself, and its pages on top.
-        ROW_GROUP_BYTES as u64 + 2 * limit.bytes
+        limit.bytes.saturating_mul(2).saturating_add(ROW_GROUP_BYTES as u64)
     }
 
     fn preamble(&self, _schema: &SchemaRef) -> Result<Vec<u8>> {

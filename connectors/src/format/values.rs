@@ -9,5 +9,6 @@ pub(crate) fn is_uuid(field: &Field) -> bool {
         field.metadata().get(key).is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
     };
     *field.data_type() == DataType::FixedSizeBinary(16)
-        && (says("ARROW:extension:name", &["arrow.uuid"]) || says(SOURCE_TYPE, &["uniqueidentifier", "uuid", "guid"]))
+        && (says("ARROW:extension:name", &["arrow.uuid"])
+            || says(SOURCE_TYPE, &["uniqueidentifier", "uuid", "guid", "FIXED_LEN_BYTE_ARRAY(16) UUID"]))
 }

@@ -151,7 +151,7 @@ fn uuid(column: &Type) -> Result<Arc<Type>> {
 }
 
 /// `INT64 TIMESTAMP(MICROS)`, `FIXED_LEN_BYTE_ARRAY(16) UUID`, `DOUBLE`.
-fn type_name(column: &ColumnDescriptor) -> String {
+pub(super) fn type_name(column: &ColumnDescriptor) -> String {
     let physical = match column.type_length() {
         length if length > 0 => format!("{}({length})", column.physical_type()),
         _ => column.physical_type().to_string(),

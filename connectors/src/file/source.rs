@@ -1,0 +1,192 @@
+//! Files to rows: a chunk is a file, or some row groups of one.
+
+use std::{
+    fs::{File, Metadata},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::UNIX_EPOCH,
+};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{BatchLimit, Chunk, ChunkId},
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{disk, listing::Selection, paths::Root};
+use crate::format::{Batches, ReadFormat, Slice};
+
+/// The files of one dataset.
+pub(super) struct FileSource {
+    pub(super) root: Root,
+    pub(super) selection: Selection,
+    pub(super) format: Arc<dyn ReadFormat>,
+    /// How many files and chunks the plan found.
+    pub(super) found: Mutex<Option<(usize, usize)>>,
+}
+
+/// A slice of a file as it was when the run was planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recipe {
+    /// Below the root.
+    path: PathBuf,
+    bytes: u64,
+    modified_ns: u64,
+    slice: Slice,
+}
+
+#[async_trait]
+impl Source for FileSource {
+    async fn schema(&self) -> Result<SchemaRef> {
+        let (root, selection, format) = (self.root.clone(), self.selection.clone(), Arc::clone(&self.format));
+        disk::blocking(move || {
+            let files = selection.files(&root)?;
+            let first = files.first().ok_or_else(|| selection.nothing(&root))?;
+            let path = root.real(first)?;
+            format.schema(disk::open(&path)?).map_err(|error| error.with("file", disk::shown(&path)))
+        })
+        .await
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        let (root, selection, format) = (self.root.clone(), self.selection.clone(), Arc::clone(&self.format));
+        let (files, chunks) = disk::blocking(move || {
+            let files = selection.files(&root)?;
+            let mut recipes = Vec::new();
+            for path in &files {
+                recipes.extend(slices(&root, path, format.as_ref(), target)?);
+            }
+            let chunks = recipes.into_iter().enumerate().map(|(id, recipe)| chunk(id, &recipe));
+            Ok((files.len(), chunks.collect::<Result<Vec<_>>>()?))
+        })
+        .await?;
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((files, chunks.len()));
+        Ok(chunks)
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let recipe = Recipe::deserialize(&chunk.recipe).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the recipe of a file chunk is damaged; start the run anew").caused_by(error)
+        })?;
+        let (root, format) = (self.root.clone(), Arc::clone(&self.format));
+        let expected = self.schema().await?;
+        let reading = disk::blocking(move || Reading::open(&root, recipe, format.as_ref(), limit)).await?;
+        let next = move |mut reading: Reading| {
+            let expected = Arc::clone(&expected);
+            async move {
+                let (batch, reading) = disk::blocking(move || Ok((reading.next()?, reading))).await?;
+                let Some(batch) = batch else { return Ok(None) };
+                if batch.schema() != expected {
+                    return Err(Error::new(
+                        ErrorKind::Data,
+                        "the file has other columns than the first file; copy files with different columns separately",
+                    )
+                    .with("file", disk::shown(&reading.path)));
+                }
+                Ok(Some((batch, reading)))
+            }
+        };
+        Ok(stream::try_unfold(reading, next).boxed())
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        self.format.working_set(limit)
+    }
+
+    fn describe(&self) -> SourceDescription {
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        SourceDescription {
+            statement: self.selection.to_string(),
+            cut: match found {
+                Some((files, chunks)) if chunks > files => format!("{files} files, by their row groups"),
+                Some((files, _)) => format!("{files} files, each one chunk"),
+                None => "by files".to_owned(),
+            },
+            consistency: "a file that changes after the plan stops the run".to_owned(),
+        }
+    }
+}
+
+fn chunk(id: usize, recipe: &Recipe) -> Result<Chunk> {
+    let slice = match recipe.slice {
+        Slice::Whole => String::new(),
+        Slice::RowGroups(from, to) => format!(", row groups {from} to {}", to.saturating_sub(1)),
+    };
+    let value = serde_json::to_value(recipe)
+        .map_err(|error| Error::new(ErrorKind::Spec, "the name of a file is not UTF-8; rename it").caused_by(error))?;
+    let id = u32::try_from(id)
+        .map_err(|_| Error::new(ErrorKind::Spec, "these are too many files for one run; copy them folder by folder"))?;
+    Ok(Chunk { id: ChunkId(id), label: format!("{}{slice}", disk::shown(&recipe.path)), recipe: value })
+}
+
+fn slices(root: &Root, path: &PathBuf, format: &dyn ReadFormat, target: ChunkTarget) -> Result<Vec<Recipe>> {
+    let whole = root.real(path)?;
+    let file = disk::open(&whole)?;
+    let (bytes, modified_ns) = identity(&file.metadata().map_err(|error| disk::failed("open", &whole, error))?);
+    // Every slot gets several chunks where the file is large enough to be cut at all.
+    let slice_bytes = target.bytes.min(bytes / u64::from(target.chunks.max(1))).max(1 << 20);
+    let slices = format.slices(file, slice_bytes).map_err(|error| error.with("file", disk::shown(&whole)))?;
+    Ok(slices.into_iter().map(|slice| Recipe { path: path.clone(), bytes, modified_ns, slice }).collect())
+}
+
+/// What tells a changed file from the one that was planned.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    (metadata.len(), modified.map_or(0, |time| time.as_nanos() as u64))
+}
+
+/// A file that is being read.
+struct Reading {
+    path: PathBuf,
+    recipe: Recipe,
+    /// A second handle, to ask about the file as long as it is read.
+    file: File,
+    batches: Batches,
+}
+
+impl Reading {
+    fn open(root: &Root, recipe: Recipe, format: &dyn ReadFormat, limit: BatchLimit) -> Result<Self> {
+        let path = root.real(&recipe.path)?;
+        let file = disk::open(&path)?;
+        let handle = file.try_clone().map_err(|error| disk::failed("open", &path, error))?;
+        let reading = Self { batches: Box::new(std::iter::empty()), path, recipe, file: handle };
+        reading.unchanged()?;
+        let batches = format.read(file, &reading.recipe.slice, limit);
+        Ok(Self { batches: batches.map_err(|error| error.with("file", disk::shown(&reading.path)))?, ..reading })
+    }
+
+    fn next(&mut self) -> Result<Option<arrow::array::RecordBatch>> {
+        match self.batches.next() {
+            Some(batch) => {
+                // What looks like bad data may be a file that someone writes to right now.
+                let batch = batch.map_err(|error| {
+                    self.unchanged().err().unwrap_or_else(|| error.with("file", disk::shown(&self.path)))
+                })?;
+                Ok(Some(batch))
+            }
+            None => self.unchanged().map(|()| None),
+        }
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        let open = self.file.metadata().map_err(|error| disk::failed("read", &self.path, error))?;
+        let named = std::fs::metadata(&self.path).map_err(|error| disk::failed("read", &self.path, error))?;
+        let planned = (self.recipe.bytes, self.recipe.modified_ns);
+        if identity(&open) == planned && identity(&named) == planned {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Data,
+            "the file changed after the run was planned; start a new run when nobody writes to it",
+        )
+        .with("file", disk::shown(&self.path))
+        .code("DataConsistencySourceDataChanged"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use std::{fs, num::NonZeroU32, path::Path};
+
+use arrow::array::{AsArray, RecordBatch};
+use futures::TryStreamExt;
+use ropeway_engine::registry::{SourceKind, StoreKind};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::file::{
+    FileServer,
+    spec::{SourceSpec, StoreSpec},
+};
+
+fn source(root: &Path, folder: &str, file: &str, settings: Value) -> Result<Arc<dyn Source>> {
+    let spec = json!({
+        "linkedService": {"type": "FileServer", "host": root.to_str().unwrap()},
+        "dataset": {"type": "DelimitedText", "firstRowAsHeader": true, "location": {"type": "FileServerLocation", "folderPath": folder, "fileName": file}},
+        "source": {"type": "DelimitedTextSource", "storeSettings": settings},
+    });
+    <FileServer as SourceKind>::connect(SourceSpec::deserialize(spec).unwrap())
+}
+
+fn target() -> ChunkTarget {
+    ChunkTarget { bytes: 1 << 20, rows: 1000, chunks: 4 }
+}
+
+fn limit() -> BatchLimit {
+    BatchLimit { rows: NonZeroU32::new(100).unwrap(), bytes: 1 << 20 }
+}
+
+async fn ids(source: &dyn Source) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for chunk in source.plan(target()).await? {
+        let batches: Vec<RecordBatch> = source.read(&chunk, limit()).await?.try_collect().await?;
+        for batch in batches {
+            ids.extend(batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+        }
+    }
+    Ok(ids)
+}
+
+fn tree() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (path, id) in
+        [("in/a.csv", "1"), ("in/b.txt", "2"), ("in/sub/c.csv", "3"), ("in/_SUCCESS", "4"), ("in2/d.csv", "5")]
+    {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("id\n{id}\n")).unwrap();
+    }
+    root
+}
+
+#[tokio::test]
+async fn files_are_chosen_by_name_folder_and_wildcard() {
+    let root = tree();
+    for (folder, file, settings, wanted) in [
+        ("in", "a.csv", json!({}), vec!["1"]),
+        ("in", "", json!({"recursive": "true"}), vec!["1", "2", "3"]),
+        ("in", "", json!({"recursive": false}), vec!["1", "2"]),
+        ("in", "", json!({"wildcardFileName": "*.csv"}), vec!["1", "3"]),
+        ("", "", json!({"wildcardFolderPath": "in*", "wildcardFileName": "?.csv", "recursive": false}), vec!["1", "5"]),
+        ("in", "", json!({"modifiedDatetimeStart": "2001-01-01T00:00:00Z", "recursive": false}), vec!["1", "2"]),
+    ] {
+        let source = source(root.path(), folder, file, settings.clone()).unwrap();
+        assert_eq!(ids(source.as_ref()).await.unwrap(), wanted, "{folder} {file} {settings}");
+    }
+    let none = source(root.path(), "in", "", json!({"modifiedDatetimeEnd": "2001-01-01T00:00:00"})).unwrap();
+    assert!(none.schema().await.unwrap_err().to_string().contains("no file is there"));
+    assert!(source(root.path(), "in", "", json!({"fileListPath": "x"})).is_err());
+    let missing = source(root.path(), "in", "nothing.csv", json!({})).unwrap();
+    let error = missing.schema().await.unwrap_err();
+    assert!(error.to_string().contains("nothing.csv"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_changes_after_the_plan_stops_the_run() {
+    let root = tree();
+    let source = source(root.path(), "in", "a.csv", json!({})).unwrap();
+    let chunks = source.plan(target()).await.unwrap();
+    let unchanged: Result<Vec<_>> = source.read(&chunks[0], limit()).await.unwrap().try_collect().await;
+    assert!(unchanged.is_ok());
+
+    // While it is read: after the last byte it is no longer the file that was planned.
+    let reading = source.read(&chunks[0], limit()).await.unwrap();
+    fs::write(root.path().join("in/a.csv"), "id\n1\n2\n").unwrap();
+    let error = reading.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.symbolic_code(), Some("DataConsistencySourceDataChanged"));
+    // Before it is read.
+    let error = source.read(&chunks[0], limit()).await.err().unwrap();
+    assert!(error.to_string().contains("a.csv"), "{error}");
+}
+
+#[tokio::test]
+async fn files_with_other_columns_are_not_mixed() {
+    let root = tree();
+    fs::write(root.path().join("in/b.txt"), "other\n2\n").unwrap();
+    let error = ids(source(root.path(), "in", "", json!({})).unwrap().as_ref()).await.unwrap_err();
+    assert!(error.to_string().contains("b.txt"), "{error}");
+}
+
+#[tokio::test]
+async fn only_regular_files_inside_the_root_are_read() {
+    let (root, outside) = (tree(), tree());
+    std::os::unix::fs::symlink(outside.path().join("in"), root.path().join("in/out")).unwrap();
+    let error = ids(source(root.path(), "in", "", json!({})).unwrap().as_ref()).await.unwrap_err();
+    assert!(error.to_string().contains("leads out"), "{error}");
+    let device = source(Path::new("/dev"), "", "null", json!({})).unwrap();
+    let error = device.schema().await.unwrap_err();
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_says_what_may_be_done_in_it() {
+    let root = tree();
+    let probe = async |host: &Path| {
+        let spec = json!({"linkedService": {"type": "FileServer", "host": host.to_str().unwrap()}});
+        <FileServer as StoreKind>::connect(StoreSpec::deserialize(spec).unwrap()).unwrap().probe().await
+    };
+    let steps = probe(root.path()).await;
+    assert!(steps.len() == 3 && steps.iter().all(|step| step.outcome.is_ok()), "{steps:?}");
+    let steps = probe(&root.path().join("missing")).await;
+    assert!(steps.len() == 1 && steps[0].outcome.is_err(), "{steps:?}");
+}

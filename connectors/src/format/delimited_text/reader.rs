@@ -1,0 +1,272 @@
+//! Lines to rows. Every column is text, as in Data Factory: what it should become is for the
+//! mapping to say.
+
+use std::{collections::HashMap, fs::File, io::Read, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringBuilder},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    DelimitedText, Dialect,
+    parser::{self, Fault, Record},
+};
+use crate::{
+    format::{Batches, ReadFormat, Slice, charset::TextDecoder},
+    lenient,
+};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 128 << 10;
+
+/// A record longer than this is a quote that was never closed.
+const LONGEST_RECORD: usize = 64 << 20;
+
+/// `DelimitedTextReadSettings`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct TextReadSettings {
+    /// Non-empty lines before the header that are skipped.
+    #[serde(deserialize_with = "lenient::option::u64")]
+    skip_line_count: Option<u64>,
+    compression_properties: Option<Value>,
+}
+
+/// Reads delimited text files.
+#[derive(Clone, Debug)]
+pub(crate) struct TextFiles {
+    format: DelimitedText,
+    skip_lines: u64,
+}
+
+impl TextFiles {
+    pub(crate) fn new(format: DelimitedText, settings: TextReadSettings) -> Result<Self> {
+        if settings.compression_properties.is_some_and(|properties| !properties.is_null()) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "archives (compressionProperties) cannot be read; unpack the files first",
+            ));
+        }
+        Ok(Self { format, skip_lines: settings.skip_line_count.unwrap_or(0) })
+    }
+
+    fn open(&self, file: File) -> Result<Lines> {
+        let mut lines = Lines {
+            input: self.format.compression.reader(file),
+            decoder: self.format.charset.decoder(),
+            dialect: self.format.dialect.clone(),
+            text: String::new(),
+            consumed: 0,
+            ended: false,
+            row: 0,
+        };
+        lines.skip(self.skip_lines)?;
+        Ok(lines)
+    }
+
+    /// The columns, with the reader behind the header.
+    fn columns(&self, lines: &mut Lines) -> Result<SchemaRef> {
+        let mut record = Record::default();
+        let found = if self.format.header { lines.next(&mut record)? } else { lines.peek(&mut record)? };
+        if !found {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "the file is empty: it has no line that says which columns there are; leave it out or add a header",
+            ));
+        }
+        let name = |position: usize| match record.value(position) {
+            Some((name, _)) if self.format.header && !name.is_empty() => name.to_owned(),
+            _ => format!("Prop_{position}"),
+        };
+        let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), "String".to_owned())]);
+        let fields = (0..record.len())
+            .map(|position| Field::new(name(position), DataType::Utf8, true).with_metadata(metadata.clone()));
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+}
+
+impl ReadFormat for TextFiles {
+    fn schema(&self, file: File) -> Result<SchemaRef> {
+        self.columns(&mut self.open(file)?)
+    }
+
+    fn slices(&self, _file: File, _bytes: u64) -> Result<Vec<Slice>> {
+        Ok(vec![Slice::Whole])
+    }
+
+    fn read(&self, file: File, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
+        let mut lines = self.open(file)?;
+        let schema = self.columns(&mut lines)?;
+        Ok(Box::new(Rows { lines, schema, limit, record: Record::default(), failed: false }))
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        let fixed = 4 * READ_BYTES as u64 + self.format.compression.working_set();
+        limit.bytes.saturating_mul(3).saturating_add(fixed)
+    }
+}
+
+/// The records of a file.
+struct Lines {
+    input: Box<dyn Read + Send>,
+    decoder: TextDecoder,
+    dialect: Dialect,
+    text: String,
+    /// Bytes of `text` that are done with.
+    consumed: usize,
+    ended: bool,
+    /// The record that was read last, from 1; header and skipped lines count.
+    row: u64,
+}
+
+impl Lines {
+    /// Reads the next record; false at the end of the file.
+    fn next(&mut self, record: &mut Record) -> Result<bool> {
+        let Some(length) = self.parse(record)? else { return Ok(false) };
+        self.consumed += length;
+        self.row += 1;
+        Ok(true)
+    }
+
+    /// Reads the next record and stays before it.
+    fn peek(&mut self, record: &mut Record) -> Result<bool> {
+        Ok(self.parse(record)?.is_some())
+    }
+
+    fn parse(&mut self, record: &mut Record) -> Result<Option<usize>> {
+        loop {
+            let rest = &self.text[self.consumed..];
+            if rest.is_empty() && self.ended {
+                return Ok(None);
+            }
+            let parsed = if rest.is_empty() {
+                Err(Fault::NeedsMore)
+            } else {
+                parser::record(&self.dialect, rest, self.ended, record)
+            };
+            match parsed {
+                Ok(length) => return Ok(Some(length)),
+                Err(Fault::NeedsMore) if !self.ended && rest.len() <= LONGEST_RECORD => self.fill()?,
+                Err(Fault::AfterQuote) => {
+                    return Err(self.bad(
+                        "text stands between a closing quote and the next delimiter; check quoteChar and escapeChar",
+                    ));
+                }
+                Err(_) => {
+                    return Err(self.bad(
+                        "a quoted value has no end; check quoteChar and escapeChar, or whether the file was cut off",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn bad(&self, message: &'static str) -> Error {
+        Error::new(ErrorKind::Data, message).with("row", self.row + 1).code("DelimitedTextBadDataDetected")
+    }
+
+    fn skip(&mut self, lines: u64) -> Result<()> {
+        let mut record = Record::default();
+        // What is skipped need not be well formed: its quotes mean nothing.
+        let quotes = (self.dialect.quote.take(), self.dialect.escape.take());
+        let mut left = lines;
+        while left > 0 && self.next(&mut record)? {
+            left -= u64::from(!record.is_blank());
+        }
+        (self.dialect.quote, self.dialect.escape) = quotes;
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        self.text.drain(..self.consumed);
+        self.consumed = 0;
+        let mut bytes = vec![0; READ_BYTES];
+        let read = self.input.read(&mut bytes).map_err(|error| {
+            let kind = match error.kind() {
+                std::io::ErrorKind::InvalidData
+                | std::io::ErrorKind::InvalidInput
+                | std::io::ErrorKind::UnexpectedEof => ErrorKind::Data,
+                _ => ErrorKind::Unavailable,
+            };
+            Error::new(
+                kind,
+                "the file cannot be read on; check that its compressionCodec is right and that it is complete",
+            )
+            .caused_by(error)
+        })?;
+        self.ended = read == 0;
+        self.decoder.decode(&bytes[..read], self.ended, &mut self.text).map_err(|_| {
+            Error::new(ErrorKind::Data, "the file is not in its encoding; set the encodingName of the dataset")
+                .with("after row", self.row)
+        })
+    }
+}
+
+/// The rows of a file, in batches.
+struct Rows {
+    lines: Lines,
+    schema: SchemaRef,
+    limit: BatchLimit,
+    record: Record,
+    failed: bool,
+}
+
+impl Rows {
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let width = self.schema.fields().len();
+        let mut columns: Vec<StringBuilder> = (0..width).map(|_| StringBuilder::new()).collect();
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < self.limit.rows.get() && bytes < self.limit.bytes && self.lines.next(&mut self.record)? {
+            if self.record.is_blank() && width > 1 {
+                continue;
+            }
+            if self.record.len() > width {
+                return Err(Error::new(
+                    ErrorKind::Data,
+                    "a row has more columns than the header or the first row; check the delimiter and the quotes there",
+                )
+                .with("row", self.lines.row)
+                .with("columns", self.record.len())
+                .with("expected", width)
+                .code("DelimitedTextMoreColumnsThanDefined"));
+            }
+            for (position, column) in columns.iter_mut().enumerate() {
+                let value = self.record.value(position);
+                // In quotes the text is meant, even if it looks like null.
+                match value.filter(|(text, quoted)| *quoted || *text != self.lines.dialect.null_value) {
+                    Some((text, _)) => {
+                        column.append_value(text);
+                        bytes += text.len() as u64 + 4;
+                    }
+                    None => column.append_null(),
+                }
+            }
+            rows += 1;
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns);
+        batch.map(Some).map_err(|error| {
+            Error::new(ErrorKind::Bug, "a batch of text does not fit its columns; please report it").caused_by(error)
+        })
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let batch = self.batch().transpose();
+        self.failed = matches!(batch, Some(Err(_)));
+        batch
+    }
+}
