@@ -3,6 +3,6 @@
 mod architecture;
 mod azure_blob;
 mod cli;
+mod files;
 mod odbc;
 mod sql_server_stand_in;
-mod files;
