@@ -5,4 +5,5 @@ mod azure_blob;
 mod cli;
 mod files;
 mod odbc;
+mod sql_server;
 mod sql_server_stand_in;

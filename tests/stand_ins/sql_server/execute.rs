@@ -291,7 +291,7 @@ impl State {
                 "IDENTITY_INSERT" => self.options.identity_insert = on,
                 "ROWCOUNT" => self.options.row_count = number()?,
                 "LOCK_TIMEOUT" => self.options.lock_timeout = number()?,
-                "TEXTSIZE" if !matches!(number()?, -1 | 2_147_483_647) => {
+                "TEXTSIZE" if number()? < -1 => {
                     return Err(SqlError::not_taught(format!("SET TEXTSIZE {value}")));
                 }
                 "IMPLICIT_TRANSACTIONS" | "ANSI_DEFAULTS" | "NUMERIC_ROUNDABORT" if on => {

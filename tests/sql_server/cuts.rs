@@ -1,0 +1,124 @@
+//! Every row is in exactly one chunk, however an input is cut.
+
+use std::collections::BTreeMap;
+
+use ropeway_engine::ErrorKind;
+
+use super::*;
+
+const RANGE: &str = "?AdfDynamicRangePartitionCondition";
+
+/// 400 keys, some of them often, some null.
+fn table(name: &str, key: &str, value: impl Fn(usize) -> String, index: &str) -> String {
+    let mut batch = format!("CREATE TABLE dbo.{name} (k {key}, n int NOT NULL);");
+    for first in (0..400).step_by(100) {
+        let rows: Vec<_> = (first..first + 100).map(|n| format!("({}, {n})", value(n))).collect();
+        batch.push_str(&format!("INSERT INTO dbo.{name} (k, n) VALUES {};", rows.join(", ")));
+    }
+    batch.push_str(index);
+    batch
+}
+
+/// Fails unless every row came once; gives the number of chunks.
+async fn assert_complete(source: &dyn Source) -> usize {
+    let (batches, chunks) = read_all(source).await.unwrap();
+    let mut seen = BTreeMap::new();
+    for n in texts(&batches, "n") {
+        *seen.entry(n.unwrap().parse::<usize>().unwrap()).or_insert(0) += 1;
+    }
+    assert_eq!(seen.len(), 400, "rows are missing: {}", source.describe().cut);
+    assert!(seen.values().all(|times| *times == 1), "rows came twice: {}", source.describe().cut);
+    chunks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_key_cuts_on_its_own() {
+    let stage = Stage::with(&table("t", "int NOT NULL PRIMARY KEY", |n| (n * 7).to_string(), ""));
+    let source = stage.table("t");
+    assert!(assert_complete(&*source).await > 1);
+    assert!(source.describe().cut.contains("[k], the clustered key"), "{}", source.describe().cut);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_and_nulls_stay_whole() {
+    let value = |n: usize| if n.is_multiple_of(10) { "NULL".into() } else { (n % 13).to_string() };
+    let index = "CREATE CLUSTERED INDEX ix ON dbo.t (k);";
+    let stage = Stage::with(&table("t", "int NULL", value, index));
+    let source = stage.table("t");
+    assert!(assert_complete(&*source).await > 1);
+    let chunks = source.plan(TARGET).await.unwrap();
+    assert!(chunks.iter().any(|chunk| chunk.label == "k is null"), "{chunks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_compared_in_the_servers_collation() {
+    let value = |n: usize| {
+        let letter = char::from(b'a' + (n % 26) as u8);
+        let text = if n.is_multiple_of(2) { letter.to_uppercase().to_string() } else { letter.to_string() };
+        format!("'{text}{n}'")
+    };
+    let stage = Stage::with(&table("t", "varchar(20) COLLATE Latin1_General_CI_AS NOT NULL PRIMARY KEY", value, ""));
+    assert_complete(&*stage.table("t")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heap_is_one_chunk_and_says_why() {
+    let stage = Stage::with(&table("t", "int NOT NULL", |n| n.to_string(), ""));
+    let source = stage.table("t");
+    assert_eq!(assert_complete(&*source).await, 1);
+    assert!(source.describe().cut.contains("no clustered or unique index"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dynamic_ranges_follow_the_documented_strides() {
+    let stage = Stage::with(&table("t", "int NOT NULL", |n| n.to_string(), ""));
+    let settings = json!({"partitionColumnName": "k", "partitionLowerBound": "20", "partitionUpperBound": "80"});
+    let source = json!({"partitionOption": "DynamicRange", "partitionSettings": settings});
+    let mut spec = stage.spec(json!({"schema": "dbo", "table": "t"}), source);
+    spec["parallelCopies"] = json!(4);
+    let source = connect(spec).unwrap();
+    assert_eq!(assert_complete(&*source).await, 4);
+    let labels: Vec<_> = source.plan(TARGET).await.unwrap().into_iter().map(|chunk| chunk.label).collect();
+    assert_eq!(labels, ["k <= 20", "k in (20, 50]", "k in (50, 80]", "k > 80"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_cut_at_its_placeholder() {
+    let stage = Stage::with(&table("t", "int NOT NULL", |n| n.to_string(), ""));
+    let query = format!("SELECT k, n FROM dbo.t WHERE {RANGE}");
+    let settings = json!({"partitionColumnName": "k"});
+    let cut = json!({"sqlReaderQuery": query, "partitionOption": "DynamicRange", "partitionSettings": settings});
+    assert!(assert_complete(&*stage.source(json!({}), cut)).await > 1);
+
+    let without = json!({"sqlReaderQuery": "SELECT k, n FROM dbo.t", "partitionOption": "DynamicRange", "partitionSettings": settings});
+    let error = failure(&*stage.source(json!({}), without)).await;
+    assert!(error.kind() == ErrorKind::Spec && error.to_string().contains(RANGE), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_partitions_says_so() {
+    let stage = Stage::with(&table("t", "int NOT NULL PRIMARY KEY", |n| n.to_string(), ""));
+    let source = json!({"partitionOption": "PhysicalPartitionsOfTable"});
+    let error = failure(&*stage.source(json!({"schema": "dbo", "table": "t"}), source)).await;
+    assert_eq!(error.symbolic_code(), Some("SqlParallelFailedToDetectPhysicalPartitions"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn physical_partitions_are_chunks() {
+    let mut batch = "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (100, 200);\n".to_owned();
+    batch.push_str("CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY]);\n");
+    let rows =
+        table("t", "int NOT NULL", |n| n.to_string(), "").replacen("n int NOT NULL);", "n int NOT NULL) ON ps(k);", 1);
+    let stage = Stage::with(&batch);
+    stage.server.execute("sales", &rows).unwrap();
+    let source = json!({"partitionOption": "PhysicalPartitionsOfTable"});
+    let source = stage.source(json!({"schema": "dbo", "table": "t"}), source);
+    assert_eq!(assert_complete(&*source).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn none_is_one_chunk() {
+    let stage = Stage::with(&table("t", "int NOT NULL PRIMARY KEY", |n| n.to_string(), ""));
+    let source = stage.source(json!({"tableName": "[dbo].[t]"}), json!({"partitionOption": "None"}));
+    assert_eq!(assert_complete(&*source).await, 1);
+}

@@ -1,0 +1,100 @@
+//! Every type keeps its values exactly.
+
+use ropeway_engine::{ErrorKind, source::SOURCE_TYPE};
+
+use super::*;
+
+/// A type, and pairs of a literal and the text of what arrives.
+const TYPES: &[(&str, &[(&str, &str)])] = &[
+    ("bit", &[("0", "false"), ("1", "true")]),
+    ("tinyint", &[("0", "0"), ("255", "255")]),
+    ("smallint", &[("-32768", "-32768"), ("32767", "32767")]),
+    ("int", &[("-2147483648", "-2147483648"), ("2147483647", "2147483647")]),
+    ("bigint", &[("-9223372036854775808", "-9223372036854775808"), ("9223372036854775807", "9223372036854775807")]),
+    ("float", &[("-1.5E300", "-1.5e300"), ("0.1", "0.1")]),
+    ("real", &[("0.25", "0.25")]),
+    ("decimal(18,4)", &[("-12345678901234.5678", "-12345678901234.5678"), ("0.0001", "0.0001")]),
+    ("numeric(38,0)", &[("99999999999999999999999999999999999999", "99999999999999999999999999999999999999")]),
+    ("money", &[("-922337203685477.5808", "-922337203685477.5808"), ("0.0001", "0.0001")]),
+    ("smallmoney", &[("214748.3647", "214748.3647")]),
+    ("date", &[("'0001-01-01'", "0001-01-01"), ("'9999-12-31'", "9999-12-31")]),
+    ("time(0)", &[("'23:59:59'", "23:59:59")]),
+    ("time(7)", &[("'23:59:59.9999999'", "23:59:59.999999900")]),
+    ("smalldatetime", &[("'2079-06-06T23:59:00'", "2079-06-06T23:59:00")]),
+    (
+        "datetime",
+        &[("'1753-01-01T00:00:00'", "1753-01-01T00:00:00"), ("'9999-12-31T23:59:59.997'", "9999-12-31T23:59:59.997")],
+    ),
+    ("datetime2(3)", &[("'0001-01-01T00:00:00.001'", "0001-01-01T00:00:00.001")]),
+    ("datetime2(7)", &[("'2024-02-29T12:00:00.1234567'", "2024-02-29T12:00:00.123456700")]),
+    ("datetimeoffset(7)", &[("'2024-02-29T12:00:00.1234567+02:00'", "2024-02-29T12:00:00.1234567+02:00")]),
+    ("varchar(20)", &[("''", ""), ("'caf\u{e9} '", "caf\u{e9} ")]),
+    ("char(4)", &[("'ab'", "ab  ")]),
+    (
+        "nvarchar(20)",
+        &[("N'gr\u{f6}\u{df}e \u{65e5}\u{672c} \u{1F600}'", "gr\u{f6}\u{df}e \u{65e5}\u{672c} \u{1F600}")],
+    ),
+    ("nvarchar(max)", &[("N''", ""), ("N'x'", "x")]),
+    ("uniqueidentifier", &[("'0E984725-C51C-4BF4-9960-E1C80E27ABA0'", "0e984725-c51c-4bf4-9960-e1c80e27aba0")]),
+    ("varbinary(10)", &[("0x", ""), ("0x00FF", "00ff")]),
+    ("varbinary(max)", &[("0x0102", "0102")]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_keeps_its_values_and_its_name() {
+    let columns: Vec<_> = TYPES.iter().enumerate().map(|(n, (name, _))| format!("c{n} {name} NULL")).collect();
+    let mut batch = format!("CREATE TABLE dbo.types (id int NOT NULL PRIMARY KEY, {});", columns.join(", "));
+    batch.push_str("INSERT INTO dbo.types (id) VALUES (0);");
+    for (n, (_, values)) in TYPES.iter().enumerate() {
+        for (m, (literal, _)) in values.iter().enumerate() {
+            batch.push_str(&format!("INSERT INTO dbo.types (id, c{n}) VALUES ({}, {literal});", 1 + n * 10 + m));
+        }
+    }
+    let stage = Stage::with(&batch);
+    let source = stage.table("types");
+    let schema = source.schema().await.unwrap();
+    let (batches, _) = read_all(&*source).await.unwrap();
+    let ids = texts(&batches, "id");
+    for (n, (name, values)) in TYPES.iter().enumerate() {
+        let field = schema.field_with_name(&format!("c{n}")).unwrap();
+        assert_eq!(field.metadata().get(SOURCE_TYPE).map(String::as_str), Some(*name));
+        assert!(field.is_nullable());
+        let found = texts(&batches, &format!("c{n}"));
+        for (id, found) in ids.iter().zip(found) {
+            let id: usize = id.as_ref().unwrap().parse().unwrap();
+            let expected =
+                (id > n * 10).then(|| values.get(id - 1 - n * 10)).flatten().map(|(_, text)| (*text).to_owned());
+            assert_eq!(found, expected, "{name} in row {id}");
+        }
+    }
+    assert!(!schema.field_with_name("id").unwrap().is_nullable());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_beyond_nanoseconds_is_refused_or_kept_in_microseconds() {
+    let stage = Stage::with(
+        "CREATE TABLE dbo.d (At datetime2(7) NOT NULL); INSERT INTO dbo.d VALUES ('9999-12-31T23:59:59.9999990')",
+    );
+    let error = failure(&*stage.table("d")).await;
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("column=At"), "{error}");
+
+    let mut spec = stage.spec(json!({"schema": "dbo", "table": "d"}), json!({}));
+    spec["ropeway"]["dateTime2"] = json!("microseconds");
+    let (batches, _) = read_all(&*connect(spec).unwrap()).await.unwrap();
+    assert_eq!(texts(&batches, "At"), [Some("9999-12-31T23:59:59.999999".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_above_the_batch_names_its_column() {
+    let stage = Stage::with(
+        "CREATE TABLE dbo.big (Body nvarchar(max) NOT NULL); INSERT INTO dbo.big VALUES (REPLICATE(CAST(N'x' AS nvarchar(max)), 3000))",
+    );
+    let source = stage.table("big");
+    source.schema().await.unwrap();
+    let chunk = source.plan(TARGET).await.unwrap().remove(0);
+    let narrow = BatchLimit { bytes: 4_096, ..LIMIT };
+    let read: Result<Vec<_>> = source.read(&chunk, narrow).await.unwrap().try_collect().await;
+    let error = read.unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("column=Body"), "{error}");
+    assert_eq!(texts(&self::read(&*source, &chunk).await.unwrap(), "Body")[0].as_ref().map(String::len), Some(3_000));
+}
