@@ -54,7 +54,8 @@ fn lineitem_columns(text: impl Fn(Vec<String>) -> ArrayRef) -> Vec<ArrayRef> {
     };
     let date = |first: i32| -> ArrayRef { Arc::new(Date32Array::from_iter_values(first..first + ROWS as i32)) };
     let words = |words: &[&str]| text((0..ROWS).map(|row| words[row * 7 % words.len()].to_owned()).collect());
-    let comments = (0..ROWS).map(|row| format!("{row} carefully final deposits cajole furiously")[..10 + row % 30].to_owned());
+    let comments =
+        (0..ROWS).map(|row| format!("{row} carefully final deposits cajole furiously")[..10 + row % 30].to_owned());
     vec![
         ints(1),
         ints(31),
