@@ -16,7 +16,7 @@ use ropeway_tests::{
     azurite::{self, Azurite},
     blob_service::{self, BlobService},
     private_ca::PrivateCa,
-    shared_key::{Signed, shared_key},
+    raw_blob::{Raw, signed},
 };
 use serde_json::{Value, json};
 
@@ -76,57 +76,6 @@ impl Target {
         signed(&Raw { endpoint, account, key, authority: Some(self.authority()) }, method, path, query, Vec::new())
             .await
     }
-}
-
-/// An address and its key, for requests apart from Ropeway's client.
-pub(crate) struct Raw<'a> {
-    pub(crate) endpoint: String,
-    pub(crate) account: &'a str,
-    pub(crate) key: &'a str,
-    pub(crate) authority: Option<PathBuf>,
-}
-
-/// Sends one signed request.
-pub(crate) async fn signed(
-    raw: &Raw<'_>,
-    method: &str,
-    path: &str,
-    query: &[(&str, &str)],
-    body: Vec<u8>,
-) -> (u16, Vec<u8>) {
-    let mut url: reqwest::Url = format!("{}{path}", raw.endpoint).parse().unwrap();
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
-    }
-    let mut headers: Vec<(String, String)> = vec![
-        ("x-ms-date".into(), chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
-        ("x-ms-version".into(), "2025-11-05".into()),
-        ("content-length".into(), body.len().to_string()),
-    ];
-    let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let signature =
-        shared_key(&Signed { method, path: url.path(), query: &query, headers: &headers }, raw.account, raw.key);
-    headers.push(("authorization".into(), format!("SharedKey {}:{signature}", raw.account)));
-    let mut request = client(raw.authority.as_ref()).request(method.parse().unwrap(), url);
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let answer = request.body(body).send().await.unwrap();
-    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
-}
-
-fn client(authority: Option<&PathBuf>) -> reqwest::Client {
-    use rustls_pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore::empty();
-    if let Some(path) = authority {
-        roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
-    }
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().unwrap()
 }
 
 /// A Parquet sink on this location; `more` is merged into its settings.

@@ -1,10 +1,13 @@
 //! Late blocks of attempts that should be dead.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use ropeway_tests::blob_service::{ACCOUNT, BlobService, KEY};
+use ropeway_tests::{
+    blob_service::{ACCOUNT, BlobService, KEY},
+    raw_blob::{Raw, signed},
+};
 use serde_json::json;
 
-use super::workbench::{CONTAINER, Copy, Raw, Target, attempt, context, ids, signed, sink};
+use super::workbench::{CONTAINER, Copy, Target, attempt, context, ids, sink};
 
 async fn put(service: &BlobService, comp: &str, id: &str, body: &str) -> u16 {
     let raw = Raw {

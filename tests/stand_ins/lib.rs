@@ -7,5 +7,6 @@ pub mod blob_service;
 pub mod odbc;
 pub mod private_ca;
 pub mod readback;
+pub mod raw_blob;
 pub mod shared_key;
 pub mod sql_server;

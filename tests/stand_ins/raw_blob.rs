@@ -1,0 +1,55 @@
+//! Signed requests to a blob service, apart from Ropeway's client: tests and the demo make containers and
+//! read blobs back with them.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::shared_key::{Signed, shared_key};
+
+/// An address and its key, for requests apart from Ropeway's client.
+pub struct Raw<'a> {
+    /// With the account.
+    pub endpoint: String,
+    /// Its name.
+    pub account: &'a str,
+    /// In base64.
+    pub key: &'a str,
+    /// Who signed its certificate; `None` for plain HTTP.
+    pub authority: Option<PathBuf>,
+}
+
+/// Sends one signed request; the answer is its status and its body.
+pub async fn signed(raw: &Raw<'_>, method: &str, path: &str, query: &[(&str, &str)], body: Vec<u8>) -> (u16, Vec<u8>) {
+    let mut url: reqwest::Url = format!("{}{path}", raw.endpoint).parse().expect("a URL or a method");
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    let mut headers: Vec<(String, String)> = vec![
+        ("x-ms-date".into(), chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+        ("x-ms-version".into(), "2025-11-05".into()),
+        ("content-length".into(), body.len().to_string()),
+    ];
+    let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let signature =
+        shared_key(&Signed { method, path: url.path(), query: &query, headers: &headers }, raw.account, raw.key);
+    headers.push(("authorization".into(), format!("SharedKey {}:{signature}", raw.account)));
+    let mut request = client(raw.authority.as_ref()).request(method.parse().expect("a URL or a method"), url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let answer = request.body(body).send().await.expect("an answer");
+    (answer.status().as_u16(), answer.bytes().await.expect("a whole answer").to_vec())
+}
+
+fn client(authority: Option<&PathBuf>) -> reqwest::Client {
+    use rustls_pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(path) = authority {
+        roots.add(CertificateDer::from_pem_file(path).expect("a certificate")).expect("a root");
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().expect("a client")
+}
