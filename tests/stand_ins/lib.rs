@@ -6,7 +6,7 @@ pub mod azurite;
 pub mod blob_service;
 pub mod odbc;
 pub mod private_ca;
-pub mod readback;
 pub mod raw_blob;
+pub mod readback;
 pub mod shared_key;
 pub mod sql_server;
