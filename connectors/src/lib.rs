@@ -19,6 +19,7 @@ pub fn registry() -> Registry {
         .source::<odbc::Odbc>()
         .store::<odbc::Odbc>()
         .source::<file::FileServer>()
+        .store::<synthetic::Synthetic>()
         .sink::<file::FileServer>()
         .store::<file::FileServer>()
         .sink::<azure_blob::AzureBlobStorage>()

@@ -3,6 +3,7 @@
 
 mod source;
 mod spec;
+mod store;
 mod tables;
 
 pub(crate) use self::spec::Synthetic;

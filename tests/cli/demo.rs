@@ -30,6 +30,8 @@ fn a_connection_is_tried_step_by_step() {
     let workshop = Workshop::folder(0.001);
     let tried = workshop.finish(&["test-connection", "orders", "Files"]).ended(0).stdout;
     assert!(tried.contains("Permission to write"), "{tried}");
+    let both = workshop.finish(&["test-connection", "orders/pipeline/CopyLineitem.json"]).ended(0).stdout;
+    assert!(both.contains("Generator (Synthetic)") && both.contains("Files (FileServer)"), "{both}");
     workshop.change("linkedService/Files", |it| it["typeProperties"]["host"] = "/nowhere/at/all".into());
     let failed = workshop.finish(&["test-connection", "orders", "Files"]);
     assert!(failed.code != Some(0) && failed.stdout.contains("/nowhere/at/all"), "{failed:?}");

@@ -125,6 +125,16 @@ fn sigterm_is_the_same_and_runs_shows_where_it_stopped() {
     assert!(shown.contains("chunks committed") && shown.contains("open"), "{shown}");
 }
 
+#[test]
+fn another_definition_does_not_resume_a_run() {
+    let workshop = Workshop::folder(0.05);
+    interrupt(&workshop, "INT").ended(130);
+    workshop.change("dataset/Lineitem", |dataset| dataset["typeProperties"]["scaleFactor"] = 0.04.into());
+    let refused = workshop.finish(&["resume", "stopped"]).ended(2);
+    assert!(refused.stderr.contains("start a new run"), "{}", refused.stderr);
+    assert!(!workshop.data().join("out/_SUCCESS").exists(), "nothing was published");
+}
+
 /// Starts a run and signals it once it moves rows.
 fn interrupt(workshop: &Workshop, signal: &str) -> Finished {
     let mut child =

@@ -1,7 +1,5 @@
 //! A run that succeeded is never done again.
 
-use serde_json::json;
-
 use super::workshop::Workshop;
 
 #[test]
@@ -30,25 +28,6 @@ fn a_run_is_listed_and_shown() {
     assert_eq!(all["value"][0]["runId"], "listed");
     let one = workshop.finish(&["runs", "listed"]).ended(0).stdout;
     assert!(one.contains("11,957 read") && one.contains("digest") && one.contains("chunk"), "{one}");
-}
-
-#[test]
-fn another_definition_does_not_resume_a_run() {
-    let workshop = Workshop::folder(0.002);
-    // A first run that fails: the target folder is a file.
-    std::fs::write(workshop.data().join("out"), "in the way").expect("a writable folder");
-    let failed = workshop.run(&["--run-id", "r"]);
-    assert_ne!(failed.code, Some(0), "{failed:?}");
-    std::fs::remove_file(workshop.data().join("out")).expect("removable");
-    workshop.change("dataset/Lineitem", |dataset| dataset["typeProperties"]["scaleFactor"] = json!(0.003));
-    let refused = workshop.finish(&["resume", "r"]);
-    // If the failure came before the plan was frozen there is nothing to protect yet.
-    if refused.code == Some(0) {
-        assert!(workshop.finish(&["runs", "r"]).ended(0).stdout.contains("18,"), "{refused:?}");
-    } else {
-        assert_eq!(refused.code, Some(2), "{refused:?}");
-        assert!(refused.stderr.contains("start a new run"), "{}", refused.stderr);
-    }
 }
 
 /// Names, sizes and times of all files.
