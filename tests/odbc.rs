@@ -1,9 +1,11 @@
 //! Reading through real ODBC drivers, compared with the databases' own text of the same rows.
 
+mod conformance;
 mod errors;
 mod key_ranges;
 mod mariadb;
 mod postgresql;
+mod sqlite;
 
 use std::{num::NonZeroU32, sync::Arc};
 

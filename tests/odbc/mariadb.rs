@@ -1,9 +1,9 @@
 //! MariaDB through its connector.
 
-use ropeway_engine::ErrorKind;
+use ropeway_engine::{ErrorKind, chunk::BatchLimit};
 use ropeway_tests::odbc::MariaDb;
 
-use super::{LIMIT, assert_same, in_text, query, read, table, types};
+use super::{LIMIT, TARGET, assert_same, in_text, query, read, table, types};
 
 const TYPES: &str = r"
 CREATE TABLE ropeway.all_types (
@@ -57,4 +57,33 @@ async fn every_type_is_exact() {
         assert_eq!(error.kind(), ErrorKind::Data, "{error}");
         assert!(error.to_string().contains(&format!("column={column}")), "{error}");
     }
+    long_values(&server).await;
+    cut(&server).await;
+}
+
+async fn long_values(server: &MariaDb) {
+    server.run(
+        "CREATE TABLE ropeway.long_values AS SELECT seq AS id, repeat(char(97 + seq % 26 USING utf8mb4), seq * 7) AS a, \
+         if(seq % 50 = 0, repeat('é', 1500000), if(seq % 7 = 0, NULL, repeat('é', 110 + seq % 20))) AS b, \
+         unhex(repeat('00ff5c', seq)) AS c, repeat('x', 120 + seq % 3) AS d, seq * 0.5e0 AS f, \
+         cast(repeat('y', seq) AS char(255)) AS g FROM ropeway.seq_1_to_300",
+    );
+    let expected = server.rows("SELECT id, a, b, lower(hex(c)), d, f, g FROM long_values");
+    assert!(expected.iter().flatten().flatten().any(|value| value.len() == 3_000_000));
+    let source = table(&server.connection_string(), "long_values");
+    for bytes in [1 << 16, 64 << 20] {
+        assert_same(in_text(&read(&*source, BatchLimit { bytes, ..LIMIT }).await.unwrap()), expected.clone());
+    }
+}
+
+async fn cut(server: &MariaDb) {
+    server.run(
+        "CREATE TABLE ropeway.many (id bigint PRIMARY KEY, t datetime) AS SELECT seq * 3 AS id, \
+         '2024-01-01' + INTERVAL seq MINUTE AS t FROM ropeway.seq_1_to_40000",
+    );
+    let source = table(&server.connection_string(), "ropeway.many");
+    let chunks = source.plan(TARGET).await.unwrap();
+    assert!(chunks.len() > 4, "{chunks:?}");
+    let rows = in_text(&read(&*source, LIMIT).await.unwrap());
+    assert_same(rows, server.rows("SELECT id, date_format(t, '%Y-%m-%dT%H:%i:%s.%f') FROM many"));
 }

@@ -176,9 +176,18 @@ impl Column {
     /// The column as it is selected, given its quoted name.
     pub(super) fn selected(&self, quoted: &str, rendering: Rendering) -> String {
         match rendering {
-            Rendering::Sqlite => format!(
-                "CAST(CASE typeof({quoted}) WHEN 'real' THEN printf('%!.17g', {quoted}) ELSE {quoted} END AS BLOB)"
-            ),
+            Rendering::Sqlite => {
+                let real = if self.kind == Kind::Float64 {
+                    exact_real(quoted)
+                } else {
+                    format!("printf('%!.17g', {quoted})")
+                };
+                // Bytes that are no text, so that bytes in another column are refused and not taken for one.
+                let blob = if self.kind == Kind::Binary { quoted } else { "x'ff'" };
+                format!(
+                    "CAST(CASE typeof({quoted}) WHEN 'real' THEN {real} WHEN 'blob' THEN {blob} ELSE {quoted} END AS BLOB)"
+                )
+            }
             Rendering::PostgreSql if self.is_rendered(rendering) => format!("CAST({quoted} AS text)"),
             _ => quoted.to_owned(),
         }
@@ -193,6 +202,19 @@ impl Column {
             Rendering::Driver | Rendering::MariaDb => false,
         }
     }
+}
+
+/// SQLite's digits of a real. It computes them inexactly above 1e100 and far below 1, so that such
+/// values are first scaled, which by powers of two is exact: `digits p exponent`.
+fn exact_real(quoted: &str) -> String {
+    const TWO_TO_60: &str = "1152921504606846976";
+    let scaled = |by: &str, times: usize| format!("{quoted}{}", format!("{by}{TWO_TO_60}").repeat(times));
+    format!(
+        "CASE WHEN abs({quoted}) >= 1e90 THEN printf('%!.20gp720', {}) \
+         WHEN abs({quoted}) < 1e-90 THEN printf('%!.20gp-600', {}) ELSE printf('%!.20g', {quoted}) END",
+        scaled("/", 12),
+        scaled("*", 10)
+    )
 }
 
 /// What the values of a key are, as far as cutting goes.

@@ -13,9 +13,8 @@ use ropeway_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    columns::{Column, Domain},
+    columns::{Binding, Column, Domain},
     connection::Session,
-    drivers::Rendering,
     spec::{Input, Partition},
     statement::Statement,
 };
@@ -214,7 +213,10 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
             if let Some(mut row) = cursor.next_row()? {
                 for (number, text) in texts.iter_mut().enumerate() {
                     let mut value = Vec::new();
-                    if row.get_text(number as u16 + 1, &mut value)? {
+                    // A driver may render bytes as hexadecimal digits where text is asked for.
+                    let as_bytes = number < 2 && matches!(column.binding, Binding::Bytes(_));
+                    let at = number as u16 + 1;
+                    if if as_bytes { row.get_binary(at, &mut value)? } else { row.get_text(at, &mut value)? } {
                         *text = Some(String::from_utf8_lossy(&value).into_owned());
                     }
                 }

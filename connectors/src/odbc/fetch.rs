@@ -252,12 +252,14 @@ struct Batches<'a> {
     reading: &'a Reading<'a>,
     decoders: Vec<Box<dyn Decoder>>,
     rows: usize,
+    /// Bytes that the last block brought.
+    last_block: usize,
     outlet: &'a Outlet,
 }
 
 impl<'a> Batches<'a> {
     fn new(reading: &'a Reading<'_>, outlet: &'a Outlet) -> Self {
-        Self { reading, decoders: reading.columns.iter().map(decoder).collect(), rows: 0, outlet }
+        Self { reading, decoders: reading.columns.iter().map(decoder).collect(), rows: 0, last_block: 0, outlet }
     }
 
     /// Takes all blocks until their sender is gone.
@@ -271,6 +273,13 @@ impl<'a> Batches<'a> {
     }
 
     fn append(&mut self, block: &Block) -> Result<()> {
+        // The next block will be about as large as the one before.
+        let limit = self.reading.limit;
+        let (rows, bytes) = (self.rows + block.rows.len(), self.bytes() + self.last_block);
+        if rows as u64 > u64::from(limit.rows.get()) || bytes as u64 > limit.bytes {
+            self.flush()?;
+        }
+        let before = self.bytes();
         let columns = self.reading.columns.iter().zip(&mut self.decoders).zip(&block.long);
         for (number, ((column, decoder), long)) in columns.enumerate() {
             decoder
@@ -278,6 +287,7 @@ impl<'a> Batches<'a> {
                 .map_err(|it| fault(column, it, self.reading.peer))?;
         }
         self.rows += block.rows.len();
+        self.last_block = self.bytes() - before;
         self.flush_if_full()
     }
 
@@ -289,10 +299,13 @@ impl<'a> Batches<'a> {
         self.flush_if_full()
     }
 
+    fn bytes(&self) -> usize {
+        self.decoders.iter().map(|decoder| decoder.bytes()).sum()
+    }
+
     fn flush_if_full(&mut self) -> Result<()> {
-        let bytes: usize = self.decoders.iter().map(|decoder| decoder.bytes()).sum();
         let limit = self.reading.limit;
-        if bytes as u64 >= limit.bytes || self.rows as u64 >= u64::from(limit.rows.get()) {
+        if self.bytes() as u64 >= limit.bytes || self.rows as u64 >= u64::from(limit.rows.get()) {
             return self.flush();
         }
         Ok(())
@@ -309,6 +322,18 @@ impl<'a> Batches<'a> {
             Error::new(ErrorKind::Bug, "the columns of a batch do not fit its schema; please report it")
                 .caused_by(error)
         })?;
+        self.send(batch)
+    }
+
+    /// Sends the rows in batches that keep the limit; a single row may exceed it.
+    fn send(&self, batch: RecordBatch) -> Result<()> {
+        let (rows, limit) = (batch.num_rows(), self.reading.limit);
+        let bytes = batch.columns().iter().map(|it| it.to_data().get_slice_memory_size().unwrap_or(usize::MAX));
+        let bytes = bytes.fold(0, usize::saturating_add);
+        if rows > 1 && (rows as u64 > u64::from(limit.rows.get()) || bytes as u64 > limit.bytes) {
+            self.send(batch.slice(0, rows / 2))?;
+            return self.send(batch.slice(rows / 2, rows - rows / 2));
+        }
         self.outlet.send(batch)
     }
 }

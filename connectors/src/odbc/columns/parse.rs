@@ -20,9 +20,15 @@ pub(super) fn whole<T: std::str::FromStr>(text: &[u8]) -> Result<T, Reason> {
     std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).ok_or(NOT_A_NUMBER)
 }
 
-/// A double; a whole number too large to be one exactly is a fault.
+/// A double, `p` and a power of two behind it if it was scaled; a whole number too large to be one
+/// exactly is a fault.
 pub(super) fn double(text: &[u8]) -> Result<f64, Reason> {
     let text = std::str::from_utf8(text).map_err(|_| NOT_A_NUMBER)?;
+    if let Some((digits, exponent)) = text.split_once('p') {
+        let scaled: f64 = digits.parse().map_err(|_| NOT_A_NUMBER)?;
+        let exponent: i32 = exponent.parse().map_err(|_| NOT_A_NUMBER)?;
+        return Ok(scaled * 2_f64.powi(exponent));
+    }
     let value: f64 = text.trim().parse().map_err(|_| NOT_A_NUMBER)?;
     match text.trim().parse::<i64>() {
         Ok(whole) if value as i128 != i128::from(whole) => Err(NOT_A_NUMBER),
@@ -244,6 +250,9 @@ mod tests {
     fn doubles_keep_whole_numbers() {
         assert_eq!(double(b"0.33333333333333331"), Ok(1.0 / 3.0));
         assert_eq!(double(b"9007199254740992"), Ok(9_007_199_254_740_992.0));
+        assert_eq!(double(b"-1.5p720"), Ok(-1.5 * 2_f64.powi(720)));
+        assert_eq!(double(b"1p-600"), Ok(2_f64.powi(-600)));
+        assert!(double(b"1p").is_err());
         assert!(double(b"9007199254740993").is_err());
         assert!(double(b"9223372036854775807").is_err());
         assert!(double(b"abc").is_err());
