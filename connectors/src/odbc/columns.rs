@@ -177,11 +177,8 @@ impl Column {
     pub(super) fn selected(&self, quoted: &str, rendering: Rendering) -> String {
         match rendering {
             Rendering::Sqlite => {
-                let real = if self.kind == Kind::Float64 {
-                    exact_real(quoted)
-                } else {
-                    format!("printf('%!.17g', {quoted})")
-                };
+                let real =
+                    if self.kind == Kind::Float64 { exact_real(quoted) } else { format!("printf('%!.17g', {quoted})") };
                 // Bytes that are no text, so that bytes in another column are refused and not taken for one.
                 let blob = if self.kind == Kind::Binary { quoted } else { "x'ff'" };
                 format!(
