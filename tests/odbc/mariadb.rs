@@ -1,9 +1,10 @@
 //! MariaDB through its connector.
 
-use ropeway_engine::{ErrorKind, chunk::BatchLimit};
+use ropeway_engine::{ErrorKind, chunk::BatchLimit, source::ChunkTarget};
 use ropeway_tests::odbc::MariaDb;
+use serde_json::json;
 
-use super::{LIMIT, TARGET, assert_same, in_text, query, read, table, types};
+use super::{LIMIT, TARGET, assert_same, connect, in_text, query, read, settings, table, types};
 
 const TYPES: &str = r"
 CREATE TABLE ropeway.all_types (
@@ -74,16 +75,32 @@ async fn long_values(server: &MariaDb) {
     for bytes in [1 << 16, 64 << 20] {
         assert_same(in_text(&read(&*source, BatchLimit { bytes, ..LIMIT }).await.unwrap()), expected.clone());
     }
+
+    // The driver holds a whole chunk: chunks are cut by what their values measure.
+    let source = connect(settings(
+        &server.connection_string(),
+        json!({"tableName": "long_values"}),
+        json!({"partitionOption": "DynamicRange", "partitionSettings": {"partitionColumnName": "id"}}),
+    ));
+    let source = source.unwrap();
+    let chunks = async |bytes| source.plan(ChunkTarget { bytes, ..TARGET }).await.unwrap().len();
+    let (small, large) = (chunks(2 << 20).await, chunks(64 << 20).await);
+    assert!(small >= 9 && large == 1, "{small} and {large} chunks of 18 MB");
+    let limit = BatchLimit::default();
+    assert!(source.working_set(limit) >= (64 << 20) + limit.bytes);
 }
 
 async fn cut(server: &MariaDb) {
     server.run(
-        "CREATE TABLE ropeway.many (id bigint PRIMARY KEY, t datetime) AS SELECT seq * 3 AS id, \
-         '2024-01-01' + INTERVAL seq MINUTE AS t FROM ropeway.seq_1_to_40000",
+        "CREATE TABLE ropeway.many (id bigint unsigned PRIMARY KEY, t datetime) AS SELECT seq * 3 AS id, \
+         '2024-01-01' + INTERVAL seq MINUTE AS t FROM ropeway.seq_1_to_40000; \
+         INSERT INTO ropeway.many (id) VALUES (18446744073709551615)",
     );
     let source = table(&server.connection_string(), "ropeway.many");
     let chunks = source.plan(TARGET).await.unwrap();
     assert!(chunks.len() > 4, "{chunks:?}");
+    // One key is beyond 64 bits with a sign, and its row is read all the same.
     let rows = in_text(&read(&*source, LIMIT).await.unwrap());
+    assert!(rows.iter().any(|row| row[0].as_deref() == Some("18446744073709551615")));
     assert_same(rows, server.rows("SELECT id, date_format(t, '%Y-%m-%dT%H:%i:%s.%f') FROM many"));
 }

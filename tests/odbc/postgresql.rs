@@ -129,13 +129,13 @@ async fn long_values(server: &PostgreSql) {
 async fn many_rows_and_columns(server: &PostgreSql) {
     let columns: Vec<String> =
         (0..300).map(|column| format!("i * {column} AS c{column}, 't' || i AS t{column}")).collect();
-    server.run(&format!("CREATE TABLE wide AS SELECT {} FROM generate_series(1, 500) i", columns.join(", ")));
+    server.run(&format!("CREATE TABLE wide AS SELECT {} FROM generate_series(1, 200) i", columns.join(", ")));
     let source = table(&server.connection_string(), "wide");
     assert_same(in_text(&read(&*source, LIMIT).await.unwrap()), server.rows("SELECT * FROM wide"));
 
     server.run(
         "CREATE TABLE many AS SELECT i AS id, md5(i::text) AS word, i / 7.0::float8 AS x, i::numeric(12,2) / 100 AS y, \
-         now() + i * interval '1 second' AS t FROM generate_series(1, 100000) i; ALTER TABLE many ADD PRIMARY KEY (id)",
+         now() + i * interval '1 second' AS t FROM generate_series(1, 40000) i; ALTER TABLE many ADD PRIMARY KEY (id)",
     );
     let source = query(&server.connection_string(), "SELECT id, word FROM many");
     let batches = read(&*source, LIMIT).await.unwrap();

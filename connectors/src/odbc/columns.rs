@@ -90,7 +90,7 @@ impl Column {
     pub(super) fn domain(&self) -> Option<Domain> {
         match self.kind {
             Kind::Int8 | Kind::Int16 | Kind::Int32 | Kind::Int64 => Some(Domain::Number),
-            Kind::UInt8 | Kind::UInt16 | Kind::UInt32 | Kind::Decimal { .. } => Some(Domain::Number),
+            Kind::UInt8 | Kind::UInt16 | Kind::UInt32 | Kind::UInt64 | Kind::Decimal { .. } => Some(Domain::Number),
             Kind::Date if !matches!(self.binding, Binding::Bytes(_)) => Some(Domain::Date),
             Kind::Timestamp { .. } if !matches!(self.binding, Binding::Bytes(_)) => Some(Domain::Timestamp),
             _ => None,
@@ -107,6 +107,11 @@ impl Column {
             Kind::Text | Kind::Binary => 32,
             _ => 8,
         }
+    }
+
+    /// True if the values have no fixed size.
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Binary)
     }
 
     /// True if values may be longer than any buffer.
@@ -227,10 +232,14 @@ pub(super) enum Domain {
 }
 
 impl Domain {
-    /// A key's text, as the database writes it.
+    /// A key's text, as the database writes it. A number beyond 64 bits is the nearest within: the
+    /// outermost ranges have no end, so that every row still is in one of them.
     pub(super) fn key(self, text: &[u8]) -> Result<i64, &'static str> {
         match self {
-            Self::Number => parse::whole(text.split(|&byte| byte == b'.').next().unwrap_or_default()),
+            Self::Number => {
+                let whole: i128 = parse::whole(text.split(|&byte| byte == b'.').next().unwrap_or_default())?;
+                Ok(i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN } else { i64::MAX }))
+            }
             Self::Date => parse::date(text).map(i64::from),
             Self::Timestamp => parse::timestamp(text, TimeUnit::Microsecond, true),
         }

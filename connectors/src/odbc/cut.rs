@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     columns::{Binding, Column, Domain},
     connection::Session,
+    drivers::Driver,
     spec::{Input, Partition},
     statement::Statement,
 };
@@ -86,6 +87,7 @@ pub(super) fn cut(
     partition: &Partition,
     target: ChunkTarget,
 ) -> Result<Cut> {
+    let whole = |why: &str| whole(why, session.peer.driver);
     let (named, lower, upper) = match partition {
         Partition::None => return whole("not cut: partitionOption is None"),
         Partition::Found => (None, None, None),
@@ -136,8 +138,13 @@ pub(super) fn cut(
     Ok(Cut { chunks, how })
 }
 
-fn whole(how: &str) -> Result<Cut> {
-    Ok(Cut { chunks: vec![chunk(0, "all rows".to_owned(), Recipe { range: None })?], how: how.to_owned() })
+fn whole(why: &str, driver: &Driver) -> Result<Cut> {
+    let held = if driver.holds_whole_results {
+        format!("; {}'s driver holds the whole result in memory", driver.name)
+    } else {
+        String::new()
+    };
+    Ok(Cut { chunks: vec![chunk(0, "all rows".to_owned(), Recipe { range: None })?], how: format!("{why}{held}") })
 }
 
 fn chunk(id: usize, label: String, recipe: Recipe) -> Result<Chunk> {
@@ -183,18 +190,22 @@ fn key_of<'a>(session: &Session, statement: &'a Statement, input: &Input) -> Res
     Ok(column.filter(|column| column.domain().is_some()))
 }
 
-/// The least and the greatest key and the number of rows.
+/// The least and the greatest key, the number of rows and their size.
 struct Extent {
     low: Option<i64>,
     high: Option<i64>,
     rows: u128,
+    /// Bytes of the values without a fixed size, where they were measured.
+    measured: Option<u128>,
 }
 
 impl Extent {
     fn chunks(&self, statement: &Statement, target: ChunkTarget) -> u128 {
-        let row: u64 = statement.columns.iter().map(Column::typical_bytes).sum();
+        let counted = |column: &&Column| self.measured.is_none() || !column.is_variable();
+        let row: u64 = statement.columns.iter().filter(counted).map(Column::typical_bytes).sum();
+        let bytes = self.rows * u128::from(row) + self.measured.unwrap_or(0);
         let by_rows = self.rows.div_ceil(u128::from(target.rows.max(1)));
-        let by_bytes = (self.rows * u128::from(row)).div_ceil(u128::from(target.bytes.max(1)));
+        let by_bytes = bytes.div_ceil(u128::from(target.bytes.max(1)));
         let by_slots = u128::from(target.chunks).min(self.rows / FEWEST_ROWS);
         by_rows.max(by_bytes).max(by_slots).clamp(1, MOST_CHUNKS)
     }
@@ -204,14 +215,21 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
     let name = sql::quote_odbc_ident(&column.name, session.quote()?)?;
     let (least, greatest) = (format!("MIN({name})"), format!("MAX({name})"));
     let rendering = session.peer.driver.rendering;
-    let asked = format!("{}, {}, COUNT(*)", column.selected(&least, rendering), column.selected(&greatest, rendering),);
+    let mut asked =
+        format!("{}, {}, COUNT(*)", column.selected(&least, rendering), column.selected(&greatest, rendering));
+    // A chunk that the driver holds whole must not turn out to be larger than it is counted.
+    let measured = session.peer.driver.holds_whole_results.then(|| lengths(session, statement)).transpose()?.flatten();
+    if let Some(lengths) = &measured {
+        asked = format!("{asked}, SUM({lengths})");
+    }
     let failed = |error| session.peer.error("asking for the range of the partition column", &error);
     let cursor = session.connection.execute(&statement.aggregate(&asked), (), None).map_err(failed)?;
-    let mut texts: [Option<String>; 3] = [None, None, None];
+    let mut texts: [Option<String>; 4] = [const { None }; 4];
+    let expressions = if measured.is_some() { 4 } else { 3 };
     if let Some(mut cursor) = cursor {
         let read = (|| {
             if let Some(mut row) = cursor.next_row()? {
-                for (number, text) in texts.iter_mut().enumerate() {
+                for (number, text) in texts.iter_mut().take(expressions).enumerate() {
                     let mut value = Vec::new();
                     // A driver may render bytes as hexadecimal digits where text is asked for.
                     let as_bytes = number < 2 && matches!(column.binding, Binding::Bytes(_));
@@ -226,7 +244,7 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
         drop(cursor.into_stmt());
         read.map_err(failed)?;
     }
-    let [low, high, rows] = texts;
+    let [low, high, rows, bytes] = texts;
     let key = |text: Option<String>| text.map(|text| domain.key(text.as_bytes())).transpose();
     let unusable =
         |reason: &'static str| Error::new(ErrorKind::Data, reason).with("column", column.name.escape_debug());
@@ -234,7 +252,18 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
         low: key(low).map_err(unusable)?,
         high: key(high).map_err(unusable)?,
         rows: rows.and_then(|rows| rows.trim().parse().ok()).unwrap_or(0),
+        measured: bytes.and_then(|bytes| bytes.trim().parse().ok()),
     })
+}
+
+/// The bytes of a row's values without a fixed size, in SQL. `None` if it has no such values.
+fn lengths(session: &Session, statement: &Statement) -> Result<Option<String>> {
+    let quote = session.quote()?;
+    let columns = statement.columns.iter().filter(|column| column.is_variable());
+    let lengths: Result<Vec<_>> = columns
+        .map(|column| Ok(format!("COALESCE(OCTET_LENGTH({}), 0)", sql::quote_odbc_ident(&column.name, quote)?)))
+        .collect();
+    Ok(Some(lengths?.join(" + ")).filter(|lengths| !lengths.is_empty()))
 }
 
 /// The bounds between so many ranges of about one width, ascending, each once.

@@ -50,6 +50,8 @@ pub(crate) struct Driver {
     pub(crate) quote: Option<char>,
     /// The part of a name before the table is a catalogue, not a schema.
     pub(crate) catalogues: bool,
+    /// The driver holds a whole result in memory, whatever is set.
+    pub(crate) holds_whole_results: bool,
 }
 
 /// A connection string setting and its other spelling.
@@ -60,7 +62,8 @@ pub(crate) struct Setting {
     pub(crate) value: &'static str,
 }
 
-const STANDARD: Driver = Driver {
+/// What the ODBC standard promises for every driver.
+pub(crate) const STANDARD: Driver = Driver {
     name: "the database",
     package: None,
     recognised_by: &[],
@@ -71,6 +74,7 @@ const STANDARD: Driver = Driver {
     narrow_is_utf8: false,
     quote: None,
     catalogues: false,
+    holds_whole_results: false,
 };
 
 static DRIVERS: [Driver; 4] = [
@@ -78,10 +82,11 @@ static DRIVERS: [Driver; 4] = [
         name: "PostgreSQL",
         package: Some("odbc-postgresql"),
         recognised_by: &["postgres", "psqlodbc"],
-        // Without a server-side cursor the driver holds the whole result in memory.
+        // Without a server-side cursor the driver holds the whole result in memory; with one it holds
+        // `Fetch` rows, or as many as are asked for at once if these are more.
         settings: &[
             Setting { key: "UseDeclareFetch", short: "B6", value: "1" },
-            Setting { key: "Fetch", short: "A7", value: "2000" },
+            Setting { key: "Fetch", short: "A7", value: "100" },
         ],
         // The zone is dropped by the driver, so that it must be known.
         session: &["SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'"],
@@ -100,6 +105,7 @@ static DRIVERS: [Driver; 4] = [
         rendering: Rendering::MariaDb,
         narrow_is_utf8: true,
         catalogues: true,
+        holds_whole_results: true,
         ..STANDARD
     },
     Driver {

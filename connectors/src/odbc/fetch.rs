@@ -2,35 +2,38 @@
 //! driver while the other is decoded; or row by row where a value may be longer than any buffer and
 //! the driver cannot go back to it.
 
+mod batches;
+mod shape;
+
 use std::{
     ops::Range,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use odbc_api::{
-    buffers::{ColumnarBuffer, ColumnarDynBuffer},
-    handles::StatementRef,
-};
+use arrow::datatypes::SchemaRef;
+use odbc_api::{buffers::ColumnarDynBuffer, handles::StatementRef};
 use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit};
 
+use self::{
+    batches::Batches,
+    shape::{BUFFER_BYTES, Buffer, Found, Shape},
+};
 use super::{
-    columns::{Column, Decoder, Fault, Long, decoder},
+    columns::{Column, Fault, Long},
     connection::Peer,
-    drivers::LongValues,
+    drivers::{Driver, LongValues},
     raw::{self, Fetched},
 };
 
-/// Bytes of one fetch buffer: what fits into a processor's cache with room to spare.
-const BUFFER_BYTES: usize = 2 << 20;
-/// Places that the buffer of a column grows to when its values turn out to be longer.
-const WIDEST: usize = 16 << 10;
+/// Bytes of a chunk, as the engine cuts them.
+const CHUNK_BYTES: u64 = 64 << 20;
 
-/// Peak bytes of a reading: two buffers, the batch being built (builders double as they grow) and
-/// the long values of one block.
-pub(super) fn working_set(limit: BatchLimit) -> u64 {
-    2 * BUFFER_BYTES as u64 + 3 * limit.bytes
+/// Peak bytes of a reading: two buffers, the batch being built (builders double as they grow), the
+/// long values of one block, and what the driver holds by itself.
+pub(super) fn working_set(driver: &Driver, limit: BatchLimit) -> u64 {
+    let held = if driver.holds_whole_results { CHUNK_BYTES } else { limit.bytes };
+    2 * BUFFER_BYTES as u64 + 3 * limit.bytes + held
 }
 
 /// What is read and how.
@@ -94,13 +97,13 @@ impl Reading<'_> {
         full: &SyncSender<Block>,
     ) -> Result<()> {
         while let Ok(buffer) = free.recv() {
-            let mut buffer = if buffer.widths == shape.widths { buffer } else { shape.buffer(self.columns) };
+            let mut buffer = if buffer.shape == shape { buffer } else { shape.buffer(self.columns) };
             let Some(rows) = self.fetch(statement, &mut buffer.cells)? else { return Ok(()) };
             let long = self.long_cells(&buffer, rows)?;
-            if !self.send(statement, Filled { buffer, rows, long: &long }, full)? {
+            let Some(long_bytes) = self.send(statement, Filled { buffer, rows, long: &long }, full)? else {
                 return Ok(());
-            }
-            shape.widen(self.columns, &long, rows, self.limit);
+            };
+            shape.adapt(self.columns, Found { rows, long: &long, long_bytes }, self.limit);
         }
         Ok(())
     }
@@ -120,7 +123,7 @@ impl Reading<'_> {
     /// The cells that must be read again, by row.
     fn long_cells(&self, buffer: &Buffer, rows: usize) -> Result<Vec<(usize, usize)>> {
         let mut long = Vec::new();
-        for (number, (column, width)) in self.columns.iter().zip(&buffer.widths).enumerate() {
+        for (number, (column, width)) in self.columns.iter().zip(&buffer.shape.widths).enumerate() {
             let filled = column.filled(buffer.cells.column(number), *width, rows);
             if !filled.is_empty() && !column.is_unbounded() {
                 return Err(fault(
@@ -137,22 +140,27 @@ impl Reading<'_> {
         Ok(long)
     }
 
-    /// Hands the rows to the decoder, in parts if their long values are more than a batch. False if
-    /// the decoder has stopped.
-    fn send(&self, statement: &mut StatementRef<'_>, filled: Filled<'_>, full: &SyncSender<Block>) -> Result<bool> {
+    /// Hands the rows to the decoder, in parts if their long values are more than a batch. The bytes
+    /// of the long values; `None` if the decoder has stopped.
+    fn send(
+        &self,
+        statement: &mut StatementRef<'_>,
+        filled: Filled<'_>,
+        full: &SyncSender<Block>,
+    ) -> Result<Option<u64>> {
         let Filled { mut buffer, rows, long } = filled;
         let mut from = 0;
         let mut values: Vec<Vec<Long>> = self.columns.iter().map(|_| Vec::new()).collect();
-        let mut bytes = 0;
+        let (mut bytes, mut all_bytes) = (0, 0);
         let mut at = None;
         for &(row, number) in long {
             if row > from && bytes >= self.limit.bytes && at != Some(row) {
                 let (back, wait) = sync_channel(1);
                 let long = std::mem::replace(&mut values, self.columns.iter().map(|_| Vec::new()).collect());
                 if full.send(Block { buffer, rows: from..row, long, back: Some(back) }).is_err() {
-                    return Ok(false);
+                    return Ok(None);
                 }
-                let Ok(returned) = wait.recv() else { return Ok(false) };
+                let Ok(returned) = wait.recv() else { return Ok(None) };
                 (buffer, from, bytes) = (returned, row, 0);
             }
             if at != Some(row) {
@@ -165,9 +173,11 @@ impl Reading<'_> {
                 .long_value(statement, number as u16 + 1)
                 .map_err(|error| fault(&self.columns[number], Fault::Driver(error), self.peer))?;
             bytes += value.len() as u64;
+            all_bytes += value.len() as u64;
             values[number].push(Long { row, value });
         }
-        Ok(full.send(Block { buffer, rows: from..rows, long: values, back: None }).is_ok())
+        let sent = full.send(Block { buffer, rows: from..rows, long: values, back: None }).is_ok();
+        Ok(sent.then_some(all_bytes))
     }
 }
 
@@ -196,144 +206,4 @@ struct Block {
     long: Vec<Vec<Long>>,
     /// Where the buffer goes afterwards, if more of its rows are still to come.
     back: Option<SyncSender<Buffer>>,
-}
-
-struct Buffer {
-    widths: Vec<usize>,
-    cells: ColumnarDynBuffer,
-}
-
-/// How wide the columns of a buffer are and how many rows it holds.
-struct Shape {
-    widths: Vec<usize>,
-    rows: usize,
-}
-
-impl Shape {
-    fn new(columns: &[Column], limit: BatchLimit) -> Self {
-        let mut shape = Self { widths: columns.iter().map(Column::width).collect(), rows: 1 };
-        shape.fit(columns, limit);
-        shape
-    }
-
-    /// As many rows as fit.
-    fn fit(&mut self, columns: &[Column], limit: BatchLimit) {
-        let row: usize = columns.iter().zip(&self.widths).map(|(column, width)| column.buffer_bytes(*width)).sum();
-        let bytes = BUFFER_BYTES.min(usize::try_from(limit.bytes).unwrap_or(usize::MAX));
-        let most = usize::try_from(limit.rows.get()).unwrap_or(usize::MAX);
-        self.rows = (bytes / row.max(1)).clamp(1, most);
-    }
-
-    fn buffer(&self, columns: &[Column]) -> Buffer {
-        let cells = columns.iter().zip(&self.widths).enumerate();
-        let cells = cells.map(|(at, (column, width))| (at as u16 + 1, column.buffer(self.rows, *width))).collect();
-        Buffer { widths: self.widths.clone(), cells: ColumnarBuffer::new(cells) }
-    }
-
-    /// Gives more room to columns of which many values were longer than their buffer.
-    fn widen(&mut self, columns: &[Column], long: &[(usize, usize)], rows: usize, limit: BatchLimit) {
-        let mut counts = vec![0_usize; columns.len()];
-        long.iter().for_each(|&(_, number)| counts[number] += 1);
-        let mut widened = false;
-        for (width, count) in self.widths.iter_mut().zip(counts) {
-            if count * 8 > rows && *width * 4 <= WIDEST {
-                *width *= 4;
-                widened = true;
-            }
-        }
-        if widened {
-            self.fit(columns, limit);
-        }
-    }
-}
-
-/// Collects rows into batches within the limit.
-struct Batches<'a> {
-    reading: &'a Reading<'a>,
-    decoders: Vec<Box<dyn Decoder>>,
-    rows: usize,
-    /// Bytes that the last block brought.
-    last_block: usize,
-    outlet: &'a Outlet,
-}
-
-impl<'a> Batches<'a> {
-    fn new(reading: &'a Reading<'_>, outlet: &'a Outlet) -> Self {
-        Self { reading, decoders: reading.columns.iter().map(decoder).collect(), rows: 0, last_block: 0, outlet }
-    }
-
-    /// Takes all blocks until their sender is gone.
-    fn take_all(mut self, filled: &Receiver<Block>, spare: &SyncSender<Buffer>) -> Result<()> {
-        for block in filled {
-            self.append(&block)?;
-            // If the filler is gone, the loop ends with the next turn.
-            let _ = block.back.as_ref().unwrap_or(spare).send(block.buffer);
-        }
-        self.flush()
-    }
-
-    fn append(&mut self, block: &Block) -> Result<()> {
-        // The next block will be about as large as the one before.
-        let limit = self.reading.limit;
-        let (rows, bytes) = (self.rows + block.rows.len(), self.bytes() + self.last_block);
-        if rows as u64 > u64::from(limit.rows.get()) || bytes as u64 > limit.bytes {
-            self.flush()?;
-        }
-        let before = self.bytes();
-        let columns = self.reading.columns.iter().zip(&mut self.decoders).zip(&block.long);
-        for (number, ((column, decoder), long)) in columns.enumerate() {
-            decoder
-                .append(block.buffer.cells.column(number), block.rows.clone(), long)
-                .map_err(|it| fault(column, it, self.reading.peer))?;
-        }
-        self.rows += block.rows.len();
-        self.last_block = self.bytes() - before;
-        self.flush_if_full()
-    }
-
-    fn read_row(&mut self, statement: &mut StatementRef<'_>) -> Result<()> {
-        for (number, (column, decoder)) in self.reading.columns.iter().zip(&mut self.decoders).enumerate() {
-            decoder.read(statement, number as u16 + 1).map_err(|it| fault(column, it, self.reading.peer))?;
-        }
-        self.rows += 1;
-        self.flush_if_full()
-    }
-
-    fn bytes(&self) -> usize {
-        self.decoders.iter().map(|decoder| decoder.bytes()).sum()
-    }
-
-    fn flush_if_full(&mut self) -> Result<()> {
-        let limit = self.reading.limit;
-        if self.bytes() as u64 >= limit.bytes || self.rows as u64 >= u64::from(limit.rows.get()) {
-            return self.flush();
-        }
-        Ok(())
-    }
-
-    /// Sends what was collected.
-    fn flush(&mut self) -> Result<()> {
-        if self.rows == 0 {
-            return Ok(());
-        }
-        self.rows = 0;
-        let arrays = self.decoders.iter_mut().map(|decoder| decoder.finish()).collect();
-        let batch = RecordBatch::try_new(self.reading.schema.clone(), arrays).map_err(|error| {
-            Error::new(ErrorKind::Bug, "the columns of a batch do not fit its schema; please report it")
-                .caused_by(error)
-        })?;
-        self.send(batch)
-    }
-
-    /// Sends the rows in batches that keep the limit; a single row may exceed it.
-    fn send(&self, batch: RecordBatch) -> Result<()> {
-        let (rows, limit) = (batch.num_rows(), self.reading.limit);
-        let bytes = batch.columns().iter().map(|it| it.to_data().get_slice_memory_size().unwrap_or(usize::MAX));
-        let bytes = bytes.fold(0, usize::saturating_add);
-        if rows > 1 && (rows as u64 > u64::from(limit.rows.get()) || bytes as u64 > limit.bytes) {
-            self.send(batch.slice(0, rows / 2))?;
-            return self.send(batch.slice(rows / 2, rows - rows / 2));
-        }
-        self.outlet.send(batch)
-    }
 }

@@ -18,7 +18,7 @@ use super::{
     columns::{self, schema},
     connection::{Connector, Session},
     cut::{self, Recipe},
-    drivers::Rendering,
+    drivers::{self, Rendering},
     fetch::{self, Reading},
     spec::{Input, Partition, SourceSpec},
     statement::Statement,
@@ -93,7 +93,9 @@ impl Source for OdbcSource {
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
-        fetch::working_set(limit) + PREFETCH as u64 * limit.bytes
+        // Asked after the schema, when the driver is known.
+        let driver = self.statement.get().map_or(&drivers::STANDARD, |statement| statement.driver);
+        fetch::working_set(driver, limit) + PREFETCH as u64 * limit.bytes
     }
 
     fn describe(&self) -> SourceDescription {

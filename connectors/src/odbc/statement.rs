@@ -5,6 +5,7 @@ use ropeway_engine::Result;
 use super::{
     columns::{self, Column},
     connection::Session,
+    drivers::Driver,
     spec::Input,
 };
 use crate::sql;
@@ -13,6 +14,7 @@ use crate::sql;
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) columns: Vec<Column>,
+    pub(super) driver: &'static Driver,
     /// The columns as they are selected.
     list: String,
     /// The table, or the query in parentheses.
@@ -49,7 +51,7 @@ impl Statement {
             Input::Query(query) if !rendered => Some(query.clone()),
             _ => None,
         };
-        Ok(Self { columns, list, from, verbatim })
+        Ok(Self { columns, driver: session.peer.driver, list, from, verbatim })
     }
 
     /// The SELECT for the rows for which the predicate holds.
