@@ -126,7 +126,8 @@ def sql_server_table(port):
 
 def odbc_table(connection, table):
     return {
-        "linkedService": {"type": "Odbc", "typeProperties": {"connectionString": connection, "authenticationType": "Anonymous"}},
+        "linkedService": {"type": "Odbc", "typeProperties": {
+            "connectionString": {"type": "SecureString", "value": connection}, "authenticationType": "Anonymous"}},
         "dataset": {"type": "OdbcTable", "typeProperties": {"tableName": table}},
         "source": {"type": "OdbcSource"},
     }
