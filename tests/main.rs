@@ -1,4 +1,11 @@
 //! The tests that run the whole of Ropeway, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of this is tests: a failed step stops its test, and a seed is printed"
+)]
 
 mod architecture;
 mod azure_blob;

@@ -1,4 +1,5 @@
 //! The cost of the row digest, which every row pays twice: one item is one row.
+#![expect(clippy::expect_used, reason = "the rows of a benchmark are made here")]
 
 use std::{hint::black_box, sync::Arc};
 

@@ -12,7 +12,11 @@ use std::{
     time::Duration,
 };
 
-use ropeway_tests::{blob_service::BlobService, odbc::{PASSWORD, PostgreSql, USER}, private_ca::PrivateCa};
+use ropeway_tests::{
+    blob_service::BlobService,
+    odbc::{PASSWORD, PostgreSql, USER},
+    private_ca::PrivateCa,
+};
 use serde_json::json;
 
 /// Rows of the side-by-side comparisons.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::UNIX_EPOCH,
 };
@@ -123,14 +123,14 @@ fn chunk(id: usize, recipe: &Recipe) -> Result<Chunk> {
     Ok(Chunk { id: ChunkId(id), label: format!("{}{slice}", disk::shown(&recipe.path)), recipe: value })
 }
 
-fn slices(root: &Root, path: &PathBuf, format: &dyn ReadFormat, target: ChunkTarget) -> Result<Vec<Recipe>> {
+fn slices(root: &Root, path: &Path, format: &dyn ReadFormat, target: ChunkTarget) -> Result<Vec<Recipe>> {
     let whole = root.real(path)?;
     let file = disk::open(&whole)?;
     let (bytes, modified_ns) = identity(&file.metadata().map_err(|error| disk::failed("open", &whole, error))?);
     // Every slot gets several chunks where the file is large enough to be cut at all.
     let slice_bytes = target.bytes.min(bytes / u64::from(target.chunks.max(1))).max(1 << 20);
     let slices = format.slices(file, slice_bytes).map_err(|error| error.with("file", disk::shown(&whole)))?;
-    Ok(slices.into_iter().map(|slice| Recipe { path: path.clone(), bytes, modified_ns, slice }).collect())
+    Ok(slices.into_iter().map(|slice| Recipe { path: path.to_owned(), bytes, modified_ns, slice }).collect())
 }
 
 /// What tells a changed file from the one that was planned.

@@ -37,7 +37,7 @@ impl Charset {
             plain(found.name()) == plain(given) || (plain(given) == "cp866" && found.name() == "IBM866")
         };
         let known = Encoding::for_label(given.replace("SHIFT-JIS", "SHIFT_JIS").as_bytes());
-        match known.filter(|found| found.is_ascii_compatible() && same(*found)) {
+        match known.filter(|found| found.is_ascii_compatible() && same(found)) {
             Some(found) => Ok(Self::Table(found)),
             None => Err(Error::new(
                 ErrorKind::Spec,
