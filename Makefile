@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, then read back
 	cargo build --release --locked --package ropeway
-	cargo run --release --locked --quiet --package ropeway-tests --example demo
+	cargo run --locked --quiet --package ropeway-tests --bin ropeway-demo
 
 test: install lint ## everything that must hold
 	cargo build --locked --workspace --bins

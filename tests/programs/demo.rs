@@ -94,7 +94,7 @@ fn totals(parquet: &Path) -> String {
 
 fn target() -> PathBuf {
     let executable = std::env::current_exe().expect("this program has a path");
-    executable.ancestors().nth(3).expect("target/release/examples/demo").to_owned()
+    executable.ancestors().nth(2).expect("target/debug/ropeway-demo").to_owned()
 }
 
 async fn request(azurite: &Azurite, method: &str, path: &str, query: &[(&str, &str)]) -> (u16, Vec<u8>) {

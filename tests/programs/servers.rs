@@ -1,7 +1,7 @@
 //! Starts the servers that `benches/run` measures against, prints their addresses as one line of JSON, and
 //! stops them when its standard input ends.
 //!
-//! `servers --replay PROGRAM --certs FOLDER [--ceiling]`
+//! `ropeway-servers --replay PROGRAM --certs FOLDER [--ceiling]`
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a tool of the benchmarks stops with a message")]
 
 use std::{
