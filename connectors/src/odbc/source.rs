@@ -151,7 +151,8 @@ fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
     if let Err(error) =
         found.and_then(|found| columns::refuse_change(&chunk.statement.columns, &found?, session.peer.driver.rendering))
     {
-        drop(cursor.into_stmt());
+        // Its statement is freed on return; closing the cursor first could panic.
+        let _ = cursor.into_stmt();
         return Err(error);
     }
     // Freeing the statement closes the cursor; odbc-api panics where closing alone fails.

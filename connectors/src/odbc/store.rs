@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Result,
+    blocking::ConnectionThreads,
     registry::{ProbeStep, Store, StoreKind},
 };
 
@@ -33,10 +34,10 @@ impl Store for OdbcStore {
     async fn probe(&self) -> Vec<ProbeStep> {
         let connector = self.connector.clone();
         let begun = Instant::now();
-        let trying = tokio::task::spawn_blocking(move || connector.open().and_then(|session| greeting(&session)));
-        let outcome = trying.await.unwrap_or_else(|died| {
-            Err(Error::new(ErrorKind::Bug, "trying the connection panicked; please report it").caused_by(died))
-        });
+        let outcome = match ConnectionThreads::start(1, move || connector.open()) {
+            Ok(threads) => threads.call(|session| greeting(session)).await,
+            Err(error) => Err(error),
+        };
         vec![ProbeStep { name: "Login", took: begun.elapsed(), outcome }]
     }
 }

@@ -186,10 +186,12 @@ where
     }
 }
 
+type Convert<S, N> = Box<dyn Fn(&S) -> Result<N, Reason> + Send>;
+
 /// Values of a C type that Arrow stores as another.
 struct Converted<S, T: ArrowPrimitiveType> {
     builder: PrimitiveBuilder<T>,
-    convert: Box<dyn Fn(&S) -> Result<T::Native, Reason> + Send>,
+    convert: Convert<S, T::Native>,
 }
 
 fn converted<S, T>(arrow: Arrow, convert: impl Fn(&S) -> Result<T::Native, Reason> + Send + 'static) -> Box<dyn Decoder>
