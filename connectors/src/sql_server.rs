@@ -2,6 +2,7 @@
 
 mod connection_string;
 mod cut;
+mod declaration;
 mod describe;
 mod entra;
 mod errors;

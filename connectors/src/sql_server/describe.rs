@@ -11,8 +11,22 @@ use super::{
 };
 use mssql_tds::datatypes::sqltypes::SqlType;
 
-/// The columns that the server foresees.
+/// The columns: a table's own, or those that the server foresees of a query or a procedure.
 pub(crate) async fn columns(session: &mut Session, input: &Input) -> Result<Vec<Column>> {
+    match input {
+        Input::Table(name) => of_table(session, name).await,
+        Input::Query(_) | Input::Procedure { .. } => foreseen(session, input).await,
+    }
+}
+
+/// A result without rows: it needs no catalogue and no right but SELECT.
+async fn of_table(session: &mut Session, name: &str) -> Result<Vec<Column>> {
+    let columns = session.start(Query::new(statements::select("TOP (0) *", name, ""), []), None).await?;
+    session.finish().await?;
+    columns.iter().map(Column::of).collect()
+}
+
+async fn foreseen(session: &mut Session, input: &Input) -> Result<Vec<Column>> {
     let parameters = [("@query", text(&input.described())), ("@params", SqlType::NVarcharMax(None))];
     match session.rows(Query::new(statements::DESCRIBE, parameters)).await {
         Ok(rows) if rows.is_empty() => Err(Error::new(

@@ -20,6 +20,8 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use mssql_tds::{datatypes::sqldatatypes::TdsDataType, query::metadata::ColumnMetadata};
 use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
 
+use super::declaration::declaration;
+
 /// Which of several exact forms a type takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TypeSettings {
@@ -87,6 +89,20 @@ impl Column {
         let unbounded = arguments.trim().eq_ignore_ascii_case("max")
             || matches!(base, "text" | "ntext" | "image" | "xml" | "json" | "geometry" | "geography");
         Ok(Self { name, kind, declaration: declaration.to_owned(), nullable, unbounded })
+    }
+
+    /// A column of a result.
+    pub(crate) fn of(found: &ColumnMetadata) -> Result<Self> {
+        let kind = Kind::of(found)?;
+        let unbounded =
+            found.is_plp() || matches!(found.data_type, TdsDataType::Text | TdsDataType::NText | TdsDataType::Image);
+        Ok(Self {
+            name: found.column_name.clone(),
+            kind,
+            declaration: declaration(kind, found),
+            nullable: found.is_nullable(),
+            unbounded,
+        })
     }
 
     /// The Arrow field.

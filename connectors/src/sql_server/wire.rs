@@ -102,9 +102,9 @@ impl Session {
         done.await.map_err(|error| self.failed(error))
     }
 
-    /// All rows of a small result, every value as text.
+    /// All rows of a small result, every value as text; none if there is no result at all.
     pub(crate) async fn rows(&mut self, query: Query) -> Result<Vec<TextRow>> {
-        let columns = self.start(query, None).await?;
+        let Some(columns) = self.begin(query, None).await? else { return Ok(Vec::new()) };
         let mut rows = Vec::new();
         while let Some(values) = self.client.next_row().await.map_err(|error| self.failed(error))? {
             let named = columns.iter().map(|column| column.column_name.clone()).zip(values.iter().map(text_of));
@@ -120,6 +120,14 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Spec`] with `SqlInvalidDbQueryString` if it has no result.
     pub(crate) async fn start(&mut self, query: Query, timeout: Option<u32>) -> Result<Vec<ColumnMetadata>> {
+        self.begin(query, timeout).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Spec, "the query returns no rows and no columns; its last statement must be a SELECT")
+                .code("SqlInvalidDbQueryString")
+        })
+    }
+
+    /// Starts a query; `None` if it has no result.
+    async fn begin(&mut self, query: Query, timeout: Option<u32>) -> Result<Option<Vec<ColumnMetadata>>> {
         let mut options = ExecuteOptions::new();
         if let Some(seconds) = timeout {
             options = options.timeout_secs(seconds);
@@ -136,12 +144,8 @@ impl Session {
             if self.client.on_rows() { Ok(true) } else { self.client.advance_to_rows().await }
         };
         match started.await {
-            Ok(true) => Ok(self.client.get_metadata().clone()),
-            Ok(false) => Err(Error::new(
-                ErrorKind::Spec,
-                "the query returns no rows and no columns; its last statement must be a SELECT",
-            )
-            .code("SqlInvalidDbQueryString")),
+            Ok(true) => Ok(Some(self.client.get_metadata().clone())),
+            Ok(false) => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
     }
