@@ -1,5 +1,6 @@
 //! The blob sink against the real Azurite and against a stand-in that keeps the service's rules.
 
+mod conformance;
 mod faults;
 mod folder;
 mod refusals;

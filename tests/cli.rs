@@ -7,4 +7,4 @@ mod help;
 mod json_output;
 mod kill;
 mod repeat;
-mod workshop;
+pub(crate) mod workshop;

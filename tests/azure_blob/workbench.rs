@@ -37,11 +37,26 @@ impl Target {
 
     /// Both, each with the container made.
     pub(crate) async fn both() -> [Self; 2] {
-        let azurite = Azurite::start();
-        let target = Self::Real(Box::new(azurite));
-        let (status, text) = target.request("PUT", &format!("/{CONTAINER}"), &[("restype", "container")]).await;
-        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
+        let target = Self::Real(Box::new(Azurite::start()));
+        target.create_container(CONTAINER).await;
         [target, Self::Fake(Self::fake().await)]
+    }
+
+    pub(crate) async fn create_container(&self, name: &str) {
+        if let Self::Fake(fake) = self {
+            return fake.create_container(name);
+        }
+        let (status, text) = self.request("PUT", &format!("/{name}"), &[("restype", "container")]).await;
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
+    }
+
+    /// Names of the blobs that readers see.
+    pub(crate) async fn names(&self, container: &str) -> Vec<String> {
+        let query = [("restype", "container"), ("comp", "list")];
+        let (status, text) = self.request("GET", &format!("/{container}"), &query).await;
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(status, 200, "{text}");
+        text.split("<Name>").skip(1).map(|rest| rest.split("</Name>").next().unwrap().to_owned()).collect()
     }
 
     pub(crate) fn service(&self) -> Value {
@@ -60,7 +75,12 @@ impl Target {
 
     /// The bytes of a blob by a plain GET, apart from Ropeway's client; `None` if there is none.
     pub(crate) async fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let (status, bytes) = self.request("GET", &format!("/{CONTAINER}/{name}"), &[]).await;
+        self.get_from(CONTAINER, name).await
+    }
+
+    /// The same of any container.
+    pub(crate) async fn get_from(&self, container: &str, name: &str) -> Option<Vec<u8>> {
+        let (status, bytes) = self.request("GET", &format!("/{container}/{name}"), &[]).await;
         match status {
             200 => Some(bytes),
             404 => None,

@@ -206,7 +206,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// `$ROPEWAY_BIN`, or the binary beside the test's target folder.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(named) = std::env::var_os("ROPEWAY_BIN") {
         return named.into();
     }

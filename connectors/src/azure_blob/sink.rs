@@ -121,7 +121,7 @@ impl Sink for Shared {
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         // The block that is filled, those on the way, and the encoder's bytes that nobody took yet.
         let blocks = BlockSizes::longest(self.0.block) + self.0.in_flight();
-        self.0.format.working_set(schema, limit) + blocks as u64
+        self.0.format.working_set(schema, limit).saturating_add(blocks as u64)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::{
 
 /// Starts logging; the bars step aside for each line.
 pub(crate) fn start(level: LogLevel, format: LogFormat, bars: MultiProgress) {
-    // Libraries below ours speak only when something is wrong, or when everything is asked for.
-    // A driver manager remarks on every connection; what matters of it is an error of the connector.
-    let below = if level == LogLevel::Trace { "trace" } else { "warn,odbc_api=error" };
+    // Libraries below ours speak only when something is wrong, or when everything is asked for. The two drivers log every
+    // error that they return, and a person should read it once, with what to do about it.
+    let below = if level == LogLevel::Trace { "trace" } else { "warn,mssql_tds=off,odbc_api=off" };
     let directives = format!("{below},ropeway={0},ropeway_engine={0},ropeway_connectors={0}", level.name());
     let lines = fmt()
         .with_env_filter(EnvFilter::new(directives))

@@ -83,6 +83,11 @@ impl PostgreSql {
         format!("Driver={{PostgreSQL Unicode}};Server=127.0.0.1;Port={};Database=postgres;", self.port)
     }
 
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Runs statements.
     pub fn run(&self, sql: &str) {
         self.psql(sql);

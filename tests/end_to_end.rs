@@ -1,0 +1,16 @@
+//! The five example factories, run with the real binary from real servers and stand-ins to real files and
+//! blobs, killed and resumed, and read back by an implementation that is not ours.
+
+mod bad_input;
+mod changed_table;
+mod example;
+mod faults;
+mod files_to_blob;
+mod kill;
+mod odbc_to_csv;
+mod oracle;
+mod orders;
+mod place;
+mod sql_server_to_blob;
+mod sql_server_to_folder;
+mod synthetic_to_folder;

@@ -1,0 +1,67 @@
+//! Killed at any moment, `ropeway resume` gives the same rows, once.
+
+use std::{thread, time::Instant};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    example::Example,
+    oracle::{Row, assert_same},
+    place::Place,
+};
+
+/// Kills that must hit a living process; `ROPEWAY_TEST_KILLS` asks for more.
+const KILLS: u32 = 5;
+
+/// Runs the example undisturbed, then kills and resumes it until there were enough kills, each round in a place
+/// of its own. Before a copy is complete nothing of it is visible.
+///
+/// # Panics
+/// If a row is missing, doubled or changed, or seen too early.
+#[track_caller]
+pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &[Row]) {
+    let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let seed = asked("ROPEWAY_TEST_SEED").unwrap_or_else(rand::random);
+    println!("seed {seed}: set ROPEWAY_TEST_SEED to repeat it");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let wanted = asked("ROPEWAY_TEST_KILLS").map_or(KILLS, |kills| kills as u32);
+
+    place.make("whole", example);
+    let clock = Instant::now();
+    let report = example.run("whole").ended(0).json();
+    let whole = clock.elapsed();
+    let output = &report["activityRuns"][0]["output"];
+    assert_eq!(output["rowsCopied"].as_u64(), Some(expected.len() as u64), "{output:#}");
+    assert_same(place.rows("whole").expect("a finished copy is visible"), expected);
+
+    let (mut kills, mut early) = (0, 0);
+    for round in 0.. {
+        let id = format!("round-{round}");
+        place.make(&id, example);
+        loop {
+            let mut child = example.start(&id);
+            if kills < wanted {
+                // Each kill has its own part of the run's duration.
+                thread::sleep(whole.mul_f64((f64::from(kills) + rng.random_range(0.0..1.0)) / f64::from(wanted)));
+                if child.try_wait().expect("our child").is_none() {
+                    child.kill().expect("our child");
+                    example.said(child.wait_with_output().expect("our child"));
+                    kills += 1;
+                    match place.rows(&id) {
+                        None => early += 1,
+                        Some(rows) => assert_same(rows, expected),
+                    }
+                    continue;
+                }
+            }
+            example.said(child.wait_with_output().expect("our child")).ended(0);
+            break;
+        }
+        assert_same(place.rows(&id).expect("a finished copy is visible"), expected);
+        if kills >= wanted {
+            break;
+        }
+    }
+    println!("{kills} kills, {early} before anything was visible");
+    assert!(early > 0, "every kill came after the copy was complete");
+}
