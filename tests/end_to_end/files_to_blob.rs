@@ -15,15 +15,15 @@ async fn files_survive_sigkill_on_their_way_to_a_folder_of_blobs() {
     let folder = example.path("in/ropeway-in");
     fs::create_dir_all(folder.join("deeper")).expect("a writable folder");
     let mut expected = Vec::new();
-    for (name, first) in [("a.csv", 0), ("b.csv", 30_000), ("deeper/c.csv", 60_000)] {
-        let rows: Vec<Row> = (first..first + 30_000).map(row).collect();
+    for (name, first) in [("a.csv", 0), ("b.csv", 10_000), ("deeper/c.csv", 20_000)] {
+        let rows: Vec<Row> = (first..first + 10_000).map(row).collect();
         fs::write(folder.join(name), text(&rows)).expect("a writable folder");
         expected.extend(rows);
     }
     fs::write(folder.join("ignored.txt"), "no CSV").expect("a writable folder");
     example.give("root", example.path("in").to_str().expect("a plain path"));
     let blobs = Place::fake(Shape::Folder("ropeway-in")).await;
-    survives_sigkill(&mut example, &blobs, &expected);
+    survives_sigkill(&mut example, &blobs, &expected, 3);
 }
 
 fn row(id: u32) -> Row {

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     example::Example,
-    oracle::{Row, assert_same},
+    oracle::{Row, assert_same, assert_teeth},
     place::Place,
 };
 
@@ -14,12 +14,12 @@ use super::{
 const KILLS: u32 = 5;
 
 /// Runs the example undisturbed, then kills and resumes it until there were enough kills, each round in a place
-/// of its own. Before a copy is complete nothing of it is visible.
+/// of its own. It has so many chunks at least. Before a copy is complete nothing of it is visible.
 ///
 /// # Panics
 /// If a row is missing, doubled or changed, or seen too early.
 #[track_caller]
-pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &[Row]) {
+pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &[Row], chunks: u64) {
     let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let seed = asked("ROPEWAY_TEST_SEED").unwrap_or_else(rand::random);
     println!("seed {seed}: set ROPEWAY_TEST_SEED to repeat it");
@@ -32,7 +32,9 @@ pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &
     let whole = clock.elapsed();
     let output = &report["activityRuns"][0]["output"];
     assert_eq!(output["rowsCopied"].as_u64(), Some(expected.len() as u64), "{output:#}");
-    assert_same(place.rows("whole").expect("a finished copy is visible"), expected);
+    assert!(output["ropeway"]["chunks"]["planned"].as_u64() >= Some(chunks), "{output:#}");
+    assert_same(&place.rows("whole").expect("a finished copy is visible"), expected);
+    assert_teeth(expected);
 
     let (mut kills, mut early) = (0, 0);
     for round in 0.. {
@@ -49,7 +51,7 @@ pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &
                     kills += 1;
                     match place.rows(&id) {
                         None => early += 1,
-                        Some(rows) => assert_same(rows, expected),
+                        Some(rows) => assert_same(&rows, expected),
                     }
                     continue;
                 }
@@ -57,7 +59,7 @@ pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &
             example.said(child.wait_with_output().expect("our child")).ended(0);
             break;
         }
-        assert_same(place.rows(&id).expect("a finished copy is visible"), expected);
+        assert_same(&place.rows(&id).expect("a finished copy is visible"), expected);
         if kills >= wanted {
             break;
         }

@@ -13,10 +13,10 @@ use super::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_survives_sigkill_on_its_way_to_one_blob() {
-    let orders = Orders::new(12_000);
+    let orders = Orders::new(6_000);
     let mut example = Example::new("sql-server-to-parquet-blob/pipeline/CopyOrders.json");
     orders.feed(&mut example);
-    orders.server.on("SELECT * FROM [dbo].[Orders]", Fault::SlowRows(Duration::from_micros(100)), usize::MAX);
+    orders.server.on("SELECT * FROM [dbo].[Orders]", Fault::SlowRows(Duration::from_micros(200)), usize::MAX);
     let blob = Place::fake(Shape::Single("raw/orders.parquet")).await;
-    survives_sigkill(&mut example, &blob, &orders.rows);
+    survives_sigkill(&mut example, &blob, &orders.rows, 4);
 }
