@@ -304,7 +304,7 @@ impl Planner<'_> {
 
     /// Rows of the input, and the least and the greatest position of a key.
     async fn bounds(&mut self, key: &Key) -> Result<(Size, Option<(i128, i128)>)> {
-        let sql = statements::bounds(&quote_ident(&key.column)?, &self.input.from_clause());
+        let sql = statements::bounds(&quote_ident(&key.column)?, &self.input.as_table());
         let rows = self.session.rows(Query::new(sql, [])).await?;
         let row = rows.first();
         let end = |column| row.and_then(|row| key.position(row.text(column)?));

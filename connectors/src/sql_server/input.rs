@@ -91,7 +91,7 @@ impl Input {
     }
 
     /// The input as something that can stand behind FROM.
-    pub(crate) fn from_clause(&self) -> String {
+    pub(crate) fn as_table(&self) -> String {
         match self {
             Self::Table(name) => name.clone(),
             Self::Query(query) => statements::derived(&without_placeholders(query)),

@@ -62,7 +62,7 @@ async fn pin(login: &Login) -> Result<Option<Pin>> {
     })?;
     let chain = handshake(login, &mut stream, &bundle).await?;
     let leaf = chain.first().ok_or_else(|| distrust("the server showed no certificate", login))?;
-    if verifier(&[])?.is_some_and(|system| verify(&*system, login, &chain).is_ok()) {
+    if verifier(&[])?.is_some_and(|system| verify(&system, login, &chain).is_ok()) {
         return Ok(None);
     }
     keep(leaf).map(Some).map_err(|error| {

@@ -90,7 +90,6 @@ pub(super) fn procedure(
 }
 
 /// The answer of the function: an error becomes a row.
-#[expect(clippy::type_complexity, reason = "SQLite text, and names with types")]
 pub(super) fn as_source(
     context: &Context<'_>,
     batch: &Value,

@@ -190,6 +190,7 @@ impl State {
         Binder::new(&self.context(variables)).evaluate(expression, to)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the three parts of an IF, and what every statement needs")]
     fn condition(
         &mut self,
         condition: &Expression,

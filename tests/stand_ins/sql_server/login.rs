@@ -31,7 +31,7 @@ impl Login {
             return Err(Violation::new("LOGIN7 tells a wrong length"));
         }
         let version = fixed.u32()?;
-        if !matches!(version, TDS_73 | TDS_74) && !(strict && version == TDS_8) {
+        if !(matches!(version, TDS_73 | TDS_74) || strict && version == TDS_8) {
             return Err(Violation::new(format!("TDS version 0x{version:08X}")));
         }
         let packet_size = fixed.u32()?;

@@ -344,7 +344,8 @@ impl Parser {
         self.advance();
         if self.accept("STATISTICS") {
             let table = self.name()?;
-            if self.accept_all(&["WITH", "FULLSCAN"]) {}
+            // Every statistic here is from a full scan anyway.
+            self.accept_all(&["WITH", "FULLSCAN"]);
             return Ok(Statement::UpdateStatistics(table));
         }
         let table = self.name()?;

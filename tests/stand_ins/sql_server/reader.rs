@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
 
 /// Text from UTF-16LE bytes.
 pub(super) fn utf16(bytes: &[u8]) -> Result<String, Violation> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return Err(Violation::new("a UTF-16 text has an odd number of bytes"));
     }
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();

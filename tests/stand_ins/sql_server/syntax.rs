@@ -155,6 +155,7 @@ pub(super) enum Table {
     Values(Vec<Vec<Expression>>, Vec<String>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "a statement is made once and run once")]
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Statement {
     Query(Query),

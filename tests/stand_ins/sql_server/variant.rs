@@ -57,7 +57,7 @@ pub(super) fn unpack(value: ValueRef<'_>) -> Result<(Datum, SqlType), SqlError> 
         return Ok((Datum::Null, SqlType::Int));
     }
     let blob = value.as_blob().map_err(|_| SqlError::not_taught("a sql_variant that is not a blob"))?;
-    parse(blob).map_err(|violation| SqlError::not_taught(violation))
+    parse(blob).map_err(SqlError::not_taught)
 }
 
 fn parse(blob: &[u8]) -> Result<(Datum, SqlType), Violation> {

@@ -207,6 +207,7 @@ impl Binder<'_> {
         super::super::convert::convert((&value).into(), of, SqlType::SqlVariant)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm per function of T-SQL")]
     fn scalar_call(&mut self, upper: &str, name: &str, expressions: &[Expression]) -> Result<Bound, SqlError> {
         let mut bound = Vec::new();
         for expression in expressions {

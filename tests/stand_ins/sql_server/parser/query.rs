@@ -179,13 +179,8 @@ impl Parser {
             return Ok(Item::Star(of));
         }
         let value = self.expression()?;
-        let alias = if self.accept("AS") {
-            Some(self.alias()?)
-        } else if self.sees_identifier() || matches!(self.peek().kind, Kind::Text { .. }) {
-            Some(self.alias()?)
-        } else {
-            None
-        };
+        let named = self.accept("AS") || self.sees_identifier() || matches!(self.peek().kind, Kind::Text { .. });
+        let alias = if named { Some(self.alias()?) } else { None };
         Ok(Item::Value { value, alias })
     }
 
