@@ -120,7 +120,8 @@ def sql_server_table(port):
             "server": f"127.0.0.1,{port}", "database": "master", "encrypt": "optional", "authenticationType": "SQL",
             "userName": "sa", "password": {"type": "SecureString", "value": "benchmark"}}},
         "dataset": {"type": "SqlServerTable", "typeProperties": {"schema": "dbo", "table": "lineitem"}},
-        "source": {"type": "SqlServerSource"},
+        # The replay server has no catalogue to cut by.
+        "source": {"type": "SqlServerSource", "partitionOption": "None"},
     }
 
 

@@ -26,6 +26,10 @@ use super::{
     tls::Pin,
 };
 
+/// Rows of a catalogue's answer at most: a table has 15,000 partitions, a histogram 200 steps. A server
+/// that sends more is not what it says it is.
+const MOST_SMALL_ROWS: usize = 20_000;
+
 /// A parameter of a statement: its name with `@`, and its value.
 pub(crate) type Parameter = (&'static str, SqlType);
 
@@ -107,6 +111,13 @@ impl Session {
         let Some(columns) = self.begin(query, None).await? else { return Ok(Vec::new()) };
         let mut rows = Vec::new();
         while let Some(values) = self.client.next_row().await.map_err(|error| self.failed(error))? {
+            if rows.len() == MOST_SMALL_ROWS {
+                return Err(Error::new(
+                    ErrorKind::Data,
+                    "the server's catalogue answers with more rows than it can have; set «partitionOption» to «None» to copy without asking it",
+                )
+                .with("server", &self.server));
+            }
             let named = columns.iter().map(|column| column.column_name.clone()).zip(values.iter().map(text_of));
             let row = named.map(|(name, value)| Ok((name, value?))).collect::<Result<_, &'static str>>();
             rows.push(TextRow(row.map_err(|why| Error::new(ErrorKind::Data, why))?));
