@@ -184,7 +184,7 @@ def postgresql_to_parquet(tools, servers, folder, runs):
     best = interleaved(
         runs,
         ropeway=ropeway,
-        odbc2parquet_best=odbc2parquet("--concurrent-fetching", "--batch-size-row", "20000", "--column-length-limit", "256",
+        odbc2parquet_best=odbc2parquet("--batch-size-row", "20000", "--column-length-limit", "256",
                                        connection=postgres["connectionString"] + "UseDeclareFetch=1;Fetch=20000;"),
         odbc2parquet_default=odbc2parquet(connection=postgres["connectionString"]),
     )

@@ -109,6 +109,8 @@ pub struct BatchLimit {
 
 impl Default for BatchLimit {
     fn default() -> Self {
-        Self { rows: NonZeroU32::MIN.saturating_add((64 << 10) - 1), bytes: 8 << 20 }
+        // A batch of some MiB stays in the second-level cache from the decoder to the encoder, and the
+        // allocator gives its buffers out again instead of asking the kernel for zeroed pages.
+        Self { rows: NonZeroU32::MIN.saturating_add((16 << 10) - 1), bytes: 8 << 20 }
     }
 }
