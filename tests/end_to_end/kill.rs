@@ -29,7 +29,7 @@ pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &
     place.make("whole", example);
     let clock = Instant::now();
     let report = example.run("whole").ended(0).json();
-    let whole = clock.elapsed();
+    let mut whole = clock.elapsed();
     let output = &report["activityRuns"][0]["output"];
     assert_eq!(output["rowsCopied"].as_u64(), Some(expected.len() as u64), "{output:#}");
     assert!(output["ropeway"]["chunks"]["planned"].as_u64() >= Some(chunks), "{output:#}");
@@ -55,6 +55,8 @@ pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &
                     }
                     continue;
                 }
+                // It was done before its time: the machine is faster now than when the whole was measured.
+                whole = whole.mul_f64(0.8);
             }
             example.said(child.wait_with_output().expect("our child")).ended(0);
             break;
