@@ -1,5 +1,4 @@
-//! SQL Server as a source, over the wire. Against the stand-in, or against a real server where
-//! `ROPEWAY_TEST_SQLSERVER` names one; what needs faults runs against the stand-in only.
+//! SQL Server as a source, over the wire, against the stand-in.
 
 mod cuts;
 mod faults;
