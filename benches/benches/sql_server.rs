@@ -62,9 +62,12 @@ impl Replay {
     fn start() -> Outcome<Self> {
         let program = env::var_os("ROPEWAY_BENCH_REPLAY")
             .ok_or("ROPEWAY_BENCH_REPLAY names no server to measure with; run benches/run, which builds one")?;
+        let certs = env::var_os("ROPEWAY_BENCH_CERTS")
+            .ok_or("ROPEWAY_BENCH_CERTS names no folder of certificates; run benches/run, which makes one")?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let process = Command::new(program)
-            .args(["--port", &port.to_string(), "--rows", &ROWS.to_string()])
+            .args(["--port", &port.to_string(), "--rows", &ROWS.to_string(), "--certs"])
+            .arg(certs)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
