@@ -1,5 +1,6 @@
 //! SQL Server as a source, over the wire, against the stand-in.
 
+mod catalogue;
 mod cuts;
 mod faults;
 mod logins;

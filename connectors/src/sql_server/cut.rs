@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::key::Key;
 use self::ranges::Ranges;
 use super::{
-    errors::lacks_permission,
+    errors::{lacks_permission, number},
     input::{CONDITION, Input, partition_parameter},
     spec::PartitionSettings,
     statements::{self, AFTER, TABLE, UPTO},
@@ -242,10 +242,8 @@ impl Planner<'_> {
     async fn by_key(&mut self, table: &str) -> Result<Cut> {
         let rows = match self.ask(statements::KEYS, table).await {
             Ok(rows) => rows,
-            Err(error) if lacks_permission(&error) => {
-                return Ok(Cut::whole("one chunk: the login may not see the table's indexes; GRANT VIEW DEFINITION"));
-            }
-            Err(error) => return Err(error),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => return Ok(Cut::whole(without_catalogue(&error))),
         };
         let Some((row, key)) = rows.iter().find_map(|row| Some((row, Key::of(row).ok().flatten()?))) else {
             return Ok(Cut::whole(if rows.is_empty() {
@@ -256,6 +254,12 @@ impl Planner<'_> {
         };
         let name = if row.number::<u8>("index_type") == Some(1) { "the clustered key" } else { "a unique key" };
         let (size, note) = self.size(table).await?;
+        // The catalogue may know nothing of a table that is full: its statistics were never made, or
+        // the server has none.
+        let (size, ends) = match size.rows {
+            0 if key.has_positions() => self.bounds(&key).await?,
+            _ => (size, None),
+        };
         let pieces = self.pieces(size);
         if pieces <= 1 {
             return Ok(Cut::whole(format!("one chunk: about {} rows fit in one", size.rows)));
@@ -264,8 +268,11 @@ impl Planner<'_> {
         let mut why = format!("by [{}], {name}", key.column);
         let mut bounds = self.histogram(table, index, &key, size.rows.div_ceil(pieces)).await?;
         if bounds.is_empty() && key.has_positions() {
-            let (_, found) = self.bounds(&key).await?;
-            let (least, greatest) = found.unwrap_or((0, 0));
+            let ends = match ends {
+                Some(ends) => Some(ends),
+                None => self.bounds(&key).await?.1,
+            };
+            let (least, greatest) = ends.unwrap_or((0, 0));
             bounds = strides::even(least, greatest, pieces).into_iter().map(|at| key.text_at(at)).collect();
             why.push_str(", between its least and its greatest value (no histogram to be seen)");
         } else if bounds.is_empty() {
@@ -278,12 +285,15 @@ impl Planner<'_> {
         Ok(Ranges { key, bounds }.cut(why))
     }
 
-    /// Rows and bytes of a table, and what to say if only an estimate could be had.
+    /// Rows and bytes of a table as the catalogue knows them, and what to say if that is little. No
+    /// rows if it does not know.
     async fn size(&mut self, table: &str) -> Result<(Size, &'static str)> {
-        let (rows, note) = match self.ask(statements::SIZE, table).await {
-            Ok(rows) => (rows, ""),
-            Err(error) if error.is_transient() => return Err(error),
-            Err(_) => (self.ask(statements::CATALOGUE_SIZE, table).await?, " (without VIEW DATABASE STATE)"),
+        let (rows, note) = match self.known(statements::SIZE, table).await? {
+            Some(rows) => (rows, ""),
+            None => {
+                let rows = self.known(statements::CATALOGUE_SIZE, table).await?;
+                (rows.unwrap_or_default(), " (without VIEW DATABASE STATE)")
+            }
         };
         let number = |column| rows.first().and_then(|row| row.number::<u64>(column)).unwrap_or(0);
         Ok((Size { rows: number("row_count"), bytes: number("used_pages") * PAGE }, note))
@@ -345,6 +355,15 @@ impl Planner<'_> {
             .ok_or_else(|| no_key("no primary key or unique index has a number or a date; name «partitionColumnName»"))
     }
 
+    /// What the catalogue says; `None` if the login may not ask, or the server has no such view.
+    async fn known(&mut self, statement: &str, table: &str) -> Result<Option<Vec<TextRow>>> {
+        match self.ask(statement, table).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
     async fn ask(&mut self, statement: &str, table: &str) -> Result<Vec<TextRow>> {
         self.session.rows(Query::new(statement, [(TABLE, text(table))])).await
     }
@@ -356,6 +375,16 @@ impl Planner<'_> {
         let enough_for_all = u64::from(self.target.chunks).min(size.rows / FEWEST_ROWS);
         by_rows.max(by_bytes).max(enough_for_all).clamp(1, MOST_CHUNKS.min(size.rows.max(1)))
     }
+}
+
+/// Why a table is not cut whose indexes cannot be seen: if the table itself is at fault, reading it
+/// will say so.
+fn without_catalogue(error: &Error) -> String {
+    if lacks_permission(error) {
+        return "one chunk: the login may not see the table's indexes; GRANT VIEW DEFINITION".to_owned();
+    }
+    let number = number(error).map_or_else(String::new, |number| format!(", error {number}"));
+    format!("one chunk: the server does not tell the table's indexes{number}; «partitionOption» DynamicRange names one")
 }
 
 fn needs_dynamic_range() -> Error {

@@ -30,6 +30,9 @@ use super::{
 /// that sends more is not what it says it is.
 const MOST_SMALL_ROWS: usize = 20_000;
 
+/// Seconds that a server has to say that it stopped a query.
+const CANCEL_TIMEOUT: u32 = 30;
+
 /// A parameter of a statement: its name with `@`, and its value.
 pub(crate) type Parameter = (&'static str, SqlType);
 
@@ -181,6 +184,11 @@ impl Session {
     /// Reads what follows the rows: an error of the statement may be there.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.client.close_query().await.map_err(|error| self.failed(error))
+    }
+
+    /// Ends a query whose rows nobody wants: the server stops it.
+    pub(crate) async fn cancel(&mut self) -> Result<()> {
+        self.client.cancel_query(CANCEL_TIMEOUT).await.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: TdsError) -> Error {
