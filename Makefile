@@ -1,7 +1,7 @@
 # `make demo` and `make test` are the two commands of the README. Both install what is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test lint install advisories bench
+.PHONY: demo test torture lint install advisories bench
 
 demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, then read back
 	cargo build --release --locked --package ropeway
@@ -10,6 +10,14 @@ demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, the
 test: install lint ## everything that must hold
 	cargo build --locked --workspace --bins
 	cargo nextest run --locked --workspace --all-features
+
+torture: install ## the long form of tests/torture, hours of it; prints what was done and what broke
+	cargo build --locked --workspace --bins
+	@rm -f target/torture.tsv
+	status=0; ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
+		cargo nextest run --locked --workspace --all-features --profile torture -E 'test(torture::)' || status=$$?; \
+	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
+		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
 
 lint:
 	cargo fmt --all --check

@@ -15,3 +15,4 @@ mod files;
 mod odbc;
 mod sql_server;
 mod sql_server_stand_in;
+mod torture;

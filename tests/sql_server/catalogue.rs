@@ -8,8 +8,12 @@ use super::*;
 const ALWAYS: usize = 1_000;
 
 fn four_hundred_rows() -> Stage {
-    let rows: Vec<_> = (0..400).map(|n| format!("({n})")).collect();
-    Stage::with(&format!("CREATE TABLE dbo.t (n int NOT NULL PRIMARY KEY); INSERT INTO dbo.t VALUES {}", rows.join(", ")))
+    let mut batch = "CREATE TABLE dbo.t (n int NOT NULL PRIMARY KEY);".to_owned();
+    for first in (0..400).step_by(100) {
+        let rows: Vec<_> = (first..first + 100).map(|n| format!("({n})")).collect();
+        batch.push_str(&format!("INSERT INTO dbo.t VALUES {};", rows.join(", ")));
+    }
+    Stage::with(&batch)
 }
 
 fn lack(stage: &Stage, views: &[&str]) {
@@ -48,7 +52,8 @@ async fn without_indexes_it_is_one_chunk_that_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_cannot_be_foreseen_is_started_for_its_columns() {
     let stage = four_hundred_rows();
-    let unforeseeable = SqlError::new(11_526, 16, "The metadata could not be determined because a statement uses a temp table.");
+    let unforeseeable =
+        SqlError::new(11_526, 16, "The metadata could not be determined because a statement uses a temp table.");
     stage.server.on("sp_describe_first_result_set", Fault::Error(unforeseeable), ALWAYS);
     let source = stage.source(json!({}), json!({"sqlReaderQuery": "SELECT n FROM dbo.t"}));
     assert_eq!(numbers(&*source).await, ((0..400).collect(), 1));
