@@ -1,6 +1,9 @@
 //! The SQL Server stand-in itself, under two independent clients.
 
+mod bulk_load;
+mod bulk_stream;
 mod clients;
+mod every_type;
 mod language;
 mod logins;
-mod types;
+mod raw;

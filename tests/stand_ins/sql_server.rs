@@ -3,9 +3,12 @@
 //! error, either the server's own or number 50000 that says that the stand-in has not been taught it.
 
 mod bind;
+mod bulk;
 mod catalogue;
 mod collation;
+mod constraint;
 mod convert;
+mod counters;
 mod datum;
 mod describe;
 mod error;
@@ -28,6 +31,7 @@ mod syntax;
 mod text_form;
 mod tls;
 mod token;
+mod transaction;
 mod variant;
 mod wire;
 mod write;
@@ -100,6 +104,7 @@ pub(crate) struct Shared {
     options: Options,
     identity: Identity,
     faults: Faults,
+    counters: Arc<counters::Counters>,
     folder: TempDir,
     next_spid: AtomicU16,
     stopped: AtomicBool,
@@ -122,13 +127,14 @@ impl Server {
         let shared = Arc::new(Shared {
             identity,
             faults: Faults::default(),
+            counters: Arc::default(),
             folder: tempfile::tempdir()?,
             next_spid: AtomicU16::new(51),
             stopped: AtomicBool::new(false),
             connections: Mutex::new(HashMap::new()),
             options,
         });
-        let sqlite = state::open(&shared.sqlite_path())?;
+        let sqlite = state::open(&shared)?;
         catalogue::create_storage(&sqlite)?;
         for database in ["master", "tempdb"].into_iter().chain(shared.options.databases.iter().map(String::as_str)) {
             catalogue::create_database(&sqlite, database)?;
@@ -150,7 +156,7 @@ impl Server {
     /// Runs a batch as a login with all rights in this database, outside of any session: to prepare tables or to look at them.
     /// Rows of its last SELECT come back as text (`NULL` for null).
     pub fn execute(&self, database: &str, batch: &str) -> Result<Vec<Vec<String>>, SqlError> {
-        let sqlite = state::open(&self.shared.sqlite_path())?;
+        let sqlite = state::open(&self.shared)?;
         let mut state = State::new(Arc::clone(&self.shared), sqlite, database, "sa", 0);
         state.run_locally(batch)
     }

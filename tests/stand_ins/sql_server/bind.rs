@@ -5,6 +5,7 @@ mod call;
 mod expression;
 mod query;
 
+pub(super) use call::name_of;
 pub(super) use query::BoundQuery;
 
 use super::catalogue::{self, TableEntry, quoted};

@@ -24,12 +24,19 @@ pub(super) struct TableEntry {
     pub(super) columns: Vec<ColumnDefinition>,
     /// `ON scheme(column)`.
     pub(super) partition: Option<(String, String)>,
+    /// Name and condition of each CHECK.
+    pub(super) checks: Vec<(String, String)>,
 }
 
 impl TableEntry {
     /// The SQLite table behind it, quoted.
     pub(super) fn physical(&self) -> String {
         physical(&self.database, &self.schema, &self.name)
+    }
+
+    /// The SQLite index behind one of its indexes.
+    pub(super) fn index(&self, name: &str) -> String {
+        format!("index.{}.{name}", self.object_id).to_lowercase()
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&ColumnDefinition> {
@@ -120,6 +127,7 @@ pub(super) fn find(sqlite: &Connection, name: &Name, database: &str) -> Result<O
         name,
         columns: definition.columns,
         partition: definition.partition,
+        checks: definition.checks,
     }))
 }
 
@@ -153,8 +161,10 @@ pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &Tab
         name,
         columns: definition.columns.clone(),
         partition: definition.partition.clone(),
+        checks: definition.checks.clone(),
     };
-    let columns: Vec<String> = entry.columns.iter().map(physical_column).collect();
+    let mut columns: Vec<String> = entry.columns.iter().map(physical_column).collect();
+    columns.extend(super::constraint::checks_sql(sqlite, &entry)?);
     sqlite.execute_batch(&format!("CREATE TABLE {} ({})", entry.physical(), columns.join(", ")))?;
     save(sqlite, &entry, true)?;
     views::add_object(sqlite, &entry, schema_id)?;
@@ -223,7 +233,8 @@ fn physical_column(column: &ColumnDefinition) -> String {
 }
 
 fn save(sqlite: &Connection, entry: &TableEntry, is_new: bool) -> Result<(), SqlError> {
-    let columns: Vec<String> = entry.columns.iter().map(column_text).collect();
+    let mut columns: Vec<String> = entry.columns.iter().map(column_text).collect();
+    columns.extend(entry.checks.iter().map(|(name, condition)| format!("CONSTRAINT {} CHECK ({condition})", bracketed(name))));
     let placed =
         entry.partition.as_ref().map(|(scheme, column)| format!(" ON {}({})", bracketed(scheme), bracketed(column)));
     let definition = format!("CREATE TABLE t ({}){}", columns.join(", "), placed.unwrap_or_default());
@@ -266,19 +277,28 @@ pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &Inde
                 ),
             ));
         }
-        let expression = if matches!(column.of, SqlType::DateTimeOffset(_)) {
-            format!("substr({}, 1, 8)", quoted(&column.name))
-        } else {
-            quoted(&column.name)
-        };
-        keys.push(format!("{expression}{}", if *descending { " DESC" } else { "" }));
+        keys.push((column, *descending));
     }
-    let physical_name = quoted(&format!("index.{}.{}", entry.object_id, index.name).to_lowercase());
+    let physical_name = quoted(&entry.index(&index.name));
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let statement = format!("CREATE {unique}INDEX {physical_name} ON {} ({})", entry.physical(), keys.join(", "));
+    let terms: Vec<String> = keys.iter().flat_map(|(column, descending)| key_terms(column, *descending, index.unique)).collect();
+    let statement = format!("CREATE {unique}INDEX {physical_name} ON {} ({})", entry.physical(), terms.join(", "));
     sqlite.execute_batch(&statement).map_err(|error| index_error(&error, entry, index))?;
     let stats_id = views::add_index(sqlite, entry, index)?;
     rows::update_histogram(sqlite, entry, stats_id, &index.columns[0].0)
+}
+
+/// A key column for SQLite, which lets any number of NULLs into a unique index where SQL Server takes one: there, a nullable
+/// column is kept as a value that is never NULL and whether it is.
+fn key_terms(column: &ColumnDefinition, descending: bool, unique: bool) -> Vec<String> {
+    let name = quoted(&column.name);
+    let sign = if descending { " DESC" } else { "" };
+    let key = if matches!(column.of, SqlType::DateTimeOffset(_)) { format!("substr({name}, 1, 8)") } else { name.clone() };
+    if !unique || !column.nullable {
+        return vec![format!("{key}{sign}")];
+    }
+    let collation = column.of.collation().map(|of| format!(" COLLATE {}", quoted(of.name))).unwrap_or_default();
+    vec![format!("coalesce({key}, 0){collation}{sign}"), format!("({name} IS NULL)")]
 }
 
 fn index_error(error: &rusqlite::Error, entry: &TableEntry, index: &IndexDefinition) -> SqlError {

@@ -1,12 +1,13 @@
 //! `sp_describe_first_result_set` and its function twin: the columns of a batch without running it.
 
 use super::SqlError;
-use super::bind::{Binder, Context, Variable, literal_sql};
-use super::catalogue::{Shape, quoted, system_type_id};
+use super::bind::{Binder, Context, Variable, literal_sql, name_of};
+use super::catalogue::{self, Shape, quoted, system_type_id};
 use super::parser::{parse, parse_parameters};
 use super::sql_type::{Length, SqlType, Udt};
 use super::syntax::Statement;
 use super::token::{Column, Origin};
+use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::HashMap;
 
@@ -78,14 +79,7 @@ pub(super) fn procedure(
     let described = first_result(context, batch, parameters)?;
     let columns = answer_columns();
     let sql = rows_sql(&described, &columns);
-    let columns = columns.into_iter().map(|(name, of)| Column {
-        name: name.to_owned(),
-        of,
-        nullable: true,
-        origin: Origin::Expression,
-        is_null: false,
-        table: Vec::new(),
-    });
+    let columns = columns.into_iter().map(|(name, of)| plain_column(name, of));
     Ok((sql, columns.collect()))
 }
 
@@ -117,6 +111,50 @@ pub(super) fn as_source(
     };
     columns.extend(error_columns());
     Ok((sql, columns.into_iter().map(|(name, of)| (name.to_owned(), of)).collect()))
+}
+
+/// `sp_tablecollations_100`: the collation of each column, for clients that load in bulk. Its full name may say the database.
+pub(super) fn table_collations(
+    sqlite: &Connection,
+    database: &str,
+    procedure: &str,
+    table: &str,
+) -> Result<(String, Vec<Column>), SqlError> {
+    let invalid = || SqlError::invalid_object(table);
+    let named = name_of(procedure).filter(|parts| parts.len() == 3 && !parts[0].is_empty());
+    let database = named.as_ref().map_or(database, |parts| parts[0].as_str());
+    let entry = catalogue::find(sqlite, &name_of(table).ok_or_else(invalid)?, database)?.ok_or_else(invalid)?;
+    let rows: Vec<String> = entry
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            let name = literal_sql(&Value::Text(column.name.clone()));
+            let (wire, collation) = match column.of.collation() {
+                Some(of) => (Value::Blob(of.wire.to_vec()), Value::Text(of.name.to_owned())),
+                None => (Value::Null, Value::Null),
+            };
+            format!("SELECT {}, {name}, {}, {}", index + 1, literal_sql(&wire), literal_sql(&collation))
+        })
+        .collect();
+    let columns = [
+        ("colid", SqlType::Int),
+        ("name", SqlType::sysname()),
+        ("tds_collation_100", SqlType::Binary(5)),
+        ("collation_100", SqlType::sysname()),
+    ];
+    Ok((rows.join(" UNION ALL "), columns.into_iter().map(|(name, of)| plain_column(name, of)).collect()))
+}
+
+fn plain_column(name: &str, of: SqlType) -> Column {
+    Column {
+        name: name.to_owned(),
+        of,
+        nullable: true,
+        origin: Origin::Expression,
+        is_null: false,
+        table: Vec::new(),
+    }
 }
 
 fn first_result(context: &Context<'_>, batch: &str, parameters: &str) -> Result<Vec<Column>, SqlError> {

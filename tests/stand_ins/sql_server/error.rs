@@ -79,6 +79,21 @@ impl SqlError {
         SqlError::new(206, 16, format!("Operand type clash: {from} is incompatible with {to}")).state(2)
     }
 
+    /// What follows an error that ends its statement and nothing else.
+    pub(super) fn terminated() -> SqlError {
+        SqlError { number: 3621, state: 0, class: 0, message: "The statement has been terminated.".to_owned() }
+    }
+
+    /// Whether the server says [`SqlError::terminated`] behind it.
+    pub(super) fn terminates_statement(&self) -> bool {
+        matches!(self.number, 515 | 547 | 2601 | 2627 | 2628 | 8152)
+    }
+
+    /// Conversion errors and deadlocks end the batch and roll the transaction back, whatever XACT_ABORT says.
+    pub(super) fn ends_transaction(&self) -> bool {
+        matches!(self.number, 241 | 242 | 245 | 248 | 1205 | 8114 | 8169)
+    }
+
     /// What the stand-in has not been taught. Number 50000 cannot come from SQL Server's own statements, so a test never
     /// mistakes a gap of the stand-in for an answer of the server.
     pub(super) fn not_taught(what: impl fmt::Display) -> SqlError {

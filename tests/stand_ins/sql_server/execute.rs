@@ -84,8 +84,11 @@ impl State {
                 self.rows = 0;
                 response.error(&error)?;
                 let ends_batch = self.options.abort_transaction || ends_batch(&error);
-                if self.options.abort_transaction && self.transactions > 0 {
+                if self.transactions > 0 && (self.options.abort_transaction || error.ends_transaction()) {
                     self.roll_back(response)?;
+                }
+                if error.terminates_statement() {
+                    response.error(&SqlError::terminated())?;
                 }
                 response.done(token::ERROR, 0, 0)?;
                 Ok(if ends_batch { None } else { Some(Flow::Next) })
@@ -170,7 +173,7 @@ impl State {
                 }
                 response.done(0, 0, 0)?;
             }
-            Statement::InsertBulk(definition) => self.announce_bulk(definition.clone(), response)?,
+            Statement::InsertBulk(definition) => self.announce_bulk(definition, response)?,
             Statement::Return => return Ok(Flow::Return),
             other => self.change(other, variables, response)?,
         }
@@ -216,31 +219,34 @@ impl State {
     }
 
     fn select(&mut self, query: &Query, variables: &mut Variables, response: &mut Response<'_>) -> Result<(), Stop> {
-        let (bound, parameters) = {
-            let context = self.context(variables);
-            let mut binder = Binder::new(&context);
-            (binder.query(query)?, binder.parameters)
-        };
+        let (bound, parameters) = self.bind(query, variables)?;
         if !bound.assigned.is_empty() {
-            return self.assign(&bound, &parameters, variables);
+            return self.assign(query, variables);
         }
         self.send_rows(&bound.sql, &bound.columns, &parameters, response)
     }
 
-    /// `SELECT @a = ...`: the last row stays.
-    fn assign(&mut self, bound: &BoundQuery, parameters: &[Value], variables: &mut Variables) -> Result<(), Stop> {
-        let mut statement = self.sqlite.prepare(&bound.sql)?;
-        let mut rows = bound_query(&mut statement, parameters)?;
-        let mut count = 0;
-        while let Some(row) = rows.next()? {
-            count += 1;
+    fn bind(&self, query: &Query, variables: &Variables) -> Result<(BoundQuery, Vec<Value>), SqlError> {
+        let context = self.context(variables);
+        let mut binder = Binder::new(&context);
+        Ok((binder.query(query)?, binder.parameters))
+    }
+
+    /// `SELECT @a = ...`: every row in turn sees what the one before has assigned, and the last one stays.
+    fn assign(&mut self, query: &Query, variables: &mut Variables) -> Result<(), Stop> {
+        self.rows = 0;
+        loop {
+            let (bound, parameters) = self.bind(query, variables)?;
+            let mut statement =
+                self.sqlite.prepare(&format!("SELECT * FROM ({}) LIMIT 1 OFFSET {}", bound.sql, self.rows))?;
+            let mut rows = bound_query(&mut statement, &parameters)?;
+            let Some(row) = rows.next()? else { return Ok(()) };
             for (index, name) in bound.assigned.iter().enumerate() {
                 let of = bound.columns[index].of;
                 variables.insert(name.clone(), Variable { of, value: row.get(index)? });
             }
+            self.rows += 1;
         }
-        self.rows = count;
-        Ok(())
     }
 
     /// Columns, rows, DONE.

@@ -29,7 +29,7 @@ fn numbered(context: &Context<'_>, argument: usize) -> rusqlite::Result<SqlType>
 }
 
 /// The error on its way through SQLite.
-fn failed(error: SqlError) -> Error {
+pub(super) fn failed(error: SqlError) -> Error {
     Error::UserFunctionError(error.pack().into())
 }
 
@@ -43,7 +43,7 @@ pub(super) fn register(sqlite: &Connection) -> rusqlite::Result<()> {
         convert(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?).map_err(failed)
     })?;
     sqlite.create_scalar_function("tds_assign", 5, pure, |context| {
-        assign(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?, (context.get(3)?, context.get(4)?))
+        assign(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?, (context.get_raw(3).as_str()?, context.get_raw(4).as_str()?))
             .map_err(failed)
     })?;
     sqlite.create_scalar_function("tds_style", 4, pure, |context| {
@@ -107,11 +107,11 @@ pub(super) fn register(sqlite: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Into a column: text and bytes that do not fit are refused; blanks at the end do not count.
-fn assign(
+pub(super) fn assign(
     value: ValueRef<'_>,
     from: SqlType,
     to: SqlType,
-    (table, column): (String, String),
+    (table, column): (&str, &str),
 ) -> Result<Value, SqlError> {
     if value == ValueRef::Null {
         return Ok(Value::Null);

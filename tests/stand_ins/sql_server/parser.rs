@@ -1,6 +1,7 @@
 //! T-SQL text to [`Statement`]s. What the grammar does not allow is error 102 or 156, as on the server; what it allows and the
 //! stand-in has not been taught is an error that says so.
 
+mod bulk;
 mod definition;
 mod expression;
 mod query;
@@ -18,11 +19,23 @@ pub(super) fn parse(batch: &str) -> Result<Vec<(u32, Statement)>, SqlError> {
     loop {
         while parser.accept(";") {}
         if parser.peek().kind == Kind::End {
-            return Ok(statements);
+            return alone(statements);
         }
         let line = parser.peek().line;
         statements.push((line, parser.statement()?));
     }
+}
+
+/// INSERT BULK stands alone in its batch.
+fn alone(statements: Vec<(u32, Statement)>) -> Result<Vec<(u32, Statement)>, SqlError> {
+    if statements.len() > 1 && statements.iter().any(|(_, statement)| matches!(statement, Statement::InsertBulk(_))) {
+        return Err(not_alone());
+    }
+    Ok(statements)
+}
+
+fn not_alone() -> SqlError {
+    SqlError::new(428, 16, "Insert bulk cannot be used in a multi-statement batch.")
 }
 
 /// A declaration list such as `@a int, @b nvarchar(20) OUTPUT`: names, types, whether output.
@@ -43,6 +56,13 @@ pub(super) fn parse_parameters(text: &str) -> Result<Vec<(String, SqlType, bool)
         }
     }
     if parser.peek().kind == Kind::End { Ok(parameters) } else { Err(parser.unexpected()) }
+}
+
+/// A condition on its own, as a CHECK constraint keeps it.
+pub(super) fn parse_condition(text: &str) -> Result<Expression, SqlError> {
+    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+    let condition = parser.expression()?;
+    if parser.peek().kind == Kind::End { Ok(condition) } else { Err(parser.unexpected()) }
 }
 
 pub(super) struct Parser {
@@ -498,6 +518,9 @@ impl Parser {
 
     /// One statement, or several between BEGIN and END.
     fn block(&mut self) -> Result<Vec<Statement>, SqlError> {
+        if self.sees("INSERT") && self.sees_ahead(1, "BULK") {
+            return Err(not_alone());
+        }
         if !self.sees("BEGIN") || self.sees_ahead(1, "TRAN") || self.sees_ahead(1, "TRANSACTION") {
             return Ok(vec![self.statement()?]);
         }
@@ -508,6 +531,9 @@ impl Parser {
             if self.sees("END") && !statements.is_empty() {
                 self.advance();
                 return Ok(statements);
+            }
+            if self.sees("INSERT") && self.sees_ahead(1, "BULK") {
+                return Err(not_alone());
             }
             statements.push(self.statement()?);
         }

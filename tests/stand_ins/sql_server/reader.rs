@@ -2,6 +2,13 @@
 
 use super::protocol::Violation;
 
+const ENDED: &str = "the message ends inside of a field";
+
+/// Whether a violation is that the message has ended.
+pub(super) fn has_ended(violation: &Violation) -> bool {
+    *violation == Violation::new(ENDED)
+}
+
 /// The unread rest of a message.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -22,7 +29,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Violation> {
         let (taken, rest) =
-            self.rest.split_at_checked(count).ok_or(Violation::new("the message ends inside of a field"))?;
+            self.rest.split_at_checked(count).ok_or(Violation::new(ENDED))?;
         self.rest = rest;
         Ok(taken)
     }

@@ -115,6 +115,14 @@ impl<'a> Response<'a> {
         self.channel.finish()
     }
 
+    /// Ends the message before the connection closes for an error.
+    pub(super) fn flush_last(&mut self) -> Result<(), Over> {
+        if let Some((token, status, command, rows)) = self.pending.take() {
+            self.channel.write(&token::done(token, status, command, rows))?;
+        }
+        self.channel.finish()
+    }
+
     /// Ends the message with the acknowledgement of an attention.
     pub(super) fn finish_attention(mut self) -> Result<(), Over> {
         self.token(&[])?;

@@ -10,7 +10,7 @@ use super::response::{Response, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{Argument, Expression, Name};
-use super::wire::{Declared, read_type, read_value};
+use super::wire::{Declared, Origin, read_type, read_value};
 use super::{SqlError, token};
 use rusqlite::types::Value;
 
@@ -46,7 +46,7 @@ impl Call {
                 return Err(Violation::new(format!("parameter status 0x{status:02X}")));
             }
             let declared: Declared = read_type(reader)?;
-            let value = read_value(reader, declared)?;
+            let value = read_value(reader, declared, Origin::Parameter)?;
             parameters.push(Parameter { name, output: status & 1 != 0, of: declared.of, value });
         }
         Ok(Call { procedure, parameters })
@@ -163,6 +163,12 @@ impl State {
                 let declarations = named("@params", 1).map(text_of).transpose()?.unwrap_or_default();
                 let variables = self.globals();
                 self.describe(&batch, &declarations, &variables, response)?;
+                Ok(Vec::new())
+            }
+            "sp_tablecollations_100" => {
+                let table = parameters.first().map(text_of).transpose()?.ok_or_else(|| missing(name, "@object"))?;
+                let (sql, columns) = super::describe::table_collations(&self.sqlite, &self.database, written, &table)?;
+                self.send_rows(&sql, &columns, &[], response)?;
                 Ok(Vec::new())
             }
             _ => Err(SqlError::new(2812, 16, format!("Could not find stored procedure '{written}'.")).state(62).into()),

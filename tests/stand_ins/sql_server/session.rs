@@ -60,7 +60,7 @@ impl Session {
         } else {
             None
         };
-        let sqlite = state::open(&shared.sqlite_path()).map_err(|_| Over::Gone)?;
+        let sqlite = state::open(shared).map_err(|_| Over::Gone)?;
         let default = shared.options.databases.first().map_or("master", String::as_str);
         let wanted = if login.database.is_empty() { default } else { &login.database };
         let database = catalogue::has_database(&sqlite, wanted).map_err(|_| Over::Gone)?;
@@ -119,20 +119,30 @@ impl Session {
     fn serve_message(&mut self, message: Message) -> Result<(), Over> {
         if message.kind == Kind::Attention {
             self.see_attention();
+            self.state.bulk = None;
             return Response::new(&mut self.channel, false).finish_attention();
         }
         if message.reset != Reset::No {
             self.state.reset(message.reset == Reset::KeepTransaction).map_err(|_| Over::Gone)?;
             self.state.shared.faults.see(|seen| seen.resets += 1);
         }
+        if self.state.bulk.is_some() && message.kind != Kind::BulkLoad {
+            self.state.bulk = None;
+            let error =
+                SqlError::new(4022, 16, "Bulk load data was expected but not sent. The batch will be terminated.");
+            let mut response = Response::new(&mut self.channel, false);
+            response.error(&error)?;
+            response.done(token::ERROR, token::ABORT_COMMAND, 0)?;
+            return response.finish();
+        }
         let result = match message.kind {
+            Kind::BulkLoad => self.serve_bulk(&message),
             _ if message.ignored => {
                 return Err(Violation::new("a message ended with IGNORE; the stand-in takes none").into());
             }
             Kind::Batch => self.serve_batch(&message),
             Kind::Rpc => self.serve_rpc(&message),
             Kind::Transaction => self.serve_transaction(&message),
-            Kind::BulkLoad => self.serve_bulk(&message),
             other => return Err(Violation::new(format!("{other:?} after the login")).into()),
         };
         match result {
@@ -207,11 +217,19 @@ impl Session {
         Ok(response.finish()?)
     }
 
-    fn serve_bulk(&mut self, _message: &Message) -> Result<(), Stop> {
-        if self.state.bulk.take().is_none() {
+    /// The data of a bulk load. Faults of it are those of `BULK LOAD` and the name of the table.
+    fn serve_bulk(&mut self, message: &Message) -> Result<(), Stop> {
+        let Some(announced) = self.state.bulk.take() else {
             return Err(Over::from(Violation::new("bulk data without INSERT BULK")).into());
+        };
+        let mut response = Response::new(&mut self.channel, false);
+        if prepare_faults(&mut self.state, &mut response, &announced.title())? {
+            self.state.load_bulk(&announced, message, &mut response)?;
+            if self.state.due.break_after {
+                return Err(Over::Gone.into());
+            }
         }
-        Err(SqlError::not_taught("bulk data").into())
+        Ok(response.finish()?)
     }
 
     /// ALL_HEADERS (MS-TDS 2.2.5.3): the transaction descriptor must be that of the session.

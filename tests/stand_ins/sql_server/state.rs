@@ -2,12 +2,11 @@
 
 use super::bind::Variable;
 use super::sql_type::SqlType;
-use super::syntax::BulkDefinition;
-use super::{Shared, SqlError, functions};
+use super::bulk::Announced;
+use super::{Shared, SqlError, counters, functions};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub(super) struct State {
     pub(super) prepared: HashMap<i32, (String, String)>,
     pub(super) next_handle: i32,
     /// Announced by INSERT BULK: the next message must be its data.
-    pub(super) bulk: Option<BulkDefinition>,
+    pub(super) bulk: Option<Announced>,
     /// Faults of the statement that runs now.
     pub(super) due: Due,
 }
@@ -54,13 +53,14 @@ pub(super) struct SessionOptions {
 }
 
 /// Opens the SQLite database that all sessions share.
-pub(super) fn open(path: &Path) -> Result<Connection, SqlError> {
-    let sqlite = Connection::open(path)?;
+pub(super) fn open(shared: &Shared) -> Result<Connection, SqlError> {
+    let sqlite = Connection::open(shared.sqlite_path())?;
     sqlite.busy_timeout(Duration::from_secs(30))?;
     // Readers see a snapshot and never wait; nothing outlives the process, so nothing needs to reach the disk.
     sqlite.pragma_update(None, "journal_mode", "WAL")?;
     sqlite.pragma_update(None, "synchronous", "OFF")?;
     functions::register(&sqlite)?;
+    counters::register(&sqlite, &shared.counters)?;
     Ok(sqlite)
 }
 

@@ -213,6 +213,8 @@ pub(super) struct TableDefinition {
     pub(super) indexes: Vec<IndexDefinition>,
     /// `ON scheme(column)`.
     pub(super) partition: Option<(String, String)>,
+    /// Name and condition of each CHECK.
+    pub(super) checks: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -241,5 +243,10 @@ pub(super) struct IndexDefinition {
 pub(super) struct BulkDefinition {
     pub(super) table: Name,
     pub(super) columns: Vec<(String, SqlType)>,
-    pub(super) options: Vec<String>,
+    /// `CHECK_CONSTRAINTS`.
+    pub(super) checks: bool,
+    /// `KEEP_NULLS`.
+    pub(super) keeps_nulls: bool,
+    /// `ORDER (...)`: name and whether descending.
+    pub(super) order: Vec<(String, bool)>,
 }

@@ -12,6 +12,8 @@ pub(super) const MORE: u16 = 0x01;
 pub(super) const ERROR: u16 = 0x02;
 pub(super) const COUNT: u16 = 0x10;
 pub(super) const ATTENTION: u16 = 0x20;
+/// Command of a DONE behind a statement that was given up.
+pub(super) const ABORT_COMMAND: u16 = 0xFD;
 
 /// One column of a result.
 #[derive(Clone, Debug)]

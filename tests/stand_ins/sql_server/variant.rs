@@ -89,5 +89,6 @@ fn parse(blob: &[u8]) -> Result<(Datum, SqlType), Violation> {
         }
         _ => wire::read_type(&mut Reader::new(&[token]))?.of,
     };
+    wire::check_length(reader.rest().len(), of)?;
     Ok((wire::from_data(reader.rest(), of)?, of))
 }

@@ -1,16 +1,15 @@
-//! Statements that change rows or tables, and transactions.
+//! Statements that change rows or tables.
 
 use super::bind::{Binder, literal_sql};
+use super::constraint;
 use super::catalogue::{self, PartitionFunction, TableEntry, quoted};
 use super::execute::Variables;
 use super::functions::type_number;
 use super::parser::parse;
-use super::protocol::{Over, Violation};
-use super::reader::Reader;
 use super::response::{Response, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
-use super::syntax::{BulkDefinition, ColumnDefinition, Expression, InsertRows, Item, Name, Query, Select, Statement};
+use super::syntax::{ColumnDefinition, Expression, InsertRows, Item, Name, Query, Select, Statement};
 use super::token;
 use super::{SqlError, bind};
 use rusqlite::types::Value;
@@ -51,7 +50,9 @@ impl State {
             }
             Statement::Delete { table, condition } => return self.delete(table, condition.as_ref(), variables),
             Statement::Truncate(name) => {
-                sqlite.execute(&format!("DELETE FROM {}", table(name)?.physical()), [])?;
+                let entry = table(name)?;
+                sqlite.execute(&format!("DELETE FROM {}", entry.physical()), [])?;
+                self.shared.counters.restart(entry.object_id);
             }
             Statement::CreateTable(definition) => {
                 self.atomically(|| catalogue::create_table(sqlite, &self.database, definition))?
@@ -158,7 +159,7 @@ impl State {
             .iter()
             .zip(&labels)
             .zip(&bound.columns)
-            .map(|((column, label), from)| assigned(label, from.of, column, &entry))
+            .map(|((column, label), from)| kept(assigned(label, from.of, column, &entry), column, &entry))
             .collect();
         for column in entry.columns.iter().filter(|column| !columns.iter().any(|given| given.name == column.name)) {
             if let Some(value) = self.filled(column, &entry, &mut binder)? {
@@ -223,29 +224,29 @@ impl State {
     }
 
     /// The value of a column that an INSERT leaves out.
-    fn filled(
+    pub(super) fn filled(
         &self,
         column: &ColumnDefinition,
         entry: &TableEntry,
         binder: &mut Binder<'_>,
     ) -> Result<Option<String>, SqlError> {
         if let Some((seed, step)) = column.identity {
-            let name = quoted(&column.name);
-            return Ok(Some(format!(
-                "(SELECT coalesce(max({name}) + {step}, {seed}) FROM {}) + (row_number() OVER () - 1) * {step}",
-                entry.physical()
-            )));
+            let next = format!("tds_identity({}, {seed}, {step})", entry.object_id);
+            return Ok(Some(assigned(&next, SqlType::BigInt, column, entry)));
         }
         if column.of == SqlType::RowVersion {
-            let counter = catalogue::next_number(&self.sqlite, "rowversion", 2001)?;
-            // Numbers of one statement run on; the counter moves far enough for any of them.
-            self.sqlite.execute("UPDATE ropeway_counter SET value = value + 100000 WHERE name = 'rowversion'", [])?;
-            return Ok(Some(format!(
-                "tds_convert({counter} + row_number() OVER (), {}, {})",
-                type_number(SqlType::BigInt),
-                type_number(SqlType::RowVersion)
-            )));
+            return Ok(Some("tds_rowversion()".to_owned()));
         }
+        self.default_of(column, entry, binder)
+    }
+
+    /// The default of a column as SQLite text.
+    pub(super) fn default_of(
+        &self,
+        column: &ColumnDefinition,
+        entry: &TableEntry,
+        binder: &mut Binder<'_>,
+    ) -> Result<Option<String>, SqlError> {
         let Some(default) = &column.default else { return Ok(None) };
         let parsed = parse(&format!("SELECT {default}"))?;
         let Some((_, Statement::Query(query))) = parsed.first() else { return Ok(None) };
@@ -278,14 +279,7 @@ impl State {
             assignments.push(format!("{} = {}", quoted(&column.name), assigned(&bound.sql, bound.of, column, &entry)));
         }
         for column in entry.columns.iter().filter(|column| column.of == SqlType::RowVersion) {
-            let counter = catalogue::next_number(&self.sqlite, "rowversion", 2001)?;
-            self.sqlite.execute("UPDATE ropeway_counter SET value = value + 100000 WHERE name = 'rowversion'", [])?;
-            assignments.push(format!(
-                "{} = tds_convert({counter} + rowid, {}, {})",
-                quoted(&column.name),
-                type_number(SqlType::BigInt),
-                type_number(SqlType::RowVersion)
-            ));
+            assignments.push(format!("{} = tds_rowversion()", quoted(&column.name)));
         }
         let condition =
             condition.map(|condition| binder.condition(condition)).transpose()?.unwrap_or_else(|| "1".to_owned());
@@ -310,190 +304,20 @@ impl State {
         for (index, value) in parameters[..count].iter().enumerate() {
             statement.raw_bind_parameter(index + 1, value)?;
         }
-        statement.raw_execute().map(|rows| rows as u64).map_err(|error| self.constraint_error(error, entry))
-    }
-
-    fn constraint_error(&self, error: rusqlite::Error, entry: &TableEntry) -> SqlError {
-        let text = error.to_string();
-        if let Some(column) = text.strip_prefix("NOT NULL constraint failed: ") {
-            let column = column.rsplit('.').next().unwrap_or(column);
-            return SqlError::new(515, 16, format!("Cannot insert the value NULL into column '{column}', table '{}.{}.{}'; column does not allow nulls. INSERT fails.", entry.database, entry.schema, entry.name)).state(2);
-        }
-        if text.starts_with("UNIQUE constraint failed") {
-            let query = format!(
-                "SELECT name, is_primary_key, is_unique_constraint FROM {} WHERE object_id = ?1 AND is_unique = 1 ORDER BY is_primary_key DESC",
-                quoted(&format!("{}.sys.indexes", entry.database).to_lowercase())
-            );
-            let found = self.sqlite.query_row(&query, [entry.object_id], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
-            });
-            let (name, primary, constraint) = found.unwrap_or_default();
-            let object = format!("{}.{}", entry.schema, entry.name);
-            return if primary || constraint {
-                let kind = if primary { "PRIMARY KEY" } else { "UNIQUE KEY" };
-                SqlError::new(
-                    2627,
-                    14,
-                    format!(
-                        "Violation of {kind} constraint '{name}'. Cannot insert duplicate key in object '{object}'."
-                    ),
-                )
-            } else {
-                SqlError::new(
-                    2601,
-                    14,
-                    format!("Cannot insert duplicate key row in object '{object}' with unique index '{name}'."),
-                )
-            };
-        }
-        SqlError::from(error)
-    }
-
-    pub(super) fn begin(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
-        if self.transactions == 0 {
-            self.sqlite.execute_batch("BEGIN")?;
-            self.descriptor = (u64::from(self.spid) << 32) + catalogue_free_number();
-            response.token(&token::environment_bytes(8, &self.descriptor.to_le_bytes(), &[]))?;
-        }
-        self.transactions += 1;
-        Ok(response.done(0, 0xD4, 0)?)
-    }
-
-    pub(super) fn commit(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
-        match self.transactions {
-            0 => {
-                return Err(SqlError::new(
-                    3902,
-                    16,
-                    "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
-                )
-                .into());
-            }
-            1 => {
-                self.sqlite.execute_batch("COMMIT")?;
-                let old = std::mem::take(&mut self.descriptor);
-                response.token(&token::environment_bytes(9, &[], &old.to_le_bytes()))?;
-            }
-            _ => {}
-        }
-        self.transactions -= 1;
-        Ok(response.done(0, 0xD5, 0)?)
-    }
-
-    /// Rolls everything back.
-    pub(super) fn roll_back(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
-        self.sqlite.execute_batch("ROLLBACK")?;
-        self.transactions = 0;
-        let old = std::mem::take(&mut self.descriptor);
-        Ok(response.token(&token::environment_bytes(10, &[], &old.to_le_bytes()))?)
-    }
-
-    pub(super) fn roll_back_to(&mut self, name: Option<&str>, response: &mut Response<'_>) -> Result<(), Stop> {
-        if self.transactions == 0 {
-            return Err(SqlError::new(
-                3903,
-                16,
-                "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
-            )
-            .into());
-        }
-        match name {
-            None => self.roll_back(response)?,
-            Some(name) => {
-                let statement = format!("ROLLBACK TO {}", quoted(&format!("save.{name}").to_lowercase()));
-                self.sqlite.execute_batch(&statement).map_err(|_| {
-                    SqlError::new(
-                        6401,
-                        16,
-                        format!("Cannot roll back {name}. No transaction or savepoint of that name was found."),
-                    )
-                })?;
-            }
-        }
-        Ok(response.done(0, 0xD2, 0)?)
-    }
-
-    pub(super) fn save_point(&mut self, name: &str, response: &mut Response<'_>) -> Result<(), Stop> {
-        if self.transactions == 0 {
-            return Err(
-                SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction.").into()
-            );
-        }
-        self.sqlite.execute_batch(&format!("SAVEPOINT {}", quoted(&format!("save.{name}").to_lowercase())))?;
-        Ok(response.done(0, 0, 0)?)
-    }
-
-    /// A transaction manager request (MS-TDS 2.2.6.9).
-    pub(super) fn transaction_request(&mut self, body: &[u8], response: &mut Response<'_>) -> Result<(), Stop> {
-        let mut reader = Reader::new(body);
-        let request = reader.u16().map_err(Over::from)?;
-        match request {
-            5 => {
-                let isolation = reader.u8().map_err(Over::from)?;
-                reader.short_text().map_err(Over::from)?;
-                self.isolate(isolation)?;
-                self.begin(response)
-            }
-            7 | 8 => {
-                let name = reader.short_text().map_err(Over::from)?;
-                let flags = reader.u8().map_err(Over::from)?;
-                if request == 7 {
-                    self.commit(response)?
-                } else {
-                    self.roll_back_to(Some(name.as_str()).filter(|name| !name.is_empty()), response)?
-                }
-                if flags & 1 != 0 {
-                    let isolation = reader.u8().map_err(Over::from)?;
-                    reader.short_text().map_err(Over::from)?;
-                    self.isolate(isolation)?;
-                    self.begin(response)?;
-                }
-                Ok(())
-            }
-            9 => {
-                let name = reader.short_text().map_err(Over::from)?;
-                self.save_point(&name, response)
-            }
-            other => Err(SqlError::not_taught(format!("transaction manager request {other}")).into()),
-        }
-    }
-
-    /// 0 leaves the level as it is.
-    fn isolate(&mut self, level: u8) -> Result<(), Stop> {
-        match level {
-            0 => Ok(()),
-            1..=5 => {
-                self.options.isolation = level;
-                Ok(())
-            }
-            _ => Err(Over::from(Violation::new(format!("isolation level {level}"))).into()),
-        }
-    }
-
-    pub(super) fn announce_bulk(
-        &mut self,
-        definition: BulkDefinition,
-        response: &mut Response<'_>,
-    ) -> Result<(), Stop> {
-        let entry = catalogue::table(&self.sqlite, &definition.table, &self.database)?;
-        for (name, _) in &definition.columns {
-            if entry.column(name).is_none() {
-                return Err(SqlError::invalid_column(name).into());
-            }
-        }
-        self.bulk = Some(definition);
-        Ok(response.done(0, 0, 0)?)
+        statement.raw_execute().map(|rows| rows as u64).map_err(|error| constraint::violated(&self.sqlite, error, entry))
     }
 }
 
-/// Transaction descriptors never repeat.
-fn catalogue_free_number() -> u64 {
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+/// An explicit identity value moves the counter on.
+pub(super) fn kept(sql: String, column: &ColumnDefinition, entry: &TableEntry) -> String {
+    match column.identity {
+        Some((_, step)) => format!("tds_keep_identity({}, {step}, {sql})", entry.object_id),
+        None => sql,
+    }
 }
 
 /// A value on its way into a column: converted, and refused rather than cut.
-fn assigned(sql: &str, from: SqlType, column: &ColumnDefinition, entry: &TableEntry) -> String {
+pub(super) fn assigned(sql: &str, from: SqlType, column: &ColumnDefinition, entry: &TableEntry) -> String {
     format!(
         "tds_assign({sql}, {}, {}, {}, {})",
         type_number(from),

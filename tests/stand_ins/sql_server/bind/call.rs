@@ -353,7 +353,7 @@ fn arguments(name: &str, count: usize) -> SqlError {
 }
 
 /// Parts of a name inside of a text, such as `[dbo].[a]]b]`.
-fn name_of(text: &str) -> Option<Name> {
+pub(crate) fn name_of(text: &str) -> Option<Name> {
     use super::super::lexer::{Kind, tokens};
     let mut parts = Vec::new();
     let mut expects_part = true;

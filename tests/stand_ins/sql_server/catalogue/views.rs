@@ -82,6 +82,17 @@ pub(super) fn create(sqlite: &Connection, database: &str) -> Result<(), SqlError
             ))?;
         }
     }
+    // Only user tables have columns here, so `all_columns` is `columns`.
+    let columns = VIEWS.iter().find(|view| view.starts_with("CREATE TABLE columns ")).copied().unwrap_or_default();
+    sqlite.execute(
+        "INSERT INTO ropeway_tables VALUES (?1, 'sys', 'all_columns', -99, ?2)",
+        params![database, columns.replacen("columns", "all_columns", 1)],
+    )?;
+    sqlite.execute_batch(&format!(
+        "CREATE VIEW {} AS SELECT * FROM {}",
+        physical(database, "sys", "all_columns"),
+        physical(database, "sys", "columns")
+    ))?;
     for (name, id) in [("dbo", 1), ("guest", 2), ("INFORMATION_SCHEMA", 3), ("sys", 4)] {
         add_schema(sqlite, database, name, id)?;
     }
@@ -350,7 +361,7 @@ pub(super) fn scheme_function(
 
 impl TableEntry {
     /// A view of `sys` in the table's database, quoted.
-    pub(super) fn view(&self, name: &str) -> String {
+    pub(crate) fn view(&self, name: &str) -> String {
         physical(&self.database, "sys", name)
     }
 

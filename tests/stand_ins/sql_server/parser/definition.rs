@@ -1,10 +1,10 @@
-//! CREATE, ALTER, DROP, and the declaration of a bulk load.
+//! CREATE, ALTER, DROP.
 
 use super::super::SqlError;
 use super::super::SqlType;
 use super::super::collation::Collation;
 use super::super::lexer::Kind;
-use super::super::syntax::{BulkDefinition, ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
+use super::super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
 use super::Parser;
 
 impl Parser {
@@ -108,7 +108,7 @@ impl Parser {
         }
     }
 
-    fn index_columns(&mut self) -> Result<Vec<(String, bool)>, SqlError> {
+    pub(super) fn index_columns(&mut self) -> Result<Vec<(String, bool)>, SqlError> {
         self.expect("(")?;
         let mut columns = Vec::new();
         loop {
@@ -148,9 +148,11 @@ impl Parser {
     fn create_table(&mut self) -> Result<Statement, SqlError> {
         let name = self.name()?;
         self.expect("(")?;
-        let (mut columns, mut indexes) = (Vec::new(), Vec::new());
+        let (mut columns, mut indexes, mut checks) = (Vec::new(), Vec::new(), Vec::new());
         loop {
-            if self.sees("CONSTRAINT") || self.sees("PRIMARY") || self.sees("UNIQUE") {
+            if let Some(check) = self.check(&name)? {
+                checks.push(check);
+            } else if self.sees("CONSTRAINT") || self.sees("PRIMARY") || self.sees("UNIQUE") {
                 let constraint = if self.accept("CONSTRAINT") { Some(self.identifier()?) } else { None };
                 indexes.push(self.table_constraint(&name, constraint, None)?);
             } else {
@@ -172,6 +174,9 @@ impl Parser {
                     });
                 }
                 columns.push(column);
+                while let Some(check) = self.check(&name)? {
+                    checks.push(check);
+                }
             }
             if !self.accept(",") {
                 break;
@@ -197,7 +202,34 @@ impl Parser {
                 column.nullable = false;
             }
         }
-        Ok(Statement::CreateTable(TableDefinition { name, columns, indexes, partition }))
+        Ok(Statement::CreateTable(TableDefinition { name, columns, indexes, partition, checks }))
+    }
+
+    /// `[CONSTRAINT name] CHECK (condition)`, if it comes next.
+    fn check(&mut self, table: &Name) -> Result<Option<(String, String)>, SqlError> {
+        let named = self.sees("CONSTRAINT") && self.sees_ahead(2, "CHECK");
+        if !named && !self.sees("CHECK") {
+            return Ok(None);
+        }
+        let name = if named {
+            self.advance();
+            self.identifier()?
+        } else {
+            default_name("CK", table)
+        };
+        self.expect("CHECK")?;
+        self.expect("(")?;
+        let start = self.at;
+        self.expression()?;
+        let condition = self.text_since(start);
+        self.expect(")")?;
+        Ok(Some((name, condition)))
+    }
+
+    /// What was read, as it was written.
+    fn text_since(&self, start: usize) -> String {
+        let words: Vec<&str> = self.tokens[start..self.at].iter().map(|token| token.text.as_str()).collect();
+        words.join(" ")
     }
 
     fn table_constraint(
@@ -244,7 +276,10 @@ impl Parser {
                 self.identifier()?;
             } else if self.accept("DEFAULT") {
                 default = Some(self.default_text()?);
-            } else if self.sees("CONSTRAINT") || self.sees("PRIMARY") || self.sees("UNIQUE") {
+            } else if (self.sees("CONSTRAINT") && !self.sees_ahead(2, "CHECK"))
+                || self.sees("PRIMARY")
+                || self.sees("UNIQUE")
+            {
                 let constraint = if self.accept("CONSTRAINT") { Some(self.identifier()?) } else { None };
                 let primary = self.accept("PRIMARY");
                 self.expect(if primary { "KEY" } else { "UNIQUE" })?;
@@ -286,54 +321,7 @@ impl Parser {
         } else {
             self.constant()?;
         }
-        let words: Vec<&str> = self.tokens[start..self.at].iter().map(|token| token.text.as_str()).collect();
-        Ok(words.join(" "))
-    }
-
-    pub(super) fn insert_bulk(&mut self) -> Result<Statement, SqlError> {
-        let table = self.name()?;
-        self.expect("(")?;
-        let mut columns = Vec::new();
-        loop {
-            let name = self.identifier()?;
-            let mut of = self.data_type(false)?;
-            if self.accept("COLLATE") {
-                let collation = self.identifier()?;
-                of = of.collate(Collation::named(&collation)?)?;
-            }
-            columns.push((name, of));
-            if !self.accept(",") {
-                break;
-            }
-        }
-        self.expect(")")?;
-        let mut options = Vec::new();
-        if self.accept("WITH") {
-            self.expect("(")?;
-            loop {
-                let option = self.advance().text.to_ascii_uppercase();
-                match option.as_str() {
-                    "TABLOCK" | "CHECK_CONSTRAINTS" | "FIRE_TRIGGERS" | "KEEP_NULLS" | "KEEP_IDENTITY" => {}
-                    "ROWS_PER_BATCH" | "KILOBYTES_PER_BATCH" => {
-                        self.expect("=")?;
-                        self.advance();
-                    }
-                    "ORDER" => {
-                        self.index_columns()?;
-                    }
-                    _ => {
-                        self.at -= 1;
-                        return Err(self.unexpected());
-                    }
-                }
-                options.push(option);
-                if !self.accept(",") {
-                    break;
-                }
-            }
-            self.expect(")")?;
-        }
-        Ok(Statement::InsertBulk(BulkDefinition { table, columns, options }))
+        Ok(self.text_since(start))
     }
 }
 

@@ -5,7 +5,7 @@ use mssql_tds::connection::tds_client::ResultSet as _;
 use ropeway_tests::sql_server::Server;
 
 /// Type, values as T-SQL literals, and as `SELECT CONVERT(nvarchar(max), ...)` shows them on the server.
-const VALUES: &[(&str, &[&str])] = &[
+pub(crate) const VALUES: &[(&str, &[&str])] = &[
     ("bit", &["0", "1"]),
     ("tinyint", &["0", "255"]),
     ("smallint", &["-32768", "32767"]),
@@ -45,7 +45,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("hierarchyid", &["0x58"]),
 ];
 
-fn create(server: &Server) -> Vec<String> {
+pub(crate) fn create(server: &Server) -> Vec<String> {
     let mut names = Vec::new();
     for (index, (of, values)) in VALUES.iter().enumerate() {
         let name = format!("t{index}");

@@ -1,0 +1,138 @@
+//! Transactions: BEGIN, COMMIT, ROLLBACK and SAVE, as statements and as requests of the transaction manager.
+
+use super::SqlError;
+use super::catalogue::quoted;
+use super::protocol::{Over, Violation};
+use super::reader::Reader;
+use super::response::{Response, Stop};
+use super::state::State;
+use super::token;
+
+impl State {
+    pub(super) fn begin(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
+        if self.transactions == 0 {
+            self.sqlite.execute_batch("BEGIN")?;
+            self.descriptor = (u64::from(self.spid) << 32) + next_descriptor();
+            response.token(&token::environment_bytes(8, &self.descriptor.to_le_bytes(), &[]))?;
+        }
+        self.transactions += 1;
+        Ok(response.done(0, 0xD4, 0)?)
+    }
+
+    pub(super) fn commit(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
+        match self.transactions {
+            0 => {
+                return Err(SqlError::new(
+                    3902,
+                    16,
+                    "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+                )
+                .into());
+            }
+            1 => {
+                self.sqlite.execute_batch("COMMIT")?;
+                let old = std::mem::take(&mut self.descriptor);
+                response.token(&token::environment_bytes(9, &[], &old.to_le_bytes()))?;
+            }
+            _ => {}
+        }
+        self.transactions -= 1;
+        Ok(response.done(0, 0xD5, 0)?)
+    }
+
+    /// Rolls everything back.
+    pub(super) fn roll_back(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
+        self.sqlite.execute_batch("ROLLBACK")?;
+        self.transactions = 0;
+        let old = std::mem::take(&mut self.descriptor);
+        Ok(response.token(&token::environment_bytes(10, &[], &old.to_le_bytes()))?)
+    }
+
+    pub(super) fn roll_back_to(&mut self, name: Option<&str>, response: &mut Response<'_>) -> Result<(), Stop> {
+        if self.transactions == 0 {
+            return Err(SqlError::new(
+                3903,
+                16,
+                "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            )
+            .into());
+        }
+        match name {
+            None => self.roll_back(response)?,
+            Some(name) => {
+                let statement = format!("ROLLBACK TO {}", quoted(&format!("save.{name}").to_lowercase()));
+                self.sqlite.execute_batch(&statement).map_err(|_| {
+                    SqlError::new(
+                        6401,
+                        16,
+                        format!("Cannot roll back {name}. No transaction or savepoint of that name was found."),
+                    )
+                })?;
+            }
+        }
+        Ok(response.done(0, 0xD2, 0)?)
+    }
+
+    pub(super) fn save_point(&mut self, name: &str, response: &mut Response<'_>) -> Result<(), Stop> {
+        if self.transactions == 0 {
+            return Err(
+                SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction.").into()
+            );
+        }
+        self.sqlite.execute_batch(&format!("SAVEPOINT {}", quoted(&format!("save.{name}").to_lowercase())))?;
+        Ok(response.done(0, 0, 0)?)
+    }
+
+    /// A transaction manager request (MS-TDS 2.2.6.9).
+    pub(super) fn transaction_request(&mut self, body: &[u8], response: &mut Response<'_>) -> Result<(), Stop> {
+        let mut reader = Reader::new(body);
+        let request = reader.u16().map_err(Over::from)?;
+        match request {
+            5 => {
+                let isolation = reader.u8().map_err(Over::from)?;
+                reader.short_text().map_err(Over::from)?;
+                self.isolate(isolation)?;
+                self.begin(response)
+            }
+            7 | 8 => {
+                let name = reader.short_text().map_err(Over::from)?;
+                let flags = reader.u8().map_err(Over::from)?;
+                if request == 7 {
+                    self.commit(response)?
+                } else {
+                    self.roll_back_to(Some(name.as_str()).filter(|name| !name.is_empty()), response)?
+                }
+                if flags & 1 != 0 {
+                    let isolation = reader.u8().map_err(Over::from)?;
+                    reader.short_text().map_err(Over::from)?;
+                    self.isolate(isolation)?;
+                    self.begin(response)?;
+                }
+                Ok(())
+            }
+            9 => {
+                let name = reader.short_text().map_err(Over::from)?;
+                self.save_point(&name, response)
+            }
+            other => Err(SqlError::not_taught(format!("transaction manager request {other}")).into()),
+        }
+    }
+
+    /// 0 leaves the level as it is.
+    fn isolate(&mut self, level: u8) -> Result<(), Stop> {
+        match level {
+            0 => Ok(()),
+            1..=5 => {
+                self.options.isolation = level;
+                Ok(())
+            }
+            _ => Err(Over::from(Violation::new(format!("isolation level {level}"))).into()),
+        }
+    }
+}
+
+/// Transaction descriptors never repeat.
+fn next_descriptor() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
