@@ -7,3 +7,4 @@ mod every_type;
 mod language;
 mod logins;
 mod raw;
+mod requests;

@@ -8,7 +8,7 @@ use mssql_tds::core::TdsResult;
 use mssql_tds::datatypes::column_values::ColumnValues;
 use mssql_tds::message::bulk_load::StreamingBulkLoadWriter;
 use ropeway_tests::sql_server::Server;
-use tiberius::{IntoRow as _, SqlBulkCopyOption, SqlBulkCopyOptions, SortOrder, TokenRow};
+use tiberius::{IntoRow as _, SortOrder, SqlBulkCopyOption, SqlBulkCopyOptions, TokenRow};
 
 struct Row(Vec<ColumnValues>);
 
@@ -33,8 +33,18 @@ async fn read(client: &mut TdsClient, table: &str) -> Vec<Vec<ColumnValues>> {
     rows
 }
 
-/// Microsoft's client has no bulk form of these.
-const NOT_IN_MICROSOFTS: &[&str] = &["sql_variant", "hierarchyid", "geometry", "geography"];
+/// Microsoft's client (mssql-tds 0.3) has no bulk form of these, says a decimal's type token where its length belongs, and
+/// spoils a smallmoney that is NOT NULL.
+const NOT_IN_MICROSOFTS: &[&str] = &[
+    "sql_variant",
+    "hierarchyid",
+    "geometry",
+    "geography",
+    "decimal(38,0)",
+    "decimal(9,2)",
+    "numeric(28,28)",
+    "smallmoney",
+];
 
 #[tokio::test]
 async fn microsofts_client_loads_every_type() {
@@ -52,18 +62,29 @@ async fn microsofts_client_loads_every_type() {
         let count = sent.len() as u64;
         let target = format!("dbo.to_{name}");
         let result = BulkCopy::new(&mut client, target).write_to_server_zerocopy(sent.into_iter().map(Row)).await;
-        let result = match result { Ok(r) => r, Err(e) => { println!("XXX {of}: {e}"); client = microsoft(&server, 4096).await; continue; } };
+        let result = result.unwrap_or_else(|error| panic!("{of}: {error}"));
         assert_eq!(result.rows_affected, count, "{of}");
         assert_eq!(format!("{:?}", read(&mut client, &format!("to_{name}")).await), shown, "{of}");
         loaded += 1;
     }
-    assert!(loaded > 30, "{loaded}");
+    assert!(loaded > 27, "{loaded}");
     assert_eq!(server.seen().violations, Vec::<String>::new());
 }
 
-/// tiberius 0.13 panics on the first two, cannot announce xml, loses the scale of a time, reads money as a float, and
-/// calls a smalldatetime a datetime.
-const NOT_IN_TIBERIUS: &[&str] = &["sql_variant", "hierarchyid", "geometry", "geography", "xml", "time(0)", "money", "smallmoney", "smalldatetime"];
+/// tiberius 0.13 panics on the first two, cannot announce xml, loses the scale of a time, reads money as a float, calls a
+/// smalldatetime a datetime and sends no image.
+const NOT_IN_TIBERIUS: &[&str] = &[
+    "sql_variant",
+    "hierarchyid",
+    "geometry",
+    "geography",
+    "xml",
+    "time(0)",
+    "money",
+    "smallmoney",
+    "smalldatetime",
+    "image",
+];
 
 #[tokio::test]
 async fn tiberius_loads_every_type() {
@@ -87,10 +108,9 @@ async fn tiberius_loads_every_type() {
             row.into_iter().for_each(|value| token.push(value));
             request.send(token).await.unwrap_or_else(|error| panic!("{of}: {error}"));
         }
-        let result = match request.finalize().await { Ok(r) => r, Err(e) => { println!("XXX {of}: {e}"); continue; } };
+        let result = request.finalize().await.unwrap_or_else(|error| panic!("{of}: {error}"));
         assert_eq!(result.total(), count, "{of}");
-        let back =
-            client.simple_query(select(&format!("to_{name}"))).await.unwrap().into_first_result().await.unwrap();
+        let back = client.simple_query(select(&format!("to_{name}"))).await.unwrap().into_first_result().await.unwrap();
         assert_eq!(format!("{back:?}"), sent, "{of}");
         loaded += 1;
     }

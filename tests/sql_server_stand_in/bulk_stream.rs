@@ -116,20 +116,8 @@ fn bytes_that_are_no_value_of_their_type_are_refused() {
         ("date", &[0x28], &[3, 0xDB, 0xB9, 0x37], 4896, &[3, 0xDA, 0xB9, 0x37]),
         ("time(0)", &[0x29, 0], &[3, 0x80, 0x51, 1], 4896, &[3, 0x7F, 0x51, 1]),
         ("datetime2(7)", &[0x2A, 7], &[7, 0, 0, 0, 0, 0, 0, 0], 4815, &[8, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (
-            "datetimeoffset(0)",
-            &[0x2B, 0],
-            &[8, 0, 0, 0, 9, 0, 0, 0x49, 3],
-            4896,
-            &[8, 0, 0, 0, 9, 0, 0, 0x48, 3],
-        ),
-        (
-            "datetime",
-            &[0x6F, 8],
-            &[8, 0, 0, 0, 0, 0x00, 0x82, 0x8B, 1],
-            4896,
-            &[8, 0, 0, 0, 0, 0xFF, 0x81, 0x8B, 1],
-        ),
+        ("datetimeoffset(0)", &[0x2B, 0], &[8, 0, 0, 0, 9, 0, 0, 0x49, 3], 4896, &[8, 0, 0, 0, 9, 0, 0, 0x48, 3]),
+        ("datetime", &[0x6F, 8], &[8, 0, 0, 0, 0, 0x00, 0x82, 0x8B, 1], 4896, &[8, 0, 0, 0, 0, 0xFF, 0x81, 0x8B, 1]),
         ("uniqueidentifier", &[0x24, 16], &[15; 16], 4815, &[16; 17]),
         (
             "varbinary(max)",
@@ -173,7 +161,8 @@ fn a_torn_stream_ends_the_connection_and_loads_nothing() {
         assert!(client.try_answer().is_err(), "{what}: the connection is closed");
     }
     // Cut anywhere, a message loads nothing, and the server never takes what is there for all of it.
-    for length in 0..whole.len() {
+    // (Four bytes short is a DONE with the short count of older clients, which is whole.)
+    for length in (0..whole.len()).filter(|length| length + 4 != whole.len()) {
         let mut client = Raw::log_in(&server);
         let answer = client.load(STATEMENT, &whole[..length]);
         assert!(matches!(answer.errors().as_slice(), [4804 | 4894]), "cut at {length}: {answer:?}");
@@ -201,7 +190,10 @@ fn the_announcement_is_checked() {
     for (statement, wanted) in cases {
         assert_eq!(client.batch(statement).errors(), [wanted], "{statement}");
     }
-    assert_eq!(client.batch("INSERT BULK dbo.t (id int NOT NULL) WITH (TABLOCK, ROWS_PER_BATCH = 9)").done, [(0, 0xFD, 0)]);
+    assert_eq!(
+        client.batch("INSERT BULK dbo.t (id int NOT NULL) WITH (TABLOCK, ROWS_PER_BATCH = 9)").done,
+        [(0, 0xFD, 0)]
+    );
     // Another request instead of the data is refused and does not run; the announcement is gone.
     assert_eq!(client.batch("INSERT INTO dbo.t VALUES (7, NULL)").errors(), [4022]);
     assert_eq!(count(&server), "0");

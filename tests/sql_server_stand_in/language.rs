@@ -142,3 +142,36 @@ async fn the_catalogue_knows_keys_partitions_and_histograms() {
     assert_eq!(server.execute("sales", numbers).unwrap(), [["1", "2"], ["2", "2"], ["3", "1"]]);
     assert_eq!(server.execute("sales", "SELECT COUNT(*) FROM dbo.p WHERE $PARTITION.pf(a) = 2").unwrap(), [["2"]]);
 }
+
+#[tokio::test]
+async fn a_unique_index_takes_one_null() {
+    let server = Server::start().unwrap();
+    server
+        .execute(
+            "sales",
+            "CREATE TABLE dbo.u (a int NULL, b nvarchar(5) NULL); CREATE UNIQUE INDEX ux ON dbo.u (a, b DESC)",
+        )
+        .unwrap();
+    let mut client = tiberius(&server).await;
+    for (values, wanted) in [
+        ("(NULL, NULL)", None),
+        ("(NULL, NULL)", Some(2601)),
+        ("(1, NULL)", None),
+        ("(1, NULL)", Some(2601)),
+        ("(0, NULL)", None),
+        ("(NULL, N'a')", None),
+        ("(NULL, N'A')", Some(2601)),
+        ("(NULL, N'b')", None),
+    ] {
+        let batch = format!("INSERT INTO dbo.u VALUES {values}");
+        match wanted {
+            Some(number) => assert_eq!(failure(&mut client, &batch).await, number, "{values}"),
+            None => drop(client.simple_query(batch).await.unwrap().into_results().await.unwrap()),
+        }
+    }
+    assert_eq!(server.execute("sales", "SELECT COUNT(*) FROM dbo.u").unwrap(), [["5"]]);
+    let error = server
+        .execute("sales", "CREATE TABLE dbo.w (a int NULL); INSERT INTO dbo.w VALUES (NULL), (NULL); CREATE UNIQUE INDEX wx ON dbo.w (a)")
+        .unwrap_err();
+    assert_eq!(error.number, 1505, "{error}");
+}

@@ -172,7 +172,8 @@ pub(crate) fn wide(text: &str) -> Vec<u8> {
 
 fn login() -> Vec<u8> {
     let password: Vec<u8> = wide(PASSWORD).into_iter().map(|byte| byte.rotate_left(4) ^ 0xA5).collect();
-    let fields = [Vec::new(), wide("sa"), password, wide("raw"), Vec::new(), Vec::new(), Vec::new(), Vec::new(), wide("sales")];
+    let fields =
+        [Vec::new(), wide("sa"), password, wide("raw"), Vec::new(), Vec::new(), Vec::new(), Vec::new(), wide("sales")];
     let (mut table, mut data) = (Vec::new(), Vec::new());
     for field in fields {
         table.extend(((94 + data.len()) as u16).to_le_bytes());

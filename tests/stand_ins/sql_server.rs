@@ -239,16 +239,28 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             }
             let closer = tcp.try_clone();
             let channel = Channel::new(Transport::Plain(tcp), spid);
-            if let Err(protocol::Over::Violation(violation)) = Session::serve(channel, &shared) {
-                shared.faults.see(|seen| seen.violations.push(violation.to_string()));
-            }
-            if let Ok(tcp) = closer {
-                // The client may have closed first.
-                let _ = tcp.shutdown(Shutdown::Both);
-            }
+            let over = Session::serve(channel, &shared);
             shared.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&spid);
+            match (over, closer) {
+                (Err(protocol::Over::Reset), Ok(tcp)) => reset(tcp),
+                (Err(protocol::Over::Violation(violation)), _) => {
+                    shared.faults.see(|seen| seen.violations.push(violation.to_string()));
+                }
+                _ => {}
+            }
         };
         // Without a thread the connection is dropped, which a client takes for a refusal.
         let _ = std::thread::Builder::new().name(format!("session {spid}")).stack_size(8 << 20).spawn(run);
     }
+}
+
+/// Closes the last handle of a connection without lingering, which sends RST instead of FIN.
+fn reset(tcp: TcpStream) {
+    let reset = || -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _inside = runtime.enter();
+        tcp.set_nonblocking(true)?;
+        tokio::net::TcpStream::from_std(tcp)?.set_zero_linger()
+    };
+    reset().expect("a connection of the stand-in resets");
 }

@@ -234,7 +234,9 @@ fn physical_column(column: &ColumnDefinition) -> String {
 
 fn save(sqlite: &Connection, entry: &TableEntry, is_new: bool) -> Result<(), SqlError> {
     let mut columns: Vec<String> = entry.columns.iter().map(column_text).collect();
-    columns.extend(entry.checks.iter().map(|(name, condition)| format!("CONSTRAINT {} CHECK ({condition})", bracketed(name))));
+    columns.extend(
+        entry.checks.iter().map(|(name, condition)| format!("CONSTRAINT {} CHECK ({condition})", bracketed(name))),
+    );
     let placed =
         entry.partition.as_ref().map(|(scheme, column)| format!(" ON {}({})", bracketed(scheme), bracketed(column)));
     let definition = format!("CREATE TABLE t ({}){}", columns.join(", "), placed.unwrap_or_default());
@@ -281,7 +283,8 @@ pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &Inde
     }
     let physical_name = quoted(&entry.index(&index.name));
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let terms: Vec<String> = keys.iter().flat_map(|(column, descending)| key_terms(column, *descending, index.unique)).collect();
+    let terms: Vec<String> =
+        keys.iter().flat_map(|(column, descending)| key_terms(column, *descending, index.unique)).collect();
     let statement = format!("CREATE {unique}INDEX {physical_name} ON {} ({})", entry.physical(), terms.join(", "));
     sqlite.execute_batch(&statement).map_err(|error| index_error(&error, entry, index))?;
     let stats_id = views::add_index(sqlite, entry, index)?;
@@ -293,7 +296,8 @@ pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &Inde
 fn key_terms(column: &ColumnDefinition, descending: bool, unique: bool) -> Vec<String> {
     let name = quoted(&column.name);
     let sign = if descending { " DESC" } else { "" };
-    let key = if matches!(column.of, SqlType::DateTimeOffset(_)) { format!("substr({name}, 1, 8)") } else { name.clone() };
+    let key =
+        if matches!(column.of, SqlType::DateTimeOffset(_)) { format!("substr({name}, 1, 8)") } else { name.clone() };
     if !unique || !column.nullable {
         return vec![format!("{key}{sign}")];
     }

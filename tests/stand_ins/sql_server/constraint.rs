@@ -15,7 +15,14 @@ pub(super) fn violated(sqlite: &Connection, error: rusqlite::Error, entry: &Tabl
         return SqlError::new(515, 16, format!("Cannot insert the value NULL into column '{column}', table '{}.{}.{}'; column does not allow nulls. INSERT fails.", entry.database, entry.schema, entry.name)).state(2);
     }
     if let Some(name) = text.strip_prefix("CHECK constraint failed: ") {
-        return SqlError::new(547, 16, format!("The INSERT statement conflicted with the CHECK constraint \"{name}\". The conflict occurred in database \"{}\", table \"{}.{}\".", entry.database, entry.schema, entry.name));
+        return SqlError::new(
+            547,
+            16,
+            format!(
+                "The INSERT statement conflicted with the CHECK constraint \"{name}\". The conflict occurred in database \"{}\", table \"{}.{}\".",
+                entry.database, entry.schema, entry.name
+            ),
+        );
     }
     match text.strip_prefix("UNIQUE constraint failed: ") {
         Some(place) => unique(sqlite, place, entry).unwrap_or_else(|error| error),
@@ -56,12 +63,14 @@ fn is_at(sqlite: &Connection, place: &str, entry: &TableEntry, index: &str) -> R
     if let Some(named) = place.strip_prefix("index '") {
         return Ok(named.strip_suffix('\'') == Some(physical.as_str()));
     }
-    let mut statement = sqlite.prepare(&format!("SELECT name FROM pragma_index_info({}) ORDER BY seqno", quoted(&physical)))?;
+    let mut statement =
+        sqlite.prepare(&format!("SELECT name FROM pragma_index_info({}) ORDER BY seqno", quoted(&physical)))?;
     let columns = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
     let columns: Vec<Option<String>> = columns.collect::<Result<_, _>>()?;
     let table = entry.physical();
     let table = table.trim_matches('"').replace("\"\"", "\"");
-    let places: Option<Vec<String>> = columns.into_iter().map(|name| name.map(|name| format!("{table}.{name}"))).collect();
+    let places: Option<Vec<String>> =
+        columns.into_iter().map(|name| name.map(|name| format!("{table}.{name}"))).collect();
     Ok(places.is_some_and(|places| places.join(", ") == place))
 }
 

@@ -37,7 +37,8 @@ pub(super) fn reshape(datum: Datum, from: SqlType, to: SqlType) -> Result<Datum,
         SqlType::DateTime | SqlType::SmallDateTime => moment(datum, from, to),
         SqlType::UniqueIdentifier => guid(datum, from),
         SqlType::Xml => match datum {
-            Datum::Text(text) => Ok(Datum::Text(text)),
+            // Reading XML takes the byte order mark off.
+            Datum::Text(text) => Ok(Datum::Text(text.trim_start_matches('\u{FEFF}').to_owned())),
             _ => Err(not_allowed(from, to)),
         },
         _ if to.is_text() => text(datum, from, to),

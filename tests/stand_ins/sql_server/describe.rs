@@ -147,14 +147,7 @@ pub(super) fn table_collations(
 }
 
 fn plain_column(name: &str, of: SqlType) -> Column {
-    Column {
-        name: name.to_owned(),
-        of,
-        nullable: true,
-        origin: Origin::Expression,
-        is_null: false,
-        table: Vec::new(),
-    }
+    Column { name: name.to_owned(), of, nullable: true, origin: Origin::Expression, is_null: false, table: Vec::new() }
 }
 
 fn first_result(context: &Context<'_>, batch: &str, parameters: &str) -> Result<Vec<Column>, SqlError> {

@@ -11,8 +11,10 @@ pub enum Fault {
     Error(SqlError),
     /// The columns and so many rows, then this error.
     ErrorAfterRows(usize, SqlError),
-    /// The connection closes after so many bytes of the response, packet headers included.
+    /// The connection closes (FIN) after so many bytes of the response, packet headers included: a truncated stream.
     BreakAfterBytes(usize),
+    /// The connection is reset (RST) after so many bytes of the response, packet headers included.
+    ResetAfterBytes(usize),
     /// The statement runs, then the connection closes without a word: on a COMMIT the outcome is unknown to the client.
     BreakAfterRunning,
     /// No answer ever; an attention is acknowledged.

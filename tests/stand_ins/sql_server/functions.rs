@@ -43,8 +43,13 @@ pub(super) fn register(sqlite: &Connection) -> rusqlite::Result<()> {
         convert(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?).map_err(failed)
     })?;
     sqlite.create_scalar_function("tds_assign", 5, pure, |context| {
-        assign(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?, (context.get_raw(3).as_str()?, context.get_raw(4).as_str()?))
-            .map_err(failed)
+        assign(
+            context.get_raw(0),
+            numbered(context, 1)?,
+            numbered(context, 2)?,
+            (context.get_raw(3).as_str()?, context.get_raw(4).as_str()?),
+        )
+        .map_err(failed)
     })?;
     sqlite.create_scalar_function("tds_style", 4, pure, |context| {
         styled(context.get_raw(0), numbered(context, 1)?, numbered(context, 2)?, context.get(3)?).map_err(failed)

@@ -60,6 +60,15 @@ pub(super) enum Reset {
     KeepTransaction,
 }
 
+/// How a connection ends for a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// FIN.
+    Close,
+    /// RST.
+    Reset,
+}
+
 /// The packet layer of one connection.
 pub(super) struct Channel {
     pub(super) transport: Transport,
@@ -67,8 +76,8 @@ pub(super) struct Channel {
     pub(super) packet_size: usize,
     /// Server process id, in every header.
     pub(super) spid: u16,
-    /// A fault: the connection breaks after so many bytes of the response, headers included.
-    pub(super) break_after: Option<usize>,
+    /// A fault: the connection ends so after so many bytes of the response, headers included.
+    pub(super) break_after: Option<(usize, Ending)>,
     sent: usize,
     out: Vec<u8>,
     next_id: u8,
@@ -178,11 +187,13 @@ impl Channel {
         packet.extend([self.next_id, 0]);
         packet.extend_from_slice(body);
         self.next_id = self.next_id.wrapping_add(1);
-        if let Some(limit) = self.break_after.filter(|limit| self.sent + packet.len() >= *limit) {
+        if let Some((limit, ending)) = self.break_after.filter(|(limit, _)| self.sent + packet.len() >= *limit) {
             self.transport.write_all(&packet[..limit - self.sent])?;
             self.transport.flush()?;
-            self.transport.close();
-            return Err(Over::Gone);
+            return Err(match ending {
+                Ending::Close => Over::Gone,
+                Ending::Reset => Over::Reset,
+            });
         }
         self.sent += packet.len();
         Ok(self.transport.write_all(&packet)?)

@@ -23,6 +23,8 @@ impl fmt::Display for Violation {
 pub(super) enum Over {
     /// The client closed, the network broke, or a fault closed the connection on purpose.
     Gone,
+    /// A fault resets the connection.
+    Reset,
     /// The client broke the protocol.
     Violation(Violation),
 }

@@ -28,8 +28,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Violation> {
-        let (taken, rest) =
-            self.rest.split_at_checked(count).ok_or(Violation::new(ENDED))?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Violation::new(ENDED))?;
         self.rest = rest;
         Ok(taken)
     }

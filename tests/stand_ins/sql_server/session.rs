@@ -3,7 +3,7 @@
 use super::catalogue;
 use super::faults::{Fault, LoginFault};
 use super::login::Login;
-use super::packet::{Channel, Kind, Message, Reset};
+use super::packet::{Channel, Ending, Kind, Message, Reset};
 use super::prelogin::{Agreed, Prelogin};
 use super::protocol::{Over, Violation};
 use super::reader::{Reader, utf16};
@@ -294,7 +294,8 @@ fn prepare_faults(state: &mut State, response: &mut Response<'_>, statement: &st
                 return Ok(false);
             }
             Fault::ErrorAfterRows(rows, error) => state.due.error = Some((rows, error)),
-            Fault::BreakAfterBytes(bytes) => response.channel.break_after = Some(bytes),
+            Fault::BreakAfterBytes(bytes) => response.channel.break_after = Some((bytes, Ending::Close)),
+            Fault::ResetAfterBytes(bytes) => response.channel.break_after = Some((bytes, Ending::Reset)),
             Fault::BreakAfterRunning => state.due.break_after = true,
             Fault::SlowRows(pause) => state.due.pause = Some(pause),
             Fault::Run(what) => what(),

@@ -1,8 +1,8 @@
 //! What one session has: database, options, transaction, variables.
 
 use super::bind::Variable;
-use super::sql_type::SqlType;
 use super::bulk::Announced;
+use super::sql_type::SqlType;
 use super::{Shared, SqlError, counters, functions};
 use rusqlite::Connection;
 use rusqlite::types::Value;

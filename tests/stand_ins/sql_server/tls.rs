@@ -5,7 +5,7 @@ use super::protocol::{Over, Violation};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, Cursor, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 /// The bytes of a connection, plain or not.
@@ -100,11 +100,6 @@ impl Transport {
 
     pub(super) fn is_encrypted(&self) -> bool {
         matches!(self, Transport::Tls(_))
-    }
-
-    pub(super) fn close(&self) {
-        // A socket that is closed already is as wished.
-        let _ = self.tcp().shutdown(Shutdown::Both);
     }
 
     pub(super) fn tcp(&self) -> &TcpStream {

@@ -1,8 +1,8 @@
 //! Statements that change rows or tables.
 
 use super::bind::{Binder, literal_sql};
-use super::constraint;
 use super::catalogue::{self, PartitionFunction, TableEntry, quoted};
+use super::constraint;
 use super::execute::Variables;
 use super::functions::type_number;
 use super::parser::parse;
@@ -304,7 +304,10 @@ impl State {
         for (index, value) in parameters[..count].iter().enumerate() {
             statement.raw_bind_parameter(index + 1, value)?;
         }
-        statement.raw_execute().map(|rows| rows as u64).map_err(|error| constraint::violated(&self.sqlite, error, entry))
+        statement
+            .raw_execute()
+            .map(|rows| rows as u64)
+            .map_err(|error| constraint::violated(&self.sqlite, error, entry))
     }
 }
 

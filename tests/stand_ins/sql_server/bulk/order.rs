@@ -55,7 +55,11 @@ impl Sorted {
         let next: Vec<Value> = self.keys.iter().map(|(place, ..)| row[*place].clone()).collect();
         let order = self.last.as_ref().map_or(Ordering::Less, |last| self.compare(last, &next));
         if order == Ordering::Greater || order == Ordering::Equal && self.unique {
-            return Err(SqlError::new(4819, 16, "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or the data violates a uniqueness constraint imposed by the target table. Sort order incorrect for the following two rows: primary key of first row: (not shown by the stand-in), primary key of second row: (not shown by the stand-in)."));
+            return Err(SqlError::new(
+                4819,
+                16,
+                "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or the data violates a uniqueness constraint imposed by the target table. Sort order incorrect for the following two rows: primary key of first row: (not shown by the stand-in), primary key of second row: (not shown by the stand-in).",
+            ));
         }
         self.last = Some(next);
         Ok(())

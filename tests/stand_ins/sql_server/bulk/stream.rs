@@ -27,9 +27,8 @@ impl<'a> Stream<'a> {
         let mut types = Vec::new();
         for (index, target) in targets.iter().enumerate() {
             let column = index + 1;
-            let declared = read_column(&mut reader).map_err(|violation| {
-                if has_ended(&violation) { torn(2) } else { wrong_type(column) }
-            })?;
+            let declared = read_column(&mut reader)
+                .map_err(|violation| if has_ended(&violation) { torn(2) } else { wrong_type(column) })?;
             check_column(column, declared, target)?;
             types.push(Declared { of: narrower(declared.of, target.announced), nullable: declared.lengthy });
         }
@@ -82,7 +81,7 @@ fn check_column(column: usize, sent: Described, target: &Target) -> Result<(), S
     if sent.nullable != target.column.nullable || !is_form_of(sent.of, target.announced) {
         return Err(wrong_type(column));
     }
-    if is_max(target.column.of) && !is_max(sent.of) || is_max(sent.of) && !is_max(target.announced) {
+    if is_max(target.column.of) && !is_max(sent.of) || is_max(sent.of) && !takes_max(target.announced) {
         return Err(wrong_type(column).state(2));
     }
     Ok(())
@@ -105,10 +104,11 @@ fn is_form_of(sent: SqlType, announced: SqlType) -> bool {
 }
 
 fn is_max(of: SqlType) -> bool {
-    matches!(
-        of,
-        SqlType::VarChar(Length::Max, _) | SqlType::NVarChar(Length::Max, _) | SqlType::VarBinary(Length::Max)
-    )
+    matches!(of, SqlType::VarChar(Length::Max, _) | SqlType::NVarChar(Length::Max, _) | SqlType::VarBinary(Length::Max))
+}
+
+fn takes_max(of: SqlType) -> bool {
+    is_max(of) || matches!(of, SqlType::Xml | SqlType::Udt(_))
 }
 
 /// The announced length holds too where it is the shorter one.

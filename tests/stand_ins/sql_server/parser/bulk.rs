@@ -28,8 +28,7 @@ impl Parser {
             }
         }
         self.expect(")")?;
-        let mut definition =
-            BulkDefinition { table, columns, checks: false, keeps_nulls: false, order: Vec::new() };
+        let mut definition = BulkDefinition { table, columns, checks: false, keeps_nulls: false, order: Vec::new() };
         if self.accept("WITH") {
             self.expect("(")?;
             loop {
