@@ -2,8 +2,8 @@
 //!
 //! `spec` reads the settings, `connection_string` keeps the secrets in them, `connection` opens
 //! sessions and `drivers` knows what is particular about each driver. `statement` asks for the
-//! columns and writes the SELECT, `columns` chooses how each column travels, `cut` makes chunks and
-//! `fetch` moves the rows. `errors` says what SQLSTATEs mean; `raw` holds the only unsafe calls.
+//! columns and writes the SELECT, `columns` chooses how each column travels, `cut` makes chunks by what
+//! `keys` found and `fetch` moves the rows. `errors` says what SQLSTATEs mean; `raw` holds the only unsafe calls.
 
 mod columns;
 mod connection;
@@ -12,6 +12,7 @@ mod cut;
 mod drivers;
 mod errors;
 mod fetch;
+mod keys;
 mod raw;
 mod source;
 mod spec;

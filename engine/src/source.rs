@@ -29,6 +29,11 @@ pub struct ChunkTarget {
     pub chunks: u32,
 }
 
+impl ChunkTarget {
+    /// Bytes of source data per chunk, about, as runs choose them.
+    pub const BYTES: u64 = 64 << 20;
+}
+
 /// What `plan` tells a person about a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDescription {

@@ -1,57 +1,36 @@
 //! How each column of a result is bound, decoded and asked for: chosen once from its description.
 
+mod choose;
 mod decode;
+mod kind;
 mod parse;
 mod values;
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType as Arrow, Field, SchemaRef, TimeUnit};
+use arrow::datatypes::{Field, SchemaRef, TimeUnit};
 use odbc_api::{
     ColumnDescription, DataType, ResultSetMetadata,
-    buffers::{AnyColumnBufferSlice, BinColumn, BoxColumnBuffer, Item, TextColumn},
-    handles::{AsStatementRef, StatementRef, slice_to_cow_utf8},
+    buffers::{AnyColumnBufferSlice, BinColumn, BoxColumnBuffer, TextColumn},
+    handles::{AsStatementRef, StatementRef},
     parameter::{Binary, Text},
-    sys::{Date, Timestamp},
 };
 use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::decode::{Decoder, Fault, Long, decoder};
+use self::choose::choose;
+pub(super) use self::{
+    decode::{Decoder, Fault, Long, decoder},
+    kind::Kind,
+    values::{fixed, variable},
+};
 use super::{
-    drivers::{Driver, LongValues, Rendering},
+    drivers::{Driver, Rendering},
     raw,
 };
 
-/// Characters up to which a column's declared maximum is bound as it is.
-const BOUNDED: usize = 2_000;
 /// Bytes that a value of unknown length gets at first; it is read again if it is longer.
 const FIRST_GUESS: usize = 120;
-/// Characters of the longest decimal, date or time that any of these databases writes.
-const LONGEST_NUMBER: usize = 45;
-const LONGEST_TIME: usize = 45;
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Boolean,
-    Int8,
-    UInt8,
-    Int16,
-    UInt16,
-    Int32,
-    UInt32,
-    Int64,
-    UInt64,
-    Float32,
-    Float64,
-    Decimal { precision: u8, scale: i8 },
-    Date,
-    Time(TimeUnit),
-    Timestamp { unit: TimeUnit, utc: bool },
-    Text,
-    Binary,
-}
 
 /// As what the driver hands the values over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,193 +279,4 @@ pub(super) fn refuse_change(planned: &[Column], found: &[Column], rendering: Ren
 /// The schema of these columns.
 pub(super) fn schema(columns: &[Column]) -> SchemaRef {
     SchemaRef::new(arrow::datatypes::Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
-}
-
-fn choose(description: &ColumnDescription, type_name: &str, unsigned: bool, driver: &Driver) -> Column {
-    let data_type = description.data_type;
-    let kind = named_kind(type_name, driver).unwrap_or_else(|| kind_of(data_type, type_name, unsigned, driver));
-    Column {
-        name: slice_to_cow_utf8(&description.name).into_owned(),
-        kind,
-        binding: binding_of(kind, data_type, driver),
-        source_type: source_type(data_type, type_name),
-        described: (data_type, type_name.to_owned()),
-    }
-}
-
-/// What the ODBC type does not tell and the database's own name does.
-fn named_kind(type_name: &str, driver: &Driver) -> Option<Kind> {
-    match (driver.rendering, type_name) {
-        (Rendering::PostgreSql, "bool") => Some(Kind::Boolean),
-        (Rendering::PostgreSql, "money" | "uuid") => Some(Kind::Text),
-        (Rendering::PostgreSql, "oid" | "xid" | "cid") => Some(Kind::Int64),
-        (Rendering::PostgreSql, "timestamptz") => Some(Kind::Timestamp { unit: TimeUnit::Microsecond, utc: true }),
-        (Rendering::MariaDb, "timestamp") => Some(Kind::Timestamp { unit: TimeUnit::Microsecond, utc: true }),
-        _ => None,
-    }
-}
-
-fn kind_of(data_type: DataType, type_name: &str, unsigned: bool, driver: &Driver) -> Kind {
-    // SQLite's integers have 64 bits and its reals 53, whatever is declared.
-    if driver.rendering == Rendering::Sqlite {
-        match data_type {
-            DataType::TinyInt | DataType::SmallInt | DataType::Integer | DataType::BigInt => return Kind::Int64,
-            DataType::Real => return Kind::Float64,
-            _ => {}
-        }
-    }
-    match data_type {
-        DataType::Bit => Kind::Boolean,
-        DataType::TinyInt => {
-            if unsigned {
-                Kind::UInt8
-            } else {
-                Kind::Int8
-            }
-        }
-        DataType::SmallInt => {
-            if unsigned {
-                Kind::UInt16
-            } else {
-                Kind::Int16
-            }
-        }
-        DataType::Integer => {
-            if unsigned {
-                Kind::UInt32
-            } else {
-                Kind::Int32
-            }
-        }
-        DataType::BigInt => {
-            if unsigned {
-                Kind::UInt64
-            } else {
-                Kind::Int64
-            }
-        }
-        DataType::Real => Kind::Float32,
-        // A double holds every FLOAT exactly; its precision is told in bits, in digits or not at all.
-        DataType::Float { .. } | DataType::Double => Kind::Float64,
-        DataType::Numeric { precision, scale } | DataType::Decimal { precision, scale } => {
-            // psqlodbc says 28 digits where none are declared, and then any scale.
-            let undeclared = driver.rendering == Rendering::PostgreSql && precision == 28 && type_name == "numeric";
-            match (u8::try_from(precision), i8::try_from(scale)) {
-                (Ok(precision @ 1..=38), Ok(scale)) if !undeclared && (0..=precision as i8).contains(&scale) => {
-                    Kind::Decimal { precision, scale }
-                }
-                _ => Kind::Text,
-            }
-        }
-        DataType::Date => Kind::Date,
-        DataType::Time { precision } => Kind::Time(unit(precision)),
-        DataType::Timestamp { precision } => Kind::Timestamp { unit: unit(precision), utc: false },
-        DataType::Binary { .. } | DataType::Varbinary { .. } | DataType::LongVarbinary { .. } => Kind::Binary,
-        _ => Kind::Text,
-    }
-}
-
-fn unit(fraction_digits: i16) -> TimeUnit {
-    if fraction_digits > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond }
-}
-
-fn binding_of(kind: Kind, data_type: DataType, driver: &Driver) -> Binding {
-    let temporal = matches!(kind, Kind::Date | Kind::Time(_) | Kind::Timestamp { .. });
-    match (driver.rendering, kind) {
-        (Rendering::Sqlite, _) => Binding::Bytes(None),
-        (_, Kind::Decimal { .. } | Kind::UInt64) => Binding::Narrow(Some(LONGEST_NUMBER)),
-        (Rendering::Driver, Kind::Date | Kind::Timestamp { .. }) => Binding::Native,
-        _ if temporal => Binding::Narrow(Some(LONGEST_TIME)),
-        // MariaDB's driver leaves the indicator of a bound SQL_C_BIT as it was.
-        (Rendering::MariaDb, Kind::Boolean) => Binding::Bytes(Some(1)),
-        (_, Kind::Text) => text_binding(data_type, driver),
-        (_, Kind::Binary) => Binding::Bytes(bounded(data_type, driver)),
-        _ => Binding::Native,
-    }
-}
-
-fn text_binding(data_type: DataType, driver: &Driver) -> Binding {
-    let characters = bounded(data_type, driver);
-    if driver.narrow_is_utf8 {
-        Binding::Narrow(characters.map(|characters| characters * 4))
-    } else {
-        Binding::Wide(characters.map(|characters| characters * 2))
-    }
-}
-
-/// The declared maximum, where it is small and one can rely on it.
-fn bounded(data_type: DataType, driver: &Driver) -> Option<usize> {
-    if driver.long_values == LongValues::Positioned {
-        return None;
-    }
-    let length = match data_type {
-        DataType::Char { length } | DataType::Varchar { length } => length,
-        DataType::WChar { length } | DataType::WVarchar { length } => length,
-        DataType::Binary { length } | DataType::Varbinary { length } => length,
-        DataType::Numeric { precision, .. } | DataType::Decimal { precision, .. } => {
-            std::num::NonZeroUsize::new(precision + 3)
-        }
-        _ => None,
-    };
-    length.map(std::num::NonZeroUsize::get).filter(|length| *length <= BOUNDED)
-}
-
-fn source_type(data_type: DataType, type_name: &str) -> String {
-    let (own, size) = match data_type {
-        DataType::Char { length } => ("char", length.map(|n| n.to_string())),
-        DataType::Varchar { length } => ("varchar", length.map(|n| n.to_string())),
-        DataType::WChar { length } => ("nchar", length.map(|n| n.to_string())),
-        DataType::WVarchar { length } => ("nvarchar", length.map(|n| n.to_string())),
-        DataType::Binary { length } => ("binary", length.map(|n| n.to_string())),
-        DataType::Varbinary { length } => ("varbinary", length.map(|n| n.to_string())),
-        DataType::Numeric { precision, scale } => ("numeric", Some(format!("{precision},{scale}"))),
-        DataType::Decimal { precision, scale } => ("decimal", Some(format!("{precision},{scale}"))),
-        DataType::Time { precision } => ("time", Some(precision.to_string())),
-        DataType::Timestamp { precision } => ("timestamp", Some(precision.to_string())),
-        _ => ("", None),
-    };
-    let name = if type_name.is_empty() { own } else { type_name };
-    size.map_or_else(|| name.to_owned(), |size| format!("{name}({size})"))
-}
-
-impl Kind {
-    fn arrow(self) -> Arrow {
-        match self {
-            Self::Boolean => Arrow::Boolean,
-            Self::Int8 => Arrow::Int8,
-            Self::UInt8 => Arrow::UInt8,
-            Self::Int16 => Arrow::Int16,
-            Self::UInt16 => Arrow::UInt16,
-            Self::Int32 => Arrow::Int32,
-            Self::UInt32 => Arrow::UInt32,
-            Self::Int64 => Arrow::Int64,
-            Self::UInt64 => Arrow::UInt64,
-            Self::Float32 => Arrow::Float32,
-            Self::Float64 => Arrow::Float64,
-            Self::Decimal { precision, scale } => Arrow::Decimal128(precision, scale),
-            Self::Date => Arrow::Date32,
-            Self::Time(unit) => Arrow::Time64(unit),
-            Self::Timestamp { unit, utc } => Arrow::Timestamp(unit, utc.then(|| "UTC".into())),
-            Self::Text => Arrow::Utf8,
-            Self::Binary => Arrow::Binary,
-        }
-    }
-
-    fn native_buffer(self, rows: usize) -> BoxColumnBuffer {
-        use odbc_api::buffers::BufferDesc;
-        match self {
-            Self::Boolean => BufferDesc::Bit { nullable: true }.column_buffer(rows),
-            Self::Int8 => i8::buffer_desc(true).column_buffer(rows),
-            Self::UInt8 => u8::buffer_desc(true).column_buffer(rows),
-            Self::Int16 => i16::buffer_desc(true).column_buffer(rows),
-            // odbc-api has no nullable buffer of unsigned numbers: the next wider signed one holds them.
-            Self::Int32 | Self::UInt16 => i32::buffer_desc(true).column_buffer(rows),
-            Self::Float32 => f32::buffer_desc(true).column_buffer(rows),
-            Self::Float64 => f64::buffer_desc(true).column_buffer(rows),
-            Self::Date => Date::buffer_desc(true).column_buffer(rows),
-            Self::Timestamp { .. } => Timestamp::buffer_desc(true).column_buffer(rows),
-            // Int64 and UInt32; no other kind is bound natively.
-            _ => i64::buffer_desc(true).column_buffer(rows),
-        }
-    }
 }

@@ -16,6 +16,7 @@ use super::{
     columns::{Binding, Column, Domain},
     connection::Session,
     drivers::Driver,
+    keys,
     spec::{Input, Partition},
     statement::Statement,
 };
@@ -25,6 +26,9 @@ use crate::sql;
 const MOST_CHUNKS: u128 = 50_000;
 /// Rows below which a chunk is not worth a statement of its own.
 const FEWEST_ROWS: u128 = 5_000;
+
+/// Keys that are tried, at most: each costs a look at every row.
+const MOST_CANDIDATES: usize = 3;
 
 /// Which rows a chunk has, stored in the checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,29 +97,28 @@ pub(super) fn cut(
         Partition::Found => (None, None, None),
         Partition::Range { column, lower, upper } => (column.as_deref(), lower.as_deref(), upper.as_deref()),
     };
-    let (column, found) = match named {
-        Some(name) => (named_column(statement, name)?, false),
-        None => match key_of(session, statement, input)? {
-            Some(column) => (column, true),
+    let (column, extent, what) = match named {
+        Some(name) => {
+            let column = named_column(statement, name)?;
+            (column, extent(session, statement, column)?, "as defined")
+        }
+        None => match found_key(session, statement, input)? {
+            Some(found) => found,
             None => {
                 return whole(match input {
                     Input::Query(_) => "not cut: a query needs partitionSettings.partitionColumnName",
-                    Input::Table(_) => "not cut: the table has no primary key that begins with a number or a date",
+                    Input::Table(_) => {
+                        "not cut: the driver names no primary key and no unique index without NULLs that begins with \
+                         a number or a date; partitionSettings.partitionColumnName would name a column"
+                    }
                 });
             }
         },
     };
-    let Some(domain) = column.domain() else {
-        return Err(Error::new(
-            ErrorKind::Spec,
-            "the partition column is neither a whole number, a decimal, a date nor a timestamp; name one that is",
-        )
-        .with("partitionColumnName", column.name.escape_debug()));
-    };
-    let extent = extent(session, statement, column, domain)?;
+    let domain = extent.domain;
     let low = lower.map(|text| domain.bound(text)).transpose()?.or(extent.low);
     let high = upper.map(|text| domain.bound(text)).transpose()?.or(extent.high);
-    let how = format!("by {}, {}", column.name.escape_debug(), if found { "the primary key" } else { "as defined" });
+    let how = format!("by {}, {what}", column.name.escape_debug());
     let (Some(low), Some(high)) = (low, high) else {
         return Ok(Cut { chunks: vec![chunk(0, "all rows".to_owned(), Recipe { range: None })?], how });
     };
@@ -129,7 +132,8 @@ pub(super) fn cut(
         let range = (!whole).then(|| KeyRange { column: column.name.clone(), domain, from, to, null: false });
         chunks.push(chunk(chunks.len(), label(&column.name, domain, from, to), Recipe { range })?);
     }
-    // A primary key is never NULL, except in SQLite; one chunk more costs one statement.
+    // A key that was found is not NULL now, and may be when the chunks are read; one chunk more costs
+    // one statement.
     if chunks.len() > 1 {
         let range = KeyRange { column: column.name.clone(), domain, from: None, to: None, null: true };
         let label = format!("{} is NULL", column.name.escape_debug());
@@ -175,26 +179,37 @@ fn named_column<'a>(statement: &'a Statement, name: &str) -> Result<&'a Column> 
     })
 }
 
-/// The first column of the table's primary key, if rows can be cut by it.
-fn key_of<'a>(session: &Session, statement: &'a Statement, input: &Input) -> Result<Option<&'a Column>> {
-    let Input::Table(parts) = input else { return Ok(None) };
-    let Some((table, before)) = parts.split_last() else { return Ok(None) };
-    let owner = before.last().map(String::as_str);
-    let (catalog, schema) = if session.peer.driver.catalogues { (owner, None) } else { (None, owner) };
-    // Not every driver knows keys; without one the input is not cut, and the plan says so.
-    let Ok(mut asking) = session.connection.preallocate() else { return Ok(None) };
-    let Ok(keys) = asking.primary_keys(catalog, schema, table) else { return Ok(None) };
-    let first = keys.filter_map(std::result::Result::ok).find(|key| key.key_seq == 1);
-    let name = first.and_then(|key| key.column.as_str().ok().flatten().map(str::to_owned));
-    let column = name.and_then(|name| statement.columns.iter().find(|column| column.name == name));
-    Ok(column.filter(|column| column.domain().is_some()))
+/// The first key that every row has and that tells rows apart. The rows themselves are asked, because
+/// drivers do not know reliably what may be NULL, and some take the columns of a key in another order:
+/// a chunk of NULLs, or of one value, could be most of the table.
+fn found_key<'a>(
+    session: &Session,
+    statement: &'a Statement,
+    input: &Input,
+) -> Result<Option<(&'a Column, Extent, &'static str)>> {
+    let mut of_one_value = None;
+    for key in keys::candidates(session, statement, input).into_iter().take(MOST_CANDIDATES) {
+        let extent = extent(session, statement, key.column)?;
+        if extent.nulls > 0 {
+            continue;
+        }
+        let found = (key.column, extent, key.what);
+        if found.1.rows < 2 || found.1.low != found.1.high {
+            return Ok(Some(found));
+        }
+        of_one_value.get_or_insert(found);
+    }
+    Ok(of_one_value)
 }
 
 /// The least and the greatest key, the number of rows and their size.
 struct Extent {
+    domain: Domain,
     low: Option<i64>,
     high: Option<i64>,
     rows: u128,
+    /// Rows without a key.
+    nulls: u128,
     /// Bytes of the values without a fixed size, where they were measured.
     measured: Option<u128>,
 }
@@ -211,12 +226,19 @@ impl Extent {
     }
 }
 
-fn extent(session: &Session, statement: &Statement, column: &Column, domain: Domain) -> Result<Extent> {
+fn extent(session: &Session, statement: &Statement, column: &Column) -> Result<Extent> {
+    let Some(domain) = column.domain() else {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "the partition column is neither a whole number, a decimal, a date nor a timestamp; name one that is",
+        )
+        .with("partitionColumnName", column.name.escape_debug()));
+    };
     let name = sql::quote_odbc_ident(&column.name, session.quote()?)?;
     let (least, greatest) = (format!("MIN({name})"), format!("MAX({name})"));
     let rendering = session.peer.driver.rendering;
-    let mut asked =
-        format!("{}, {}, COUNT(*)", column.selected(&least, rendering), column.selected(&greatest, rendering));
+    let (low, high) = (column.selected(&least, rendering), column.selected(&greatest, rendering));
+    let mut asked = format!("{low}, {high}, COUNT(*), COUNT({name})");
     // A chunk that the driver holds whole must not turn out to be larger than it is counted.
     let measured = session.peer.driver.holds_whole_results.then(|| lengths(session, statement)).transpose()?.flatten();
     if let Some(lengths) = &measured {
@@ -224,8 +246,8 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
     }
     let failed = |error| session.peer.error("asking for the range of the partition column", &error);
     let cursor = session.connection.execute(&statement.aggregate(&asked), (), None).map_err(failed)?;
-    let mut texts: [Option<String>; 4] = [const { None }; 4];
-    let expressions = if measured.is_some() { 4 } else { 3 };
+    let mut texts: [Option<String>; 5] = [const { None }; 5];
+    let expressions = if measured.is_some() { 5 } else { 4 };
     if let Some(mut cursor) = cursor {
         let read = (|| {
             if let Some(mut row) = cursor.next_row()? {
@@ -244,15 +266,19 @@ fn extent(session: &Session, statement: &Statement, column: &Column, domain: Dom
         drop(cursor.into_stmt());
         read.map_err(failed)?;
     }
-    let [low, high, rows, bytes] = texts;
+    let [low, high, rows, keys, bytes] = texts;
+    let number = |text: Option<String>| text.and_then(|text| text.trim().parse::<u128>().ok());
+    let rows = number(rows).unwrap_or(0);
     let key = |text: Option<String>| text.map(|text| domain.key(text.as_bytes())).transpose();
     let unusable =
         |reason: &'static str| Error::new(ErrorKind::Data, reason).with("column", column.name.escape_debug());
     Ok(Extent {
+        domain,
         low: key(low).map_err(unusable)?,
         high: key(high).map_err(unusable)?,
-        rows: rows.and_then(|rows| rows.trim().parse().ok()).unwrap_or(0),
-        measured: bytes.and_then(|bytes| bytes.trim().parse().ok()),
+        rows,
+        nulls: rows.saturating_sub(number(keys).unwrap_or(0)),
+        measured: number(bytes),
     })
 }
 

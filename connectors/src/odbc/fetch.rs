@@ -13,7 +13,7 @@ use std::{
 
 use arrow::datatypes::SchemaRef;
 use odbc_api::{buffers::ColumnarDynBuffer, handles::StatementRef};
-use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit};
+use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit, source::ChunkTarget};
 
 use self::{
     batches::Batches,
@@ -26,13 +26,10 @@ use super::{
     raw::{self, Fetched},
 };
 
-/// Bytes of a chunk, as the engine cuts them.
-const CHUNK_BYTES: u64 = 64 << 20;
-
 /// Peak bytes of a reading: two buffers, the batch being built (builders double as they grow), the
 /// long values of one block, and what the driver holds by itself.
 pub(super) fn working_set(driver: &Driver, limit: BatchLimit) -> u64 {
-    let held = if driver.holds_whole_results { CHUNK_BYTES } else { limit.bytes };
+    let held = if driver.holds_whole_results { ChunkTarget::BYTES } else { limit.bytes };
     2 * BUFFER_BYTES as u64 + 3 * limit.bytes + held
 }
 

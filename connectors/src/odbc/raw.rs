@@ -1,14 +1,29 @@
 //! The ODBC calls that `odbc-api` has no safe form of.
 #![expect(unsafe_code, reason = "odbc-api hides the diagnostics of a fetch, SQLSetPos and the text of SQLColAttribute")]
 
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 use odbc_api::{
     Error, RowSetBuffer,
     buffers::ColumnarDynBuffer,
     handles::{AsStatementRef, DiagnosticStream, SqlResult, Statement, StatementRef},
-    sys::{Desc, Lock, Operation, SQLColAttributeW, SQLSetPos, SqlReturn},
+    sys::{Desc, HStmt, Lock, Operation, SQLColAttributeW, SQLSetPos, SqlReturn},
 };
+
+// `odbc-sys` links the driver manager, and declares all of its functions that are used but this one.
+unsafe extern "system" {
+    fn SQLStatisticsW(
+        statement: HStmt,
+        catalog: *const u16,
+        catalog_units: i16,
+        schema: *const u16,
+        schema_units: i16,
+        table: *const u16,
+        table_units: i16,
+        unique: u16,
+        reserved: u16,
+    ) -> SqlReturn;
+}
 
 /// What a fetch brought.
 pub(super) enum Fetched {
@@ -92,6 +107,42 @@ pub(super) fn position(statement: &StatementRef<'_>, row: usize) -> SqlResult<()
     } else {
         SqlResult::Error { function: "SQLSetPos" }
     }
+}
+
+/// Asks for the unique indexes of a table: the statement then has a result set of `SQLStatistics`.
+pub(super) fn statistics(
+    statement: &mut StatementRef<'_>,
+    catalog: Option<&str>,
+    schema: Option<&str>,
+    table: &str,
+) -> Result<(), Error> {
+    const INDEX_UNIQUE: u16 = 0;
+    const QUICK: u16 = 0;
+    let failed = Error::NoDiagnostics { function: "SQLStatistics" };
+    let names = [catalog, schema, Some(table)].map(|name| name.map(|name| name.encode_utf16().collect::<Vec<_>>()));
+    if names.iter().flatten().any(|name| i16::try_from(name.len()).is_err()) {
+        return Err(failed);
+    }
+    let [catalog, schema, table] = names.each_ref().map(|name| match name {
+        Some(name) => (name.as_ptr(), name.len() as i16),
+        None => (null(), 0),
+    });
+    // SAFETY: the handle is alive, and the names are as long as they are said to be, which fits, and
+    // live until the function returns. Nothing is bound to a new statement.
+    let returned = unsafe {
+        SQLStatisticsW(
+            statement.as_sys(),
+            catalog.0,
+            catalog.1,
+            schema.0,
+            schema.1,
+            table.0,
+            table.1,
+            INDEX_UNIQUE,
+            QUICK,
+        )
+    };
+    if returned == SqlReturn::SUCCESS || returned == SqlReturn::SUCCESS_WITH_INFO { Ok(()) } else { Err(failed) }
 }
 
 /// The database's own name of a column's type, empty if the driver does not say.

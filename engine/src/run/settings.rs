@@ -6,7 +6,7 @@ use crate::{
     chunk::{BatchLimit, RunId},
     retry::RetryPolicy,
     sink::Sink,
-    source::Source,
+    source::{ChunkTarget, Source},
 };
 
 /// One copy, ready to run.
@@ -57,7 +57,7 @@ impl Default for Settings {
         Self {
             parallel: 4,
             memory_bytes: 512 << 20,
-            chunk_bytes: 64 << 20,
+            chunk_bytes: ChunkTarget::BYTES,
             chunk_rows: 250_000,
             batch: BatchLimit::default(),
             retry: RetryPolicy::default(),

@@ -11,7 +11,7 @@ use odbc_api::{
 const PART: usize = 2_048;
 
 /// Reads a value of variable length whole into `value`. False for NULL.
-pub(super) fn variable<K>(
+pub(in crate::odbc) fn variable<K>(
     statement: &mut StatementRef<'_>,
     column: u16,
     value: &mut Vec<K::Element>,
@@ -57,7 +57,7 @@ where
 }
 
 /// Reads a value of fixed length. `None` for NULL.
-pub(super) fn fixed<T>(statement: &mut StatementRef<'_>, column: u16) -> Result<Option<T>, Error>
+pub(in crate::odbc) fn fixed<T>(statement: &mut StatementRef<'_>, column: u16) -> Result<Option<T>, Error>
 where
     T: Default,
     Nullable<T>: CElement + CDataMut,

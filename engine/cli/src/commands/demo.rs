@@ -81,7 +81,7 @@ async fn read_back(folder: &Path, extras: &Extras) -> Result<(u64, Digest)> {
 async fn digest_of(source: &dyn Source) -> Result<(u64, Digest)> {
     let digester = RowDigester::new(&source.schema().await?)?;
     let (mut rows, mut digest) = (0, Digest::default());
-    let target = ChunkTarget { bytes: 64 << 20, rows: 250_000, chunks: 1 };
+    let target = ChunkTarget { bytes: ChunkTarget::BYTES, rows: 250_000, chunks: 1 };
     for chunk in source.plan(target).await? {
         let mut batches = source.read(&chunk, BatchLimit::default()).await?;
         while let Some(batch) = batches.next().await {
