@@ -1,9 +1,11 @@
 //! The blob sink against the real Azurite and against a stand-in that keeps the service's rules.
 
+mod abort;
 mod conformance;
 mod faults;
 mod folder;
 mod refusals;
+mod service_rules;
 mod single;
 mod workbench;
 mod zombies;

@@ -33,7 +33,13 @@ async fn a_commit_whose_answer_is_lost_or_late_happens_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn brief_faults_of_blocks_are_tried_again_here() {
-    let effects = [Effect::Busy(None), Effect::Reset, Effect::LoseAnswer, Effect::Refuse(400, "Md5Mismatch")];
+    let effects = [
+        Effect::Busy(None),
+        Effect::Reset,
+        Effect::LoseAnswer,
+        Effect::Refuse(400, "Md5Mismatch"),
+        Effect::Refuse(400, "Crc64Mismatch"),
+    ];
     for effect in effects {
         let service = Target::fake().await;
         let copy = copy(&service, "run").await;

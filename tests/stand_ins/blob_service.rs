@@ -1,10 +1,12 @@
 //! A blob service of our own that keeps the service's rules where the emulator does not: it discards
-//! uncommitted blocks, checks every signature, and fails when told to.
+//! uncommitted blocks, checks every signature and checksum, and fails when told to.
 
 mod answer;
 mod authorization;
 mod connection;
+mod crc64;
 mod fault;
+mod listing;
 mod request;
 mod store;
 
@@ -13,6 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+pub use crc64::crc64;
 pub use fault::{Effect, Fault, Operation};
 pub use store::Blob;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -99,6 +102,11 @@ impl BlobService {
     /// Another program writes this blob in one go, which discards its uncommitted blocks.
     pub fn put(&self, container: &str, name: &str, bytes: &[u8]) {
         self.store().put(container, name, bytes);
+    }
+
+    /// From now on a list has at most so many names a page, as the service may decide at any time.
+    pub fn page(&self, names: usize) {
+        self.store().page = names;
     }
 
     /// Throws away uncommitted blocks, as the service does after a week.

@@ -19,6 +19,27 @@ pub struct Raw<'a> {
 
 /// Sends one signed request; the answer is its status and its body.
 pub async fn signed(raw: &Raw<'_>, method: &str, path: &str, query: &[(&str, &str)], body: Vec<u8>) -> (u16, Vec<u8>) {
+    send(raw, &Sending { method, path, query, headers: &[], body: &body }).await
+}
+
+/// A request that is not signed yet.
+#[derive(Clone, Copy)]
+pub struct Sending<'a> {
+    /// `PUT`.
+    pub method: &'a str,
+    /// `/container/blob`.
+    pub path: &'a str,
+    /// Names and values.
+    pub query: &'a [(&'a str, &'a str)],
+    /// More headers, in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// What it carries.
+    pub body: &'a [u8],
+}
+
+/// The same with headers.
+pub async fn send(raw: &Raw<'_>, sending: &Sending<'_>) -> (u16, Vec<u8>) {
+    let Sending { method, path, query, headers: more, body } = *sending;
     let mut url: reqwest::Url = format!("{}{path}", raw.endpoint).parse().expect("a URL or a method");
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
@@ -28,6 +49,7 @@ pub async fn signed(raw: &Raw<'_>, method: &str, path: &str, query: &[(&str, &st
         ("x-ms-version".into(), "2025-11-05".into()),
         ("content-length".into(), body.len().to_string()),
     ];
+    headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let signature =
         shared_key(&Signed { method, path: url.path(), query: &query, headers: &headers }, raw.account, raw.key);
@@ -36,7 +58,7 @@ pub async fn signed(raw: &Raw<'_>, method: &str, path: &str, query: &[(&str, &st
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let answer = request.body(body).send().await.expect("an answer");
+    let answer = request.body(body.to_vec()).send().await.expect("an answer");
     (answer.status().as_u16(), answer.bytes().await.expect("a whole answer").to_vec())
 }
 

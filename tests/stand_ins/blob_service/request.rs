@@ -6,14 +6,20 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, http::request::Parts};
+use md5::{Digest, Md5};
 
 use super::{
     ACCOUNT,
     answer::{Refusal, answer, refuse},
     authorization,
+    crc64::crc64,
     fault::Operation,
-    store::{BlockList, Conditions, Store},
+    listing,
+    store::{BlockList, Conditions, Store, Upload},
 };
+
+/// Bytes of a block's id before base64, at most.
+const LONGEST_ID: usize = 64;
 
 /// A request without its body.
 #[derive(Clone)]
@@ -84,7 +90,7 @@ impl Request {
         let comp = self.query("comp");
         let container = match steps.next() {
             Some(container) if !container.is_empty() => container,
-            _ if comp == Some("list") => return Ok(xml(containers(&store.container_names()))),
+            _ if comp == Some("list") => return Ok(xml(listing::containers(&store.container_names()))),
             _ => return Err(Refusal(400, "InvalidUri")),
         };
         let Some(name) = steps.next().filter(|name| !name.is_empty()) else {
@@ -93,49 +99,75 @@ impl Request {
         let at = (container, name);
         match (self.method.as_str(), comp) {
             ("PUT", Some("block")) => {
-                let id = self.query("blockid").ok_or(Refusal(400, "InvalidQueryParameterValue"))?;
-                BASE64_STANDARD.decode(id).map_err(|_| Refusal(400, "InvalidQueryParameterValue"))?;
-                let md5 = self.header("content-md5").map(|md5| BASE64_STANDARD.decode(md5));
-                let md5 = md5.transpose().map_err(|_| Refusal(400, "InvalidMd5"))?;
+                let id = self.block_id()?;
                 if self.header("content-length") != Some(body.len().to_string().as_str()) || body.is_empty() {
                     return Err(Refusal(411, "MissingContentLengthHeader"));
                 }
-                store.put_block(at, id, body, md5.as_deref())?;
+                self.intact(&body)?;
+                store.put_block(at, id, body)?;
                 Ok(answer(201, &[], ""))
             }
             ("PUT", Some("blocklist")) => {
+                self.intact(&body)?;
                 let etag = store.put_block_list(at, &self.block_list(&body)?)?;
                 Ok(answer(201, &[("etag", etag)], ""))
             }
-            ("GET", Some("blocklist")) => store.block_list(at).map(|lists| xml(block_lists(&lists))),
+            ("PUT", None) => {
+                if self.header("x-ms-blob-type") != Some("BlockBlob") {
+                    return Err(Refusal(400, "MissingRequiredHeader"));
+                }
+                self.intact(&body)?;
+                let (metadata, content_type) = self.properties()?;
+                let upload = Upload { bytes: body, metadata, content_type, conditions: self.conditions() };
+                Ok(answer(201, &[("etag", store.put_blob(at, upload)?)], ""))
+            }
+            ("GET", Some("blocklist")) => {
+                let which = self.query("blocklisttype").unwrap_or("committed");
+                listing::block_lists(&store.block_list(at)?, which).map(xml)
+            }
             ("HEAD" | "GET", None) => self.read(at, store),
             ("DELETE", None) => store.delete(at, &self.conditions()).map(|()| answer(202, &[], "")),
             _ => Err(Refusal(400, "UnsupportedHttpVerb")),
         }
     }
 
-    fn on_container(&self, container: &str, store: &Store) -> Result<Response<Full<Bytes>>, Refusal> {
-        store.has(container)?;
+    fn on_container(&self, container: &str, store: &mut Store) -> Result<Response<Full<Bytes>>, Refusal> {
         if self.query("restype") != Some("container") {
             return Err(Refusal(400, "InvalidQueryParameterValue"));
         }
-        if self.query("comp") == Some("list") {
-            let prefix = self.query("prefix").unwrap_or_default();
-            let found: Vec<_> = store.names(container).into_iter().filter(|name| name.starts_with(prefix)).collect();
-            let blobs: String = found
-                .iter()
-                .filter_map(|name| Some((name, store.blob(container, name)?)))
-                .map(|(name, blob)| {
-                    format!(
-                        "<Blob><Name>{}</Name><Properties><Content-Length>{}</Content-Length></Properties></Blob>",
-                        escaped(name),
-                        blob.bytes.len()
-                    )
-                })
-                .collect();
-            return Ok(xml(format!("<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>")));
+        if (self.method.as_str(), self.query("comp")) == ("PUT", None) {
+            return store.add_container(container).map(|()| answer(201, &[], ""));
         }
-        Ok(answer(200, &[], ""))
+        store.has(container)?;
+        match (self.method.as_str(), self.query("comp")) {
+            ("GET", Some("list")) => listing::blobs(self, container, store).map(xml),
+            ("GET" | "HEAD", None) => Ok(answer(200, &[], "")),
+            _ => Err(Refusal(400, "UnsupportedHttpVerb")),
+        }
+    }
+
+    fn block_id(&self) -> Result<&str, Refusal> {
+        let id = self.query("blockid").ok_or(Refusal(400, "MissingRequiredQueryParameter"))?;
+        let raw = BASE64_STANDARD.decode(id).map_err(|_| Refusal(400, "InvalidQueryParameterValue"))?;
+        if (1..=LONGEST_ID).contains(&raw.len()) { Ok(id) } else { Err(Refusal(400, "InvalidQueryParameterValue")) }
+    }
+
+    /// Compares the body with the checksums that came with it.
+    fn intact(&self, body: &[u8]) -> Result<(), Refusal> {
+        let sent = |name, refusal| {
+            let value = self.header(name).map(|value| BASE64_STANDARD.decode(value));
+            value.transpose().map_err(|_| Refusal(400, refusal))
+        };
+        let md5 = sent("content-md5", "InvalidMd5")?;
+        let crc = sent("x-ms-content-crc64", "InvalidHeaderValue")?;
+        match (md5, crc) {
+            (Some(_), Some(_)) => Err(Refusal(400, "InvalidHeaderValue")),
+            (Some(md5), _) if md5.len() != 16 => Err(Refusal(400, "InvalidMd5")),
+            (Some(md5), _) if md5 != Md5::digest(body).as_slice() => Err(Refusal(400, "Md5Mismatch")),
+            (_, Some(crc)) if crc.len() != 8 => Err(Refusal(400, "InvalidHeaderValue")),
+            (_, Some(crc)) if crc != crc64(body) => Err(Refusal(400, "Crc64Mismatch")),
+            _ => Ok(()),
+        }
     }
 
     fn read(&self, at: (&str, &str), store: &Store) -> Result<Response<Full<Bytes>>, Refusal> {
@@ -171,13 +203,29 @@ impl Request {
     }
 
     fn block_list(&self, body: &[u8]) -> Result<BlockList, Refusal> {
-        let text = std::str::from_utf8(body).map_err(|_| Refusal(400, "InvalidXmlDocument"))?;
+        let invalid = Refusal(400, "InvalidXmlDocument");
+        let text = std::str::from_utf8(body).map_err(|_| invalid)?;
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = text.strip_prefix("<?").and_then(|rest| rest.split_once("?>")).map_or(text, |(_, rest)| rest).trim();
+        let empty = text == "<BlockList/>" || text == "<BlockList />";
+        let inside = if empty { Some("") } else { text.strip_prefix("<BlockList>") };
+        let mut rest = inside.ok_or(invalid)?.trim();
         let mut entries = Vec::new();
-        for element in text.split('<').filter(|element| !element.starts_with(['/', '?'])) {
-            if let Some((kind @ ("Committed" | "Uncommitted" | "Latest"), id)) = element.split_once('>') {
-                entries.push((kind.to_owned(), id.trim().to_owned()));
+        while !empty && rest != "</BlockList>" {
+            let (kind, after) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or(invalid)?;
+            if !matches!(kind, "Committed" | "Uncommitted" | "Latest") {
+                return Err(invalid);
             }
+            let (id, after) = after.split_once(&format!("</{kind}>")).ok_or(invalid)?;
+            entries.push((kind.to_owned(), id.trim().to_owned()));
+            rest = after.trim();
         }
+        let (metadata, content_type) = self.properties()?;
+        Ok(BlockList { entries, metadata, content_type, conditions: self.conditions() })
+    }
+
+    /// Metadata and media type that a write sets.
+    fn properties(&self) -> Result<(BTreeMap<String, String>, String), Refusal> {
         let metadata: BTreeMap<String, String> = self
             .headers
             .iter()
@@ -190,8 +238,7 @@ impl Request {
         if metadata.keys().any(|name| !identifier(name)) {
             return Err(Refusal(400, "InvalidMetadata"));
         }
-        let content_type = self.header("x-ms-blob-content-type").unwrap_or_default().to_owned();
-        Ok(BlockList { entries, metadata, content_type, conditions: self.conditions() })
+        Ok((metadata, self.header("x-ms-blob-content-type").unwrap_or_default().to_owned()))
     }
 }
 
@@ -201,26 +248,6 @@ fn xml(body: String) -> Response<Full<Bytes>> {
         &[("content-type", "application/xml".to_owned())],
         format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{body}"),
     )
-}
-
-fn containers(names: &[String]) -> String {
-    let all: String = names.iter().map(|name| format!("<Container><Name>{name}</Name></Container>")).collect();
-    format!("<EnumerationResults><Containers>{all}</Containers><NextMarker/></EnumerationResults>")
-}
-
-fn block_lists([committed, uncommitted]: &[Vec<(String, usize)>; 2]) -> String {
-    let list = |blocks: &[(String, usize)]| -> String {
-        blocks.iter().map(|(id, size)| format!("<Block><Name>{id}</Name><Size>{size}</Size></Block>")).collect()
-    };
-    format!(
-        "<BlockList><CommittedBlocks>{}</CommittedBlocks><UncommittedBlocks>{}</UncommittedBlocks></BlockList>",
-        list(committed),
-        list(uncommitted)
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn decoded(text: &str) -> String {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use md5::{Digest, Md5};
 
 use super::{answer::Refusal, request::Request};
 
+/// Names in a page of a list, at most, whatever is asked for.
+pub(crate) const LONGEST_PAGE: usize = 5_000;
 const MOST_COMMITTED: usize = 50_000;
 const MOST_UNCOMMITTED: usize = 100_000;
 
@@ -42,6 +43,15 @@ pub(crate) struct BlockList {
     pub(crate) conditions: Conditions,
 }
 
+/// What a Put Blob asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Upload {
+    pub(crate) bytes: Bytes,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) content_type: String,
+    pub(crate) conditions: Conditions,
+}
+
 #[derive(Default)]
 struct Name {
     committed: Option<Blob>,
@@ -50,17 +60,38 @@ struct Name {
 }
 
 /// Everything.
-#[derive(Default)]
 pub(crate) struct Store {
+    /// Names in a page of a list, at most.
+    pub(crate) page: usize,
     containers: BTreeMap<String, BTreeMap<String, Name>>,
     versions: u64,
     /// Requests that take effect before the next one.
     pub(crate) late: Vec<(Request, Bytes)>,
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self { page: LONGEST_PAGE, containers: BTreeMap::new(), versions: 0, late: Vec::new() }
+    }
+}
+
 impl Store {
     pub(crate) fn create_container(&mut self, name: &str) {
         self.containers.entry(name.to_owned()).or_default();
+    }
+
+    /// Create Container.
+    pub(crate) fn add_container(&mut self, name: &str) -> Result<(), Refusal> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let dashes = name.starts_with('-') || name.ends_with('-') || name.contains("--");
+        if !(3..=63).contains(&name.len()) || !name.chars().all(plain) || dashes {
+            return Err(Refusal(400, "InvalidResourceName"));
+        }
+        if self.containers.contains_key(name) {
+            return Err(Refusal(409, "ContainerAlreadyExists"));
+        }
+        self.create_container(name);
+        Ok(())
     }
 
     pub(crate) fn container_names(&self) -> Vec<String> {
@@ -81,10 +112,25 @@ impl Store {
     }
 
     pub(crate) fn put(&mut self, container: &str, name: &str, bytes: &[u8]) {
+        self.create_container(container);
+        let upload = Upload { bytes: Bytes::copy_from_slice(bytes), ..Upload::default() };
+        self.put_blob((container, name), upload).expect("there is a container, and no condition");
+    }
+
+    /// Put Blob: the whole content at once. Uncommitted blocks of the name are gone.
+    pub(crate) fn put_blob(&mut self, at: (&str, &str), upload: Upload) -> Result<String, Refusal> {
         let etag = self.next_version();
-        let place = self.containers.entry(container.to_owned()).or_default().entry(name.to_owned()).or_default();
+        let place = self.place(at)?;
+        check(&upload.conditions, place.committed.as_ref(), true)?;
         place.uncommitted.clear();
-        place.committed = Some(Blob { bytes: bytes.to_vec(), etag, ..Blob::default() });
+        place.committed = Some(Blob {
+            bytes: upload.bytes.to_vec(),
+            etag: etag.clone(),
+            metadata: upload.metadata,
+            content_type: upload.content_type,
+            blocks: Vec::new(),
+        });
+        Ok(etag)
     }
 
     pub(crate) fn discard_uncommitted(&mut self, container: &str, name: &str) {
@@ -93,16 +139,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn put_block(
-        &mut self,
-        at: (&str, &str),
-        id: &str,
-        bytes: Bytes,
-        md5: Option<&[u8]>,
-    ) -> Result<(), Refusal> {
-        if md5.is_some_and(|md5| md5 != Md5::digest(&bytes).as_slice()) {
-            return Err(Refusal(400, "Md5Mismatch"));
-        }
+    pub(crate) fn put_block(&mut self, at: (&str, &str), id: &str, bytes: Bytes) -> Result<(), Refusal> {
         let place = self.place(at)?;
         let known = place.uncommitted.iter().chain(place.committed.iter().flat_map(|blob| &blob.blocks)).next();
         if known.is_some_and(|(other, _)| other.len() != id.len()) {
