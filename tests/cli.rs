@@ -1,6 +1,7 @@
 //! The real binary, from its arguments to its exit code.
 
 mod bad_input;
+mod blobs;
 mod demo;
 mod golden;
 mod help;

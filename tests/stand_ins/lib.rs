@@ -4,9 +4,11 @@
 
 pub mod azurite;
 pub mod blob_service;
+pub mod connect_proxy;
 pub mod odbc;
 pub mod private_ca;
 pub mod raw_blob;
 pub mod readback;
 pub mod shared_key;
 pub mod sql_server;
+pub mod token_endpoint;

@@ -20,7 +20,8 @@ use super::spec::LinkedService;
 /// Who asks for the token.
 pub(crate) struct Entra {
     identity: Identity,
-    cloud: CloudConfiguration,
+    /// Whose Entra ID is asked; without it `AZURE_AUTHORITY_HOST` says, or it is the public one.
+    cloud: Option<CloudConfiguration>,
 }
 
 enum Identity {
@@ -62,7 +63,7 @@ impl Entra {
     pub(crate) fn credential(&self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
         let client_options = ClientOptions {
             transport: Some(transport.clone()),
-            cloud: Some(Arc::new(self.cloud.clone())),
+            cloud: self.cloud.clone().map(Arc::new),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         };
@@ -123,11 +124,12 @@ fn of_this_machine() -> Identity {
     if std::env::var_os("AZURE_FEDERATED_TOKEN_FILE").is_some() { Identity::Workload } else { Identity::Managed }
 }
 
-fn cloud(name: Option<&str>) -> Result<CloudConfiguration> {
+fn cloud(name: Option<&str>) -> Result<Option<CloudConfiguration>> {
     match name {
-        None | Some("AzurePublic") => Ok(CloudConfiguration::AzurePublic),
-        Some("AzureChina") => Ok(CloudConfiguration::AzureChina),
-        Some("AzureUsGovernment") => Ok(CloudConfiguration::AzureGovernment),
+        None => Ok(None),
+        Some("AzurePublic") => Ok(Some(CloudConfiguration::AzurePublic)),
+        Some("AzureChina") => Ok(Some(CloudConfiguration::AzureChina)),
+        Some("AzureUsGovernment") => Ok(Some(CloudConfiguration::AzureGovernment)),
         Some(other) => {
             Err(Error::new(ErrorKind::Spec, "azureCloudType is AzurePublic, AzureChina or AzureUsGovernment")
                 .with("azureCloudType", other.escape_debug()))

@@ -376,6 +376,16 @@ fn of_wire(wire: &WireFault) -> (ErrorKind, RetryClass, &'static str) {
             Permanent,
             "the certificate of the host is not trusted; if a company proxy or a private authority signed it, add that authority with --ca-bundle",
         ),
+        WireFault::Proxy => (
+            Unavailable,
+            Reconnect,
+            "the proxy opens no way to the service; let it allow the account's host and port, or name another proxy with --proxy",
+        ),
+        WireFault::ProxyLogin => (
+            Auth,
+            Permanent,
+            "the proxy wants a user and a password; give them in its address, http://USER:PASSWORD@HOST:PORT, in HTTPS_PROXY rather than on the command line",
+        ),
         WireFault::Connect(_) => {
             (Unavailable, Reconnect, "no connection to the service; check network, firewall and proxy")
         }

@@ -43,6 +43,10 @@ pub(crate) enum WireFault {
     Refused,
     #[error("the certificate was not accepted: {0}")]
     Certificate(String),
+    #[error("the proxy refused to open a way to the host")]
+    Proxy,
+    #[error("the proxy wants a user and a password, or other ones")]
+    ProxyLogin,
     #[error("no connection: {0}")]
     Connect(String),
     #[error("no byte moved for {0} s")]
@@ -126,9 +130,12 @@ impl HttpClient for Wire {
         tokio::select! {
             answer = self.exchange(request, &progress) => answer.map_err(|fault| {
                 let kind = match fault {
-                    WireFault::Name | WireFault::Refused | WireFault::Certificate(_) | WireFault::Connect(_) => {
-                        AzureErrorKind::Connection
-                    }
+                    WireFault::Name
+                    | WireFault::Refused
+                    | WireFault::Certificate(_)
+                    | WireFault::Proxy
+                    | WireFault::ProxyLogin
+                    | WireFault::Connect(_) => AzureErrorKind::Connection,
                     WireFault::Stalled(_) | WireFault::Broken(_) | WireFault::TooLong => AzureErrorKind::Io,
                 };
                 AzureError::new(kind, fault)
@@ -219,6 +226,13 @@ pub(crate) fn fault(error: reqwest::Error) -> WireFault {
     }
     if texts.iter().any(|text| text.starts_with("dns error") || text.contains("failed to lookup address")) {
         return WireFault::Name;
+    }
+    // The client tells these only in words.
+    if connecting && texts.iter().any(|text| text.contains("proxy authorization required")) {
+        return WireFault::ProxyLogin;
+    }
+    if connecting && texts.iter().any(|text| text.starts_with("tunnel error: unsuccessful")) {
+        return WireFault::Proxy;
     }
     let text = texts.join(": ");
     if connecting { WireFault::Connect(text) } else { WireFault::Broken(text) }

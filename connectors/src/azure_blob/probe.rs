@@ -20,6 +20,7 @@ use super::{
     block::Block,
     client::{Container, host},
     errors::Fault,
+    names,
     spec::{Ropeway, StoreSpec},
 };
 
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct AzureBlobStore {
     endpoint: Url,
     container: Container,
-    /// The container that the login is for, if it is for one.
+    /// A container is known: of the login, or asked for.
     named: bool,
     settings: Ropeway,
 }
@@ -37,7 +38,21 @@ pub(crate) struct AzureBlobStore {
 impl AzureBlobStore {
     pub(crate) fn new(spec: &StoreSpec) -> Result<Self> {
         let account = Account::new(&spec.linked_service)?;
-        let (endpoint, name) = (account.endpoint.clone(), account.container.clone());
+        let asked = spec.ropeway.container.clone().filter(|name| !name.is_empty());
+        if let (Some(asked), Some(own)) = (&asked, &account.container)
+            && asked != own
+        {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "the shared access signature is for another container; name that one",
+            )
+            .with("container", asked.escape_debug())
+            .with("its container", own.escape_debug()));
+        }
+        if let Some(asked) = &asked {
+            names::container(asked)?;
+        }
+        let (endpoint, name) = (account.endpoint.clone(), account.container.clone().or(asked));
         let container = Container::new(account, name.as_deref().unwrap_or_default(), &spec.ropeway)?;
         Ok(Self { endpoint, container, named: name.is_some(), settings: spec.ropeway.clone() })
     }
@@ -75,14 +90,19 @@ impl AzureBlobStore {
             self.container.account_answers().await
         };
         answer.map_err(|fault| fault.at(&self.container.place))?;
-        Ok(format!("account {}", self.container.place.account))
+        let account = &self.container.place.account;
+        Ok(if self.named {
+            format!("account {account}")
+        } else {
+            format!("account {account}; name a container with --container to try writing")
+        })
     }
 
     async fn write(&self) -> Result<String> {
         let blob = self.container.blob(SCRATCH)?;
         let block = Block::new("probe", "probe", 0, Bytes::from_static(b"probe"));
         blob.stage(&block).await.map_err(|fault: Fault| fault.at(&blob.place))?;
-        Ok("staged a block that is never committed".to_owned())
+        Ok(format!("container {}: staged a block that is never committed", self.container.place.container))
     }
 
     fn error(&self, message: &'static str) -> Error {

@@ -50,6 +50,8 @@ pub(crate) struct LinkedService {
 pub(crate) struct Ropeway {
     /// A PEM file of certificate authorities that are trusted besides the system's.
     pub(crate) ca_bundle: Option<std::path::PathBuf>,
+    /// The container that `test-connection` tries to write to.
+    pub(crate) container: Option<String>,
     /// The proxy; may hold a password.
     pub(crate) proxy: Option<SecretString>,
     #[serde(deserialize_with = "lenient::option::u64")]

@@ -135,6 +135,9 @@ pub(crate) struct TestConnectionArgs {
     /// The linked service to try; needed with a factory folder
     #[arg(value_name = "LINKED_SERVICE")]
     pub(crate) linked_service: Option<String>,
+    /// The blob container to try to write to [default: that of the pipeline's dataset, or of the SAS]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
     #[command(flatten)]
     pub(crate) definition: DefinitionArgs,
     #[command(flatten)]

@@ -24,7 +24,12 @@ struct Candidate {
     kind: String,
     /// `{ "linkedService": ... }`, with secrets.
     settings: Value,
+    /// The blob container that a pipeline writes to.
+    container: Option<String>,
 }
+
+/// The type of the linked services that have containers.
+const BLOBS: &str = "AzureBlobStorage";
 
 /// Tries them all; the exit code is that of the first failure.
 pub(crate) async fn perform(args: TestConnectionArgs) -> Result<u8> {
@@ -32,10 +37,18 @@ pub(crate) async fn perform(args: TestConnectionArgs) -> Result<u8> {
         Some(name) => of_factory(&args, name)?,
         None => of_pipeline(&args)?,
     };
+    if args.container.is_some() && !candidates.iter().any(|candidate| candidate.kind == BLOBS) {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "--container is for linked services of type AzureBlobStorage; leave it out",
+        )
+        .with("linked services", candidates.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")));
+    }
     let registry = ropeway_connectors::registry();
     let mut tried = Vec::new();
     for candidate in candidates {
-        let steps = probe(&candidate, &registry, &extras).await?;
+        let container = args.container.as_ref().or(candidate.container.as_ref()).cloned();
+        let steps = probe(&candidate, container, &registry, &extras).await?;
         tried.push((candidate, steps));
     }
     terminal::result(&match args.output.output {
@@ -61,6 +74,7 @@ fn of_factory(args: &TestConnectionArgs, name: &str) -> Result<(Vec<Candidate>, 
         name: store.linked_service_name,
         kind: store.linked_service_type,
         settings: store.settings.into_exposed(),
+        container: None,
     };
     Ok((vec![candidate], Extras::of(&request)))
 }
@@ -86,16 +100,26 @@ fn of_pipeline(args: &TestConnectionArgs) -> Result<(Vec<Candidate>, Extras)> {
 }
 
 fn of_side(side: ResolvedSide) -> Candidate {
-    let settings = json!({ "linkedService": side.settings.into_exposed()["linkedService"].take() });
-    Candidate { name: side.linked_service_name, kind: side.linked_service_type, settings }
+    let mut settings = side.settings.into_exposed();
+    let container = settings.pointer("/dataset/location/container").and_then(Value::as_str).map(str::to_owned);
+    let settings = json!({ "linkedService": settings["linkedService"].take() });
+    Candidate { name: side.linked_service_name, kind: side.linked_service_type, settings, container }
 }
 
 fn request(args: &TestConnectionArgs) -> Result<Request> {
     Request::new(&args.definitions, &args.definition, &Default::default(), &args.connection)
 }
 
-async fn probe(candidate: &Candidate, registry: &Registry, extras: &Extras) -> Result<Vec<ProbeStep>> {
-    let settings = extras.beside(candidate.settings.clone(), 1, None);
+async fn probe(
+    candidate: &Candidate,
+    container: Option<String>,
+    registry: &Registry,
+    extras: &Extras,
+) -> Result<Vec<ProbeStep>> {
+    let mut settings = extras.beside(candidate.settings.clone(), 1, None);
+    if candidate.kind == BLOBS {
+        settings["ropeway"]["container"] = container.into();
+    }
     let named = |error: Error| error.with("linked service", &candidate.name);
     Ok(registry.connect_store(&candidate.kind, settings).map_err(named)?.probe().await)
 }
