@@ -1,5 +1,7 @@
 //! A Copy activity: everything evaluated, both ends followed to their stores, checked.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -34,6 +36,8 @@ pub struct ResolvedCopy {
     pub translator: Option<Value>,
     /// The evaluated `typeProperties`, secrets masked: the activity's `input` in reports.
     pub settings: Value,
+    /// The evaluated `userProperties` as text by name, secrets masked: labels for monitoring.
+    pub user_properties: BTreeMap<String, String>,
     /// A hash of what is copied from where to where, without secrets, policy and parallelism.
     pub fingerprint: String,
     /// What is ignored or worth a look.
@@ -95,9 +99,23 @@ pub(crate) fn resolve(
         sink,
         translator,
         settings: settings.masked,
+        user_properties: user_properties(activity, context, findings),
         fingerprint: fingerprint::of(&identity),
         warnings: Vec::new(),
     })
+}
+
+fn user_properties(activity: &Activity<'_>, context: &Context, findings: &mut Findings) -> BTreeMap<String, String> {
+    let Some(written) = activity.value.get("userProperties") else { return BTreeMap::new() };
+    let evaluated = context.evaluate(written, &property(&activity.path, "userProperties"), findings).masked;
+    let entries = evaluated.as_array().into_iter().flatten();
+    let labels = entries.filter_map(|entry| Some((entry.get("name")?.as_str()?.to_owned(), text(entry.get("value")?))));
+    labels.collect()
+}
+
+/// A value as Data Factory shows it where only text fits: arrays and objects are JSON.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn parallel_copies(settings: &Value, path: &str, findings: &mut Findings) -> Option<u32> {

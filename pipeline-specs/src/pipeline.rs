@@ -1,13 +1,18 @@
 //! A pipeline: its activities in dependency order.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::{
     activity::Activity,
+    copy::text,
     definition::{Definition, PROPERTIES},
     dependency::{Condition, Dependency, order},
     diagnostic::{Diagnostic, Findings, closest, element, has_errors, list, property},
     factory::Factory,
+    inputs::Inputs,
+    parameter::{Owner, values},
     schema::get,
 };
 
@@ -70,6 +75,16 @@ impl<'f> Pipeline<'f> {
         let declared = self.parameters.and_then(Value::as_object).and_then(|declared| get(declared, parameter));
         let type_name = declared.and_then(|declared| declared.get("type")).and_then(Value::as_str);
         type_name.is_some_and(|name| name.eq_ignore_ascii_case("SecureString"))
+    }
+
+    /// The values of all parameters as text, defaults included and secrets left out: for reports. A parameter
+    /// without a value or with a wrong one is missing; the activities report it.
+    pub fn parameters(&self, inputs: &Inputs) -> BTreeMap<String, String> {
+        let owner = Owner { name: format!("pipeline '{}'", self.name), path: PROPERTIES };
+        let mut wrong = Findings::silent();
+        let known = values(self.parameters, &inputs.parameters, &owner, &mut wrong).masked;
+        let shown = known.iter().filter(|(name, value)| !self.is_secure(name) && !value.is_null());
+        shown.map(|(name, value)| (name.clone(), text(value))).collect()
     }
 
     /// The activities, each after those it depends on.

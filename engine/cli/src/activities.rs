@@ -120,6 +120,7 @@ fn idle(activity: &Activity<'_>, status: Status) -> ActivityReport {
         started: now,
         ended: now,
         retries: 0,
+        user_properties: BTreeMap::new(),
         input: Value::Null,
         copied: None,
         error: None,

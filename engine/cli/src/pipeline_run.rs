@@ -4,7 +4,6 @@ use std::path::Path;
 
 use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
 use ropeway_specs::Pipeline;
-use serde_json::Value;
 
 use crate::{
     activities::{self, Crew},
@@ -82,11 +81,10 @@ pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputSh
 fn begin(order: &Order<'_>, definitions: &Definitions, pipeline: &Pipeline<'_>) -> RunFile {
     let secure = |name: &str| pipeline.is_secure(name);
     let kept = order.request.without_secrets(secure);
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let report = PipelineReport {
         run: order.run.to_string(),
         pipeline: definitions.pipeline.clone(),
-        parameters: kept.parameters.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        parameters: pipeline.parameters(&definitions.inputs),
         started: order.started,
         ended: None,
         status: Status::InProgress,

@@ -81,6 +81,9 @@ pub(crate) struct ActivityReport {
     pub(crate) ended: Moment,
     /// How often the activity was tried again.
     pub(crate) retries: u32,
+    /// The evaluated user properties, without secrets.
+    #[serde(default)]
+    pub(crate) user_properties: BTreeMap<String, String>,
     /// The evaluated type properties, without secrets; null if the policy says `secureInput`.
     pub(crate) input: Value,
     /// What was copied; absent if nothing ran, or if the policy says `secureOutput`.

@@ -1,6 +1,6 @@
 //! Runs one Copy by its policy: attempts, pauses between them, a time limit for each.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ropeway_engine::{
     Error, ErrorKind, Result,
@@ -57,6 +57,7 @@ struct Prepared {
     source_type: String,
     sink_type: String,
     input: Value,
+    user_properties: BTreeMap<String, String>,
 }
 
 fn prepare(
@@ -67,17 +68,18 @@ fn prepare(
 ) -> Result<Prepared> {
     let copy = activity.resolve(&crew.definitions.inputs, outcomes).map_err(definitions::refuse)?;
     warnings.extend(definitions::accept(copy.warnings.clone(), crew.definitions.inputs.strict)?);
-    let (policy, input) = (copy.policy.clone(), copy.settings.clone());
+    let (policy, input, user_properties) = (copy.policy.clone(), copy.settings.clone(), copy.user_properties.clone());
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
     let run = assemble::copy_id(crew.run, activity.name())?;
     let job = assemble::job(copy, crew.registry, crew.extras, run)?;
-    Ok(Prepared { job, policy, source_type, sink_type, input })
+    Ok(Prepared { job, policy, source_type, sink_type, input, user_properties })
 }
 
 /// Tries until it works or the policy is used up. A further attempt goes on where the last one
 /// ended: committed chunks stay committed.
 async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityReport) -> Result<()> {
     let policy = &prepared.policy;
+    report.user_properties = prepared.user_properties.clone();
     if !policy.secure_input {
         report.input = prepared.input.clone();
     }

@@ -46,7 +46,7 @@ fn activity_run(run: &PipelineReport, activity: &ActivityReport) -> Value {
         "activityRunEnd": activity.ended,
         "durationInMs": activity.ended.millis_since(activity.started),
         "retryAttempt": (activity.retries > 0).then_some(activity.retries),
-        "userProperties": {},
+        "userProperties": activity.user_properties,
         "input": if activity.input.is_null() { json!({}) } else { activity.input.clone() },
         "output": output(activity),
         "error": activity.error.as_ref().map_or(no_error, |failure| error(activity, failure)),
