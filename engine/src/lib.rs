@@ -21,6 +21,7 @@ pub mod checkpoint;
 pub mod chunk;
 pub mod cpu;
 pub mod digest;
+pub mod disk_space;
 pub mod error;
 pub mod progress;
 pub mod registry;

@@ -20,6 +20,8 @@ pub enum RetryClass {
     Throttled,
     /// O: an optimistic conflict; again at once.
     Conflict,
+    /// S: no space is left; somebody has to make some, which takes a person minutes.
+    Space,
     /// T: the server says «retry» and nothing else.
     Transient,
     /// U: whether it happened is not known; ask the sink before anything else.
@@ -43,6 +45,7 @@ impl RetryClass {
             Self::Shrink => (ms(1_000), ms(30_000), 8),
             Self::Throttled => (ms(10_000), ms(120_000), 20),
             Self::Conflict => (ms(10), ms(50), 20),
+            Self::Space => (ms(60_000), ms(60_000), 6),
             Self::Transient => (ms(2_000), ms(60_000), 6),
             Self::Unknown => (ms(500), ms(30_000), 10),
             Self::Permanent => (Duration::ZERO, Duration::ZERO, 1),
@@ -119,6 +122,7 @@ mod tests {
             (RetryClass::Shrink, 1_000, 30_000, 8),
             (RetryClass::Throttled, 10_000, 120_000, 20),
             (RetryClass::Conflict, 10, 50, 20),
+            (RetryClass::Space, 60_000, 60_000, 6),
             (RetryClass::Transient, 2_000, 60_000, 6),
             (RetryClass::Unknown, 500, 30_000, 10),
         ];

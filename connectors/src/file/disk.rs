@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use ropeway_engine::{Error, ErrorKind, Result};
+use ropeway_engine::{Error, ErrorKind, Result, disk_space::free_bytes, retry::RetryClass};
 
 /// Opens a new file; never an existing one, and never through a link.
 pub(super) fn create_new(path: &Path) -> Result<File> {
@@ -122,17 +122,51 @@ pub(super) fn failed(action: &'static str, path: &Path, error: io::Error) -> Err
         E::NotFound => (ErrorKind::Spec, "it does not exist; check the path"),
         E::PermissionDenied => (ErrorKind::Auth, "permission denied; grant it to the user that runs Ropeway"),
         E::ReadOnlyFilesystem => (ErrorKind::Auth, "the file system is read-only; choose another folder"),
-        E::StorageFull => (ErrorKind::Unavailable, "the disk is full; free some space, then resume the run"),
-        E::QuotaExceeded => (ErrorKind::Unavailable, "the disk quota is used up; free some space, then resume the run"),
+        E::StorageFull => {
+            (ErrorKind::Unavailable, "the disk is full; free some space and the copy goes on, or resume the run later")
+        }
+        E::QuotaExceeded => (
+            ErrorKind::Unavailable,
+            "the disk quota is used up; free some space and the copy goes on, or resume the run later",
+        ),
         E::InvalidFilename => (ErrorKind::Spec, "the name is too long or not allowed here; choose another"),
         E::NotADirectory => (ErrorKind::Spec, "a piece of the path is a file, not a folder; choose another path"),
         E::IsADirectory => (ErrorKind::Spec, "there is a folder of this name; choose another file name"),
         _ => (ErrorKind::Unavailable, "see the cause"),
     };
-    Error::new(kind, format!("cannot {action} {}: {advice}", shown(path))).caused_by(error)
+    let full = matches!(error.kind(), E::StorageFull | E::QuotaExceeded);
+    let failed = Error::new(kind, format!("cannot {action} {}: {advice}", shown(path))).caused_by(error);
+    if !full {
+        return failed;
+    }
+    let failed = failed.class(RetryClass::Space);
+    // Nobody knows what a quota leaves.
+    match free_bytes(path) {
+        Some(free) => failed.with("free bytes", free),
+        None => failed,
+    }
 }
 
 /// A path for a person.
 pub(super) fn shown(path: &Path) -> String {
     path.display().to_string().escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_how_much_is_free_and_waits_for_a_person() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT] {
+            let error = failed("write", &folder.path().join("gone/part"), number.into());
+            assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Unavailable, RetryClass::Space));
+            let text = error.to_string();
+            assert!(text.contains("free bytes=") && text.contains("free some space and the copy goes on"), "{text}");
+        }
+        let other = failed("write", folder.path(), rustix::io::Errno::IO.into());
+        assert_eq!(other.retry_class(), RetryClass::Transient);
+        assert!(!other.to_string().contains("free bytes"), "{other}");
+    }
 }

@@ -211,7 +211,9 @@ impl PieceFile {
 
     fn write(mut self, bytes: &[u8]) -> Result<Self> {
         if let Err(error) = self.file.write_all(bytes) {
-            let error = disk::failed("write", &self.path, error).with("bytes", self.bytes + bytes.len() as u64);
+            let error = disk::failed("write", &self.path, error)
+                .with("written bytes", self.bytes)
+                .with("more needed, at least", bytes.len());
             // A full disk gets its space back at once: the attempt starts anew anyway.
             drop(disk::remove_file(&self.path));
             return Err(error);

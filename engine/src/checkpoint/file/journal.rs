@@ -13,7 +13,7 @@ use super::{
     entry::{Entry, State},
     frames,
 };
-use crate::{Error, ErrorKind, Result, chunk::RunId, retry::RetryClass};
+use crate::{Error, ErrorKind, Result, chunk::RunId, disk_space::free_bytes, retry::RetryClass};
 
 /// A journal that this process holds. Whoever opens it a second time is refused.
 pub(super) struct Journal {
@@ -168,11 +168,16 @@ fn failed(path: &Path, error: io::Error) -> Error {
         ),
         _ => (ErrorKind::Unavailable, "the journal of this run cannot be read or written; resume the run when it can"),
     };
-    Error::new(kind, advice)
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let failed = Error::new(kind, advice)
         .class(RetryClass::Permanent)
         .with("file", path.display())
         .with("reason", &error)
-        .caused_by(error)
+        .caused_by(error);
+    match free_bytes(path) {
+        Some(free) if full => failed.with("free bytes", free),
+        _ => failed,
+    }
 }
 
 #[cfg(test)]
