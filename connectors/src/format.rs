@@ -40,9 +40,13 @@ pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> R
 ///
 /// # Errors
 /// As for writing.
-pub(crate) fn for_reading(dataset: &Value, format_settings: Option<&Value>) -> Result<Arc<dyn ReadFormat>> {
+pub(crate) fn for_reading(
+    dataset: &Value,
+    format_settings: Option<&Value>,
+    memory: u64,
+) -> Result<Arc<dyn ReadFormat>> {
     match dataset_type(dataset)? {
-        "Parquet" => Ok(Arc::new(parquet::ParquetFiles)),
+        "Parquet" => Ok(Arc::new(parquet::ParquetFiles { memory })),
         "DelimitedText" => {
             let settings: TextReadSettings = format_settings.map(properties).transpose()?.unwrap_or_default();
             let format = DelimitedText::new(properties(dataset)?, delimited_text::WriteSettings::default())?;

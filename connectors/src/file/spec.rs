@@ -57,7 +57,7 @@ impl SourceKind for FileServer {
                 Location::of(&spec.dataset)?.checked()?,
                 source.store_settings.unwrap_or_default(),
             )?,
-            format: format::for_reading(&spec.dataset, source.format_settings.as_ref())?,
+            format: format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?,
             found: Mutex::new(None),
         }))
     }
@@ -86,7 +86,28 @@ pub(crate) struct SourceSpec {
     linked_service: LinkedService,
     dataset: Value,
     source: SourceProperties,
+    #[serde(default)]
+    ropeway: Ropeway,
 }
+
+/// What is ours, not Data Factory's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Ropeway {
+    memory_bytes: Option<u64>,
+    parallel: Option<u32>,
+}
+
+impl Ropeway {
+    /// The memory that one chunk's decompressed pages may take: its share of all.
+    fn share(&self) -> u64 {
+        self.memory_bytes.unwrap_or(MEMORY) / u64::from(self.parallel.unwrap_or(PARALLEL).max(1))
+    }
+}
+
+/// Where nothing is said, as the command line would.
+const MEMORY: u64 = 1 << 30;
+const PARALLEL: u32 = 4;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,6 +9,7 @@ mod columns;
 mod dictionary;
 mod encoder;
 mod footer;
+mod pages;
 mod reader;
 mod settings;
 

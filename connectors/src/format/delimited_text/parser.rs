@@ -2,6 +2,9 @@
 
 use super::dialect::Dialect;
 
+/// Values of a record at most: each costs memory of its own, however little text it is.
+pub(super) const MOST_COLUMNS: usize = 10_000;
+
 /// The values of a record, one behind the other.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -48,6 +51,8 @@ pub(super) enum Fault {
     AfterQuote,
     /// The file ends inside quotes.
     OpenQuote,
+    /// It has more than [`MOST_COLUMNS`].
+    TooManyColumns,
 }
 
 /// What ends a value.
@@ -69,6 +74,9 @@ pub(super) fn record(dialect: &Dialect, text: &str, last: bool, record: &mut Rec
         } else {
             plain_value(dialect, text, position, last, record)?
         };
+        if record.len() == MOST_COLUMNS {
+            return Err(Fault::TooManyColumns);
+        }
         record.end_value(quoted);
         match end(dialect, text, position, last)? {
             Some(End::Column(length)) => position += length,

@@ -23,7 +23,7 @@ use crate::{
 /// Bytes read at once.
 const READ_BYTES: usize = 128 << 10;
 
-/// A record longer than this is a quote that was never closed.
+/// A record longer than this is a quote that was never closed, or a file made to fill the memory.
 const LONGEST_RECORD: usize = 64 << 20;
 
 /// `DelimitedTextReadSettings`.
@@ -150,7 +150,24 @@ impl Lines {
             };
             match parsed {
                 Ok(length) => return Ok(Some(length)),
-                Err(Fault::NeedsMore) if !self.ended && rest.len() <= LONGEST_RECORD => self.fill()?,
+                Err(Fault::NeedsMore) if !self.ended && rest.len() <= LONGEST_RECORD => {
+                    // Twice as much each time: a long record is looked at from its start again.
+                    let enough = 2 * rest.len();
+                    self.fill()?;
+                    while self.text.len() < enough && !self.ended {
+                        self.fill()?;
+                    }
+                }
+                Err(Fault::TooManyColumns) => {
+                    return Err(self
+                        .bad("a row has more columns than can be read; check the delimiters")
+                        .with("limit", parser::MOST_COLUMNS));
+                }
+                Err(Fault::NeedsMore) if !self.ended => {
+                    return Err(self
+                        .bad("a row is longer than can be read; check rowDelimiter, quoteChar and escapeChar")
+                        .with("limit in bytes", LONGEST_RECORD));
+                }
                 Err(Fault::AfterQuote) => {
                     return Err(self.bad(
                         "text stands between a closing quote and the next delimiter; check quoteChar and escapeChar",

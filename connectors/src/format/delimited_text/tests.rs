@@ -56,7 +56,7 @@ fn opened(bytes: &[u8]) -> File {
 }
 
 fn decode_with(properties: Value, settings: Value, bytes: &[u8]) -> Result<RecordBatch> {
-    let format = for_reading(&dataset(properties), Some(&settings))?;
+    let format = for_reading(&dataset(properties), Some(&settings), 1 << 28)?;
     let schema = format.schema(opened(bytes))?;
     let limit = BatchLimit { rows: NonZeroU32::new(3).unwrap(), bytes: 1 << 20 };
     let batches = format.read(opened(bytes), &Slice::Whole, limit)?.collect::<Result<Vec<_>>>()?;
@@ -66,6 +66,36 @@ fn decode_with(properties: Value, settings: Value, bytes: &[u8]) -> Result<Recor
 
 fn decode(properties: Value, bytes: &[u8]) -> RecordBatch {
     decode_with(properties, json!({}), bytes).unwrap()
+}
+
+fn gzip(pieces: impl Iterator<Item = &'static [u8]>) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    pieces.for_each(|piece| encoder.write_all(piece).unwrap());
+    encoder.finish().unwrap()
+}
+
+/// Some kilobytes that are a row of gigabytes, or of a million columns.
+#[test]
+fn files_made_to_fill_the_memory_are_refused() {
+    const LETTERS: &[u8] = &[b'a'; 1 << 20];
+    const COMMAS: &[u8] = &[b','; 1 << 20];
+    let gzipped = json!({"compressionCodec": "gzip", "firstRowAsHeader": true});
+    let header = || std::iter::once(&b"a,b\n"[..]);
+    for (bomb, said) in [
+        (gzip(header().chain(std::iter::repeat_n(LETTERS, 200))), "limit in bytes=67108864"),
+        (gzip(header().chain([&b"\""[..]]).chain(std::iter::repeat_n(LETTERS, 200))), "limit in bytes=67108864"),
+        (gzip(std::iter::once(COMMAS)), "limit=10000"),
+        (gzip(header().chain([COMMAS])), "limit=10000"),
+    ] {
+        assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
+        let error = decode_with(gzipped.clone(), json!({}), &bomb).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    // As long as it may be, a row is read.
+    let long = gzip(header().chain(std::iter::repeat_n(LETTERS, 40)).chain([&b",x\n"[..]]));
+    let batch = decode_with(gzipped, json!({}), &long).unwrap();
+    assert_eq!(rows(&batch)[0][0].as_ref().map(String::len), Some(40 << 20));
 }
 
 fn rows(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {

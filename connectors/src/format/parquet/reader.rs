@@ -12,7 +12,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
 
-use super::{MAGIC, columns::type_name};
+use super::{MAGIC, columns::type_name, pages};
 use crate::format::{Batches, ReadFormat, Slice};
 
 /// Bytes of a footer at most.
@@ -24,7 +24,10 @@ const LARGEST_ROW_GROUP: i64 = 1 << 30;
 
 /// Reads Parquet files.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ParquetFiles;
+pub(crate) struct ParquetFiles {
+    /// Bytes that the decompressed pages of a chunk may take.
+    pub(crate) memory: u64,
+}
 
 impl ReadFormat for ParquetFiles {
     fn schema(&self, mut file: File) -> Result<SchemaRef> {
@@ -57,6 +60,7 @@ impl ReadFormat for ParquetFiles {
         if groups.iter().any(|group| *group >= count) {
             return Err(damaged("it has fewer row groups than when the run was planned"));
         }
+        pages::check(&file, footer.metadata(), &groups, self.memory)?;
         let rows = batch_rows(&footer, &groups, limit);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_row_groups(groups)
@@ -153,7 +157,7 @@ fn columns(footer: &ArrowReaderMetadata) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(named.collect::<Vec<_>>())))
 }
 
-fn damaged(how: &'static str) -> Error {
+pub(super) fn damaged(how: &'static str) -> Error {
     Error::new(
         ErrorKind::Data,
         format!("this is no sound Parquet file: {how}; check the file, or the type of the dataset"),

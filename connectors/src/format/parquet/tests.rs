@@ -235,3 +235,53 @@ fn what_parquet_cannot_hold_is_refused_by_name() {
     let error = for_writing(&json!({"type": "Parquet", "compressionCodec": "lzo"}), None).err().unwrap();
     assert!(error.to_string().contains("compressionCodec=lzo"), "{error}");
 }
+
+/// Reads as a source does, with this much memory for pages.
+fn read_within(file: &[u8], memory: u64) -> ropeway_engine::Result<usize> {
+    use std::io::{Seek, Write};
+    let mut opened = tempfile::tempfile().unwrap();
+    opened.write_all(file).unwrap();
+    opened.rewind().unwrap();
+    let files = super::ParquetFiles { memory };
+    let limit = ropeway_engine::chunk::BatchLimit::default();
+    crate::format::ReadFormat::read(&files, opened, &crate::format::Slice::Whole, limit)?
+        .try_fold(0, |rows, batch| Ok(rows + batch?.num_rows()))
+}
+
+/// A header of Thrift's compact protocol: the type, the bytes decompressed and compressed.
+fn page_header(uncompressed: u64, compressed: u64) -> Vec<u8> {
+    let varint = |mut number: u64| {
+        let mut bytes = Vec::new();
+        while number > 127 {
+            bytes.push(number as u8 | 128);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    [vec![0x15, 0], vec![0x15], varint(2 * uncompressed), vec![0x15], varint(2 * compressed), vec![0]].concat()
+}
+
+#[test]
+fn pages_that_claim_more_than_there_is_memory_are_refused() {
+    for codec in ["none", "snappy", "gzip", "zstd"] {
+        let rows = numbers(0, 3_000);
+        let sound = file(parquet(codec).as_ref(), &rows.schema(), &[vec![rows]]);
+        assert_eq!(read_within(&sound, 1 << 20).unwrap(), 3_000);
+        let error = read_within(&sound, 1 << 10).unwrap_err().to_string();
+        assert!(error.contains("limit=1024") && error.contains("--memory"), "{error}");
+
+        // The first page's header is replaced, and what it says is larger than the file by far.
+        let (metadata, _) = read(sound.clone());
+        let (start, length) = metadata.row_group(0).column(0).byte_range();
+        for (uncompressed, said) in [(2_000_000_000, "limit=268435456"), (10, "larger compressed than decompressed")] {
+            let header = page_header(uncompressed, length);
+            let header = page_header(uncompressed, length - header.len() as u64);
+            let mut bomb = sound.clone();
+            bomb[start as usize..start as usize + header.len()].copy_from_slice(&header);
+            let error = read_within(&bomb, 1 << 28).unwrap_err();
+            assert_eq!(error.kind(), ropeway_engine::ErrorKind::Data);
+            assert!(error.to_string().contains(said), "{codec}: {error}");
+        }
+    }
+}
