@@ -6,21 +6,14 @@ use ropeway_tests::sql_server::Fault;
 use serde_json::json;
 
 use super::{
-    example::Example,
     oracle::assert_same,
-    orders::Orders,
-    place::{Place, Shape},
+    orders::{Orders, READ},
 };
-
-const READ: &str = "SELECT * FROM [dbo].[Orders]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resume_refuses_other_columns_and_a_new_run_takes_them() {
-    let orders = Orders::new(3_000);
-    let mut example = Example::new("sql-server-to-parquet-blob/pipeline/CopyOrders.json");
-    orders.feed(&mut example);
+    let (orders, mut example, blob) = Orders::to_blob(3_000).await;
     example.change("pipeline/CopyOrders", |it| it["activities"][0]["policy"]["retry"] = json!(0));
-    let blob = Place::fake(Shape::Single("raw/orders.parquet")).await;
     blob.make("orders", &mut example);
     orders.server.on(READ, Fault::SlowRows(Duration::from_millis(1)), usize::MAX);
     let mut child = example.start("changed");

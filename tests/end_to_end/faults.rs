@@ -7,20 +7,13 @@ use ropeway_tests::{
 use serde_json::Value;
 
 use super::{
-    example::Example,
     oracle::assert_same,
-    orders::Orders,
-    place::{Place, Shape},
+    orders::{Orders, READ},
 };
-
-const READ: &str = "SELECT * FROM [dbo].[Orders]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_connections_busy_blobs_and_lost_answers_change_no_row() {
-    let orders = Orders::new(6_000);
-    let mut example = Example::new("sql-server-to-parquet-blob/pipeline/CopyOrders.json");
-    orders.feed(&mut example);
-    let blob = Place::fake(Shape::Single("raw/orders.parquet")).await;
+    let (orders, mut example, blob) = Orders::to_blob(6_000).await;
 
     blob.make("calm", &mut example);
     let calm = example.run("calm").ended(0).json();

@@ -3,11 +3,18 @@
 use chrono::{Days, NaiveDate};
 use ropeway_tests::sql_server::{Options, Server};
 
-use super::{example::Example, oracle::Row};
+use super::{
+    example::Example,
+    oracle::Row,
+    place::{Place, Shape},
+};
 
 /// The login of the examples.
 pub(crate) const PASSWORD: &str = "canary-Sql;'pass\"word";
 const COLUMNS: &str = "(OrderID, OrderDate, Customer, Amount)";
+
+/// How the statement begins that reads the orders.
+pub(crate) const READ: &str = "SELECT * FROM [dbo].[Orders]";
 
 /// The server, and the rows it was given.
 pub(crate) struct Orders {
@@ -31,6 +38,14 @@ impl Orders {
             run(&format!("INSERT INTO dbo.Orders {COLUMNS} VALUES {}", values.join(", ")));
         }
         Self { server, rows }
+    }
+
+    /// So many orders, the example that copies them to one blob, and where the blob goes.
+    pub(crate) async fn to_blob(count: u32) -> (Self, Example, Place) {
+        let orders = Self::new(count);
+        let mut example = Example::new("sql-server-to-parquet-blob/pipeline/CopyOrders.json");
+        orders.feed(&mut example);
+        (orders, example, Place::fake(Shape::Single("raw/orders.parquet")).await)
     }
 
     /// Lets an example read from here.
