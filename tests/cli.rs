@@ -8,4 +8,5 @@ mod help;
 mod json_output;
 mod kill;
 mod repeat;
+mod settings;
 pub(crate) mod workshop;

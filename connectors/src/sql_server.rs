@@ -1,5 +1,6 @@
 //! SQL Server and Azure SQL Database.
 
+mod browser;
 mod connection_string;
 mod cut;
 mod declaration;
@@ -13,6 +14,7 @@ mod pool;
 mod probe;
 mod reading;
 mod rows;
+mod settings;
 mod source;
 mod spec;
 mod statements;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 
 use ropeway_engine::{
     Result,
-    registry::{SourceKind, Store, StoreKind},
+    registry::{Setting, SourceKind, Store, StoreKind},
     source::Source,
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct AzureSqlDatabase;
 
 impl SourceKind for SqlServer {
     const NAME: &'static str = "SqlServer";
+    const SETTINGS: &'static [Setting] = settings::SETTINGS;
     type Spec = SourceSpec;
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
@@ -61,6 +64,7 @@ impl StoreKind for SqlServer {
 
 impl SourceKind for AzureSqlDatabase {
     const NAME: &'static str = "AzureSqlDatabase";
+    const SETTINGS: &'static [Setting] = settings::SETTINGS;
     type Spec = SourceSpec;
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {

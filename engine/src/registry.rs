@@ -13,11 +13,23 @@ use crate::{Error, ErrorKind, Result, sink::Sink, source::Source};
 pub trait SourceKind {
     /// The `type` of the Data Factory linked service.
     const NAME: &'static str;
+    /// What can be set beyond Data Factory's properties; the values arrive as `ropeway.NAME`.
+    const SETTINGS: &'static [Setting] = &[];
     /// The settings, typed: `{ linkedService, dataset, source }`, each the evaluated
     /// `typeProperties` with the `type` beside them.
     type Spec: DeserializeOwned;
     /// Checks the settings and makes a source of them.
     fn connect(spec: Self::Spec) -> Result<Arc<dyn Source>>;
+}
+
+/// A setting of a connector that Data Factory has no property for. It changes what is copied, so it
+/// belongs to the identity of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name: `dateTime2`.
+    pub name: &'static str,
+    /// The values it takes, the default first.
+    pub values: &'static [&'static str],
 }
 
 /// Implemented by a connector that can be written to. `connect` opens no connection.
@@ -67,6 +79,7 @@ pub struct Registry {
     sources: BTreeMap<&'static str, Connect<dyn Source>>,
     sinks: BTreeMap<&'static str, Connect<dyn Sink>>,
     stores: BTreeMap<&'static str, Connect<dyn Store>>,
+    settings: BTreeMap<&'static str, &'static [Setting]>,
 }
 
 impl Registry {
@@ -74,6 +87,7 @@ impl Registry {
     pub fn source<K: SourceKind>(mut self) -> Self {
         let previous = self.sources.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
         assert!(previous.is_none(), "source {} registered twice", K::NAME);
+        self.settings.insert(K::NAME, K::SETTINGS);
         self
     }
 
@@ -98,6 +112,16 @@ impl Registry {
     /// field is named).
     pub fn connect_source(&self, name: &str, spec: Value) -> Result<Arc<dyn Source>> {
         known("source", name, &self.sources)?(spec)
+    }
+
+    /// The settings of a source of this linked service type; none for a type that is not registered.
+    pub fn source_settings(&self, name: &str) -> &'static [Setting] {
+        self.settings.get(name).copied().unwrap_or_default()
+    }
+
+    /// The settings of all sources; one that several share comes several times.
+    pub fn all_source_settings(&self) -> impl Iterator<Item = &'static Setting> {
+        self.settings.values().copied().flatten()
     }
 
     /// The sink of this linked service type, with these settings; errors as for a source.

@@ -33,7 +33,7 @@ pub(crate) fn declaration(kind: Kind, column: &ColumnMetadata) -> String {
         Kind::SmallDateTime => "smalldatetime".to_owned(),
         Kind::DateTime => "datetime".to_owned(),
         Kind::DateTime2(scale) => format!("datetime2({scale})"),
-        Kind::DateTimeOffset => format!("datetimeoffset({})", column.get_scale().unwrap_or(7)),
+        Kind::DateTimeOffset(scale) => format!("datetimeoffset({scale})"),
         Kind::Xml => "xml".to_owned(),
         Kind::Json => "json".to_owned(),
         Kind::Guid => "uniqueidentifier".to_owned(),

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use super::{
     pool::Pool,
     rows::RowBatch,
-    types::{Column, Kind, TypeSettings},
+    settings::TypeSettings,
+    types::{Column, Kind},
     wire::Query,
 };
 

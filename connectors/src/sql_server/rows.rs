@@ -6,6 +6,7 @@
 //! an answer that breaks the protocol.
 
 mod column;
+mod offsets;
 mod text;
 pub(crate) mod time;
 pub(crate) mod variant;
@@ -27,8 +28,11 @@ use mssql_tds::datatypes::{
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
 use uuid::Uuid;
 
-use self::column::{Builder, Takes};
-use super::types::{Kind, TypeSettings};
+use self::{
+    column::{Builder, Takes},
+    offsets::Offsets,
+};
+use super::{settings::TypeSettings, types::Kind};
 
 /// Rows per batch at most, however large the limit is: wide enough for every writer downstream.
 const MOST_ROWS: usize = 65_536;
@@ -39,6 +43,8 @@ const TEXT_ROOM: usize = 16;
 pub(crate) struct RowBatch {
     schema: SchemaRef,
     columns: Vec<Builder>,
+    /// Of the columns whose offsets stand apart, in order.
+    offsets: Vec<Offsets>,
     rows: usize,
     most_rows: usize,
     /// Bytes of variable length in this batch.
@@ -60,14 +66,20 @@ impl RowBatch {
         let most_bytes = usize::try_from(limit.bytes).unwrap_or(usize::MAX).min(i32::MAX as usize / 4);
         let most_rows = (limit.rows.get() as usize).min(MOST_ROWS).min((most_bytes / row_width).max(1));
         let text_room = TEXT_ROOM.min(most_bytes / (kinds.len().max(1) * most_rows));
-        let columns = kinds
-            .iter()
-            .zip(schema.fields())
-            .map(|(kind, field)| Builder::new(*kind, settings, Arc::clone(field), [most_rows, most_rows * text_room]))
-            .collect();
+        let mut fields = schema.fields().iter();
+        let (mut columns, mut offsets) = (Vec::with_capacity(kinds.len()), Vec::new());
+        for (position, kind) in kinds.iter().enumerate() {
+            let Some(field) = fields.next() else { break };
+            columns.push(Builder::new(*kind, settings, Arc::clone(field), [most_rows, most_rows * text_room]));
+            if kind.has_offsets(settings) {
+                offsets.push(Offsets::new(position));
+                fields.next();
+            }
+        }
         Self {
             schema,
             columns,
+            offsets,
             rows: 0,
             most_rows,
             bytes: 0,
@@ -102,7 +114,14 @@ impl RowBatch {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         let most_rows = self.most_rows;
-        let arrays = self.columns.iter_mut().map(|column| column.finish(rows, most_rows)).collect::<Result<_>>()?;
+        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        let mut offsets = self.offsets.iter_mut().peekable();
+        for (position, column) in self.columns.iter_mut().enumerate() {
+            let array = column.finish(rows, most_rows)?;
+            let beside = offsets.next_if(|it| it.of == position).map(|it| it.finish(&array));
+            arrays.push(array);
+            arrays.extend(beside);
+        }
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map_err(|error| odd_rows(&error))
     }
@@ -275,6 +294,18 @@ impl RowWriter for RowBatch {
         match self.columns.get_mut(col) {
             Some(column) if column.takes == Takes::DateTimeOffset => match time::datetimeoffset(&val) {
                 Ok(text) => self.bytes += column.push_text(&text),
+                Err(why) => {
+                    let error = bad_value(column.name(), why);
+                    self.fail(error);
+                }
+            },
+            Some(column) if column.takes == Takes::Instant => match time::instant(&val, column.fine) {
+                Ok(instant) => {
+                    column.values.push(instant);
+                    if let Some(offsets) = self.offsets.iter_mut().find(|it| it.of == col) {
+                        offsets.push(self.rows, val.offset);
+                    }
+                }
                 Err(why) => {
                     let error = bad_value(column.name(), why);
                     self.fail(error);

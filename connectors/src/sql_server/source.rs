@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
@@ -18,9 +18,9 @@ use super::{
     login::Login,
     pool::Pool,
     reading::{Planned, Reading},
+    settings::TypeSettings,
     spec::SourceSpec,
-    statements,
-    types::TypeSettings,
+    statements, types,
 };
 
 /// Seconds: Data Factory's own default.
@@ -56,10 +56,7 @@ impl SqlServerSource {
         Ok(Self {
             option: PartitionOption::of(source.partition_option.as_deref(), source.partition_settings)?,
             isolation: isolation(source.isolation_level.as_deref())?,
-            types: TypeSettings {
-                binary_uuid: one_of(spec.ropeway.uniqueidentifier.as_deref(), "text", "binary", "uniqueidentifier")?,
-                microseconds: one_of(spec.ropeway.date_time2.as_deref(), "nanoseconds", "microseconds", "dateTime2")?,
-            },
+            types: TypeSettings::of(&spec.ropeway)?,
             pool: Arc::new(Pool::new(login)?),
             input,
             timeout,
@@ -77,8 +74,8 @@ impl SqlServerSource {
         let mut session = self.pool.session(&statements::session(None, self.isolation)).await?;
         let columns = describe::columns(&mut session, &self.input).await?;
         self.pool.put_back(session);
-        let fields: Vec<_> = columns.iter().map(|column| column.field(self.types)).collect();
-        Ok(Arc::new(Planned { schema: Arc::new(Schema::new(fields)), columns, types: self.types }))
+        let schema = Arc::new(types::schema(&columns, self.types)?);
+        Ok(Arc::new(Planned { schema, columns, types: self.types }))
     }
 }
 
@@ -169,17 +166,6 @@ fn seconds(text: &str) -> Result<u32> {
         clock.split(':').try_fold(0_u32, |total, part| total.checked_mul(60)?.checked_add(part.parse::<u32>().ok()?));
     let days = days.parse::<u32>().ok().and_then(|days| days.checked_mul(86_400));
     total.zip(days).and_then(|(total, days)| total.checked_add(days)).ok_or_else(refuse)
-}
-
-/// True for the second of two values, false for the first or none.
-fn one_of(value: Option<&str>, first: &'static str, second: &'static str, setting: &'static str) -> Result<bool> {
-    match value {
-        None => Ok(false),
-        Some(value) if value.eq_ignore_ascii_case(first) => Ok(false),
-        Some(value) if value.eq_ignore_ascii_case(second) => Ok(true),
-        Some(value) => Err(Error::new(ErrorKind::Spec, format!("«{setting}» is {first} or {second}"))
-            .with(setting, value.escape_debug())),
-    }
 }
 
 #[cfg(test)]

@@ -115,8 +115,8 @@ pub(crate) struct PartitionSettings {
 pub(crate) struct Ropeway {
     /// Certificate authorities beside the system's.
     pub(crate) ca_bundle: Option<PathBuf>,
-    /// `text` (the default) or `binary`.
+    /// See [`settings`](super::settings) for these.
     pub(crate) uniqueidentifier: Option<String>,
-    /// `nanoseconds` (the default) or `microseconds`: the unit of datetime2(7).
     pub(crate) date_time2: Option<String>,
+    pub(crate) date_time_offset: Option<String>,
 }

@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    browser,
     errors::{Place, untrusted},
     login::{Encrypt, Endpoint, Login},
 };
@@ -43,14 +44,16 @@ pub(crate) async fn pin_in_time(login: &Login) -> Result<Option<Pin>> {
 
 /// Verifies the server's certificate and pins it if the system's authorities alone would not trust it.
 async fn pin(login: &Login) -> Result<Option<Pin>> {
-    let (Some(bundle), Endpoint::Port(port)) = (&login.ca_bundle, &login.server.endpoint) else {
-        return Ok(None);
-    };
+    let Some(bundle) = &login.ca_bundle else { return Ok(None) };
     if login.trust_server_certificate && login.encrypt != Encrypt::Strict || login.encrypt == Encrypt::Optional {
         return Ok(None);
     }
     let bundle = certificates(bundle)?;
-    let mut stream = TcpStream::connect((login.server.host.as_str(), *port)).await.map_err(|error| {
+    let port = match &login.server.endpoint {
+        Endpoint::Port(port) => *port,
+        Endpoint::Instance(name) => browser::port_of(&login.server.host, name).await?,
+    };
+    let mut stream = TcpStream::connect((login.server.host.as_str(), port)).await.map_err(|error| {
         Error::new(
             ErrorKind::Unavailable,
             "the server cannot be reached; check «server» in the linked service and the firewall",

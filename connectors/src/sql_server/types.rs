@@ -8,7 +8,7 @@
 //! | date | Date32 |
 //! | time(n) | Time64, microseconds up to n = 6, nanoseconds for 7 |
 //! | smalldatetime, datetime, datetime2(n) | Timestamp without zone, units like time |
-//! | datetimeoffset(n) | Utf8: `2024-02-29T12:00:00.1234567+02:00` |
+//! | datetimeoffset(n) | Utf8: `2024-02-29T12:00:00.1234567+02:00`, or Timestamp in UTC, units like time, and a column Int16 of minutes beside it |
 //! | char, varchar, text, nchar, nvarchar, ntext, xml, json | Utf8 |
 //! | uniqueidentifier | Utf8 in lower case, or FixedSizeBinary(16) with the `arrow.uuid` extension |
 //! | binary, varbinary, image, rowversion, CLR types | Binary |
@@ -16,20 +16,14 @@
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use mssql_tds::{datatypes::sqldatatypes::TdsDataType, query::metadata::ColumnMetadata};
 use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
 
-use super::declaration::declaration;
+use super::{declaration::declaration, settings::TypeSettings};
 
-/// Which of several exact forms a type takes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TypeSettings {
-    /// uniqueidentifier as 16 bytes rather than as text.
-    pub(crate) binary_uuid: bool,
-    /// datetime2(7) in microseconds, for columns with dates beyond 1677 to 2262.
-    pub(crate) microseconds: bool,
-}
+/// What the column of offsets is called: `At_offset` beside `At`.
+const OFFSET_SUFFIX: &str = "_offset";
 
 /// What a value is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +43,7 @@ pub(crate) enum Kind {
     SmallDateTime,
     DateTime,
     DateTime2(u8),
-    DateTimeOffset,
+    DateTimeOffset(u8),
     Text,
     Xml,
     Json,
@@ -71,6 +65,26 @@ pub(crate) struct Column {
     pub(crate) nullable: bool,
     /// True if one value may be as large as 2 GiB.
     pub(crate) unbounded: bool,
+}
+
+/// The Arrow columns of a result.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] if the column of offsets would have the name of another one.
+pub(crate) fn schema(columns: &[Column], settings: TypeSettings) -> Result<Schema> {
+    for column in columns.iter().filter(|column| column.kind.has_offsets(settings)) {
+        let name = column.offset_name();
+        if columns.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "the offsets of a datetimeoffset go to a column whose name another column has; rename one with AS in \
+                 «sqlReaderQuery», or leave out --set source.dateTimeOffset=utcAndOffset",
+            )
+            .with("column", column.name.escape_debug())
+            .with("offsets", name.escape_debug()));
+        }
+    }
+    Ok(Schema::new(columns.iter().flat_map(|column| column.fields(settings)).collect::<Vec<_>>()))
 }
 
 impl Column {
@@ -105,8 +119,20 @@ impl Column {
         })
     }
 
-    /// The Arrow field.
-    pub(crate) fn field(&self, settings: TypeSettings) -> Field {
+    /// The Arrow field that holds the values, and the one that holds their offsets if they stand apart.
+    pub(crate) fn fields(&self, settings: TypeSettings) -> impl Iterator<Item = Field> {
+        std::iter::once(self.field(settings)).chain(self.kind.has_offsets(settings).then(|| {
+            // The type of SQL Server that would hold them.
+            let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), "smallint".to_owned())]);
+            Field::new(self.offset_name(), DataType::Int16, self.nullable).with_metadata(metadata)
+        }))
+    }
+
+    fn offset_name(&self) -> String {
+        format!("{}{OFFSET_SUFFIX}", self.name)
+    }
+
+    fn field(&self, settings: TypeSettings) -> Field {
         let mut metadata = HashMap::from([(SOURCE_TYPE.to_owned(), self.declaration.clone())]);
         if self.kind == Kind::Guid && settings.binary_uuid {
             metadata.insert("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned());
@@ -116,6 +142,11 @@ impl Column {
 }
 
 impl Kind {
+    /// True if each value has an offset in a column of its own.
+    pub(crate) fn has_offsets(self, settings: TypeSettings) -> bool {
+        matches!(self, Self::DateTimeOffset(_)) && settings.utc_and_offset
+    }
+
     /// The Arrow type that holds every value of this kind, but for the two limits of time that
     /// [`TypeSettings::microseconds`] is there for.
     pub(crate) fn data_type(self, settings: TypeSettings) -> DataType {
@@ -135,9 +166,15 @@ impl Kind {
             Self::SmallDateTime | Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::DateTime2(_) if settings.microseconds => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::DateTime2(scale) => DataType::Timestamp(unit(scale), None),
+            Self::DateTimeOffset(scale) if settings.utc_and_offset => {
+                let unit = if settings.microseconds { TimeUnit::Microsecond } else { unit(scale) };
+                DataType::Timestamp(unit, Some("UTC".into()))
+            }
             Self::Guid if settings.binary_uuid => DataType::FixedSizeBinary(16),
             Self::Binary => DataType::Binary,
-            Self::DateTimeOffset | Self::Text | Self::Xml | Self::Json | Self::Guid | Self::Variant => DataType::Utf8,
+            Self::DateTimeOffset(_) | Self::Text | Self::Xml | Self::Json | Self::Guid | Self::Variant => {
+                DataType::Utf8
+            }
         }
     }
 
@@ -176,7 +213,7 @@ impl Kind {
             TdsDataType::DateTimeN if length == 4 => Self::SmallDateTime,
             TdsDataType::DateTimeN => Self::DateTime,
             TdsDataType::DateTime2N => Self::DateTime2(scale),
-            TdsDataType::DateTimeOffsetN => Self::DateTimeOffset,
+            TdsDataType::DateTimeOffsetN => Self::DateTimeOffset(scale),
             TdsDataType::Guid => Self::Guid,
             TdsDataType::Xml => Self::Xml,
             TdsDataType::Json => Self::Json,
@@ -232,7 +269,7 @@ fn kind_of_name(name: &str, first: Option<u8>, second: Option<u8>) -> Option<Kin
         "smalldatetime" => Kind::SmallDateTime,
         "datetime" => Kind::DateTime,
         "datetime2" => Kind::DateTime2(scale),
-        "datetimeoffset" => Kind::DateTimeOffset,
+        "datetimeoffset" => Kind::DateTimeOffset(scale),
         "char" | "varchar" | "text" | "nchar" | "nvarchar" | "ntext" | "sysname" => Kind::Text,
         "xml" => Kind::Xml,
         "json" => Kind::Json,
@@ -295,6 +332,31 @@ mod tests {
         assert!(!field.is_nullable());
         assert!(Column::declared("t".into(), "nvarchar(max)", true).unwrap().unbounded);
         assert!(!Column::declared("t".into(), "nvarchar(50)", true).unwrap().unbounded);
+    }
+
+    #[test]
+    fn offsets_stand_beside_their_instants_if_asked() {
+        let settings = TypeSettings { utc_and_offset: true, ..TypeSettings::default() };
+        let at = |name: &str, scale| Column::declared(name.into(), &format!("datetimeoffset({scale})"), true).unwrap();
+        let utc = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+        let columns = [at("Fine", 7), at("Coarse", 3), Column::declared("n".into(), "int", true).unwrap()];
+        let found = schema(&columns, settings).unwrap();
+        let names: Vec<_> = found.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["Fine", "Fine_offset", "Coarse", "Coarse_offset", "n"]);
+        assert_eq!(
+            (found.field(0).data_type(), found.field(1).data_type()),
+            (&utc(TimeUnit::Nanosecond), &DataType::Int16)
+        );
+        assert_eq!(found.field(2).data_type(), &utc(TimeUnit::Microsecond));
+        assert_eq!(
+            schema(&columns, TypeSettings { microseconds: true, ..settings }).unwrap().field(0).data_type(),
+            &utc(TimeUnit::Microsecond)
+        );
+        assert_eq!(schema(&columns, TypeSettings::default()).unwrap().fields().len(), 3);
+
+        let taken = [at("At", 7), Column::declared("AT_OFFSET".into(), "int", true).unwrap()];
+        let error = schema(&taken, settings).unwrap_err();
+        assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("column=At"), "{error}");
     }
 
     #[test]

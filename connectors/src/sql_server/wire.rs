@@ -253,7 +253,7 @@ fn context(login: &Login, pin: Option<&Pin>, token: Option<SecretString>) -> Cli
             Encrypt::Mandatory => EncryptionSetting::Required,
             Encrypt::Strict => EncryptionSetting::Strict,
         },
-        trust_server_certificate: login.trust_server_certificate,
+        trust_server_certificate: login.trust_server_certificate && login.encrypt != Encrypt::Strict,
         host_name_in_cert: login.host_name_in_certificate.clone().filter(|_| pin.is_none()),
         server_certificate: pin.map(Pin::path),
     };
@@ -268,4 +268,49 @@ fn context(login: &Login, pin: Option<&Pin>, token: Option<SecretString>) -> Cli
         }
     }
     context
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn context_of(properties: Value, token: Option<&str>) -> ClientContext {
+        let service = serde_json::from_value(properties).unwrap();
+        let login = Login::of(&service, &crate::sql_server::spec::Ropeway::default()).unwrap();
+        context(&login, None, token.map(SecretString::from))
+    }
+
+    #[test]
+    fn encryption_is_what_the_definition_asks_for() {
+        for (encrypt, expected) in [
+            ("optional", EncryptionSetting::PreferOff),
+            ("mandatory", EncryptionSetting::Required),
+            ("strict", EncryptionSetting::Strict),
+        ] {
+            let properties = json!({"type": "SqlServer", "server": "h", "encrypt": encrypt, "userName": "u",
+                "password": "p", "hostNameInCertificate": "other.example"});
+            let options = context_of(properties, None).encryption_options;
+            assert_eq!(options.mode, expected);
+            assert!(!options.trust_server_certificate);
+            assert_eq!(options.host_name_in_cert.as_deref(), Some("other.example"));
+        }
+        let trusting = json!({"type": "SqlServer", "server": "h", "encrypt": "strict", "trustServerCertificate": true,
+            "userName": "u", "password": "p"});
+        // TDS 8 has no login without a verified certificate.
+        assert!(!context_of(trusting, None).encryption_options.trust_server_certificate);
+    }
+
+    #[test]
+    fn an_entra_login_shows_a_token_and_no_password() {
+        for mode in ["SystemAssignedManagedIdentity", "ServicePrincipal"] {
+            let properties = json!({"type": "AzureSqlDatabase", "server": "h", "authenticationType": mode, "tenant": "t",
+                "servicePrincipalId": "i", "servicePrincipalKey": "k", "password": "p"});
+            let context = context_of(properties, Some("a token"));
+            assert!(matches!(context.tds_authentication_method, TdsAuthenticationMethod::AccessToken));
+            assert_eq!(context.access_token.as_deref(), Some("a token"));
+            assert_eq!((context.user_name.as_str(), context.password.as_str()), ("", ""));
+        }
+    }
 }

@@ -164,6 +164,8 @@ pub(crate) struct PreviewArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -212,6 +214,18 @@ pub(crate) struct CopyArgs {
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+}
+
+/// What Data Factory has no property for.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SettingArgs {
+    /// How SQL Server's types are written, where there is a choice; repeatable; the default comes
+    /// first: source.dateTime2=nanoseconds|microseconds, source.dateTimeOffset=text|utcAndOffset,
+    /// source.uniqueidentifier=text|binary
+    #[arg(long, value_name = "source.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// How stores are reached.
@@ -321,5 +335,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_setting() {
+        let mut command = Cli::command();
+        let run = command.find_subcommand_mut("run").expect("a command");
+        let help = run.render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        for setting in ropeway_connectors::registry().all_source_settings() {
+            let shown = format!("source.{}={}", setting.name, setting.values.join("|"));
+            assert!(help.contains(&shown), "{shown} is missing in:\n{help}");
+        }
     }
 }

@@ -12,7 +12,10 @@ use ropeway_engine::{
 use ropeway_specs::{ResolvedCopy, ResolvedSide};
 use serde_json::{Map, Value, json};
 
-use crate::request::Request;
+use crate::{
+    request::Request,
+    settings::{self, SourceSettings},
+};
 
 /// What connectors are told beyond Data Factory's properties.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Extras {
     pub(crate) memory: u64,
     /// Chunks copied at once, if it was asked for.
     pub(crate) parallel: Option<u32>,
+    /// What `--set` says of sources.
+    pub(crate) source_settings: SourceSettings,
 }
 
 impl Extras {
@@ -36,6 +41,7 @@ impl Extras {
             proxy: request.proxy.clone(),
             memory: request.memory,
             parallel: request.parallel,
+            source_settings: request.source_settings.clone(),
         }
     }
 
@@ -71,11 +77,14 @@ impl Extras {
 /// [`ErrorKind::Spec`] for a type that no connector has, or for settings it refuses.
 pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run: RunId) -> Result<Job> {
     let parallel = extras.parallel(copy.parallel_copies);
-    let settings = Settings { parallel, memory_bytes: extras.memory, lossy: extras.lossy, ..Settings::default() };
+    let run_settings = Settings { parallel, memory_bytes: extras.memory, lossy: extras.lossy, ..Settings::default() };
+    let source_type = copy.source.linked_service_type.as_str();
+    let taken = settings::taken(&extras.source_settings, registry, source_type);
+    let fingerprint = settings::identity(copy.fingerprint, &taken, registry.source_settings(source_type));
     let source = source(copy.source, registry, extras, parallel)?;
     let sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
     let sink = registry.connect_sink(&copy.sink.linked_service_type, sink).map_err(|error| error.on(Side::Sink))?;
-    Ok(Job { run, fingerprint: copy.fingerprint, source, sink, settings })
+    Ok(Job { run, fingerprint, source, sink, settings: run_settings })
 }
 
 /// The source of a dataset.
@@ -88,7 +97,10 @@ pub(crate) fn source(
     extras: &Extras,
     parallel: u32,
 ) -> Result<Arc<dyn Source>> {
-    let settings = extras.beside(side.settings.into_exposed(), parallel, None);
+    let mut settings = extras.beside(side.settings.into_exposed(), parallel, None);
+    for (name, value) in settings::taken(&extras.source_settings, registry, &side.linked_service_type) {
+        settings["ropeway"][name] = value.into();
+    }
     registry.connect_source(&side.linked_service_type, settings).map_err(|error| error.on(Side::Source))
 }
 

@@ -17,6 +17,7 @@ mod pipeline_run;
 mod progress;
 mod report;
 mod request;
+mod settings;
 mod state;
 mod table;
 mod terminal;

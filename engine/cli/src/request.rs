@@ -9,7 +9,10 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::args::{ConnectionArgs, CopyArgs, DefinitionArgs, Lossy};
+use crate::{
+    args::{ConnectionArgs, CopyArgs, DefinitionArgs, Lossy},
+    settings::{self, SourceSettings},
+};
 
 /// Memory for rows in flight when nobody says.
 pub(crate) const MEMORY: u64 = 1 << 30;
@@ -32,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) parallel: Option<u32>,
     pub(crate) lossy: bool,
     pub(crate) strict: bool,
+    #[serde(default)]
+    pub(crate) source_settings: SourceSettings,
     /// See [`ConnectionArgs`].
     pub(crate) ca_bundle: Option<PathBuf>,
     /// Not stored if it holds a user or a password.
@@ -59,6 +64,7 @@ impl Request {
             parallel: None,
             lossy: false,
             strict: false,
+            source_settings: SourceSettings::new(),
             ca_bundle: None,
             proxy: None,
         };
@@ -86,6 +92,7 @@ impl Request {
         self.parallel = copy.parallel.or(self.parallel);
         self.lossy = copy.lossy.map_or(self.lossy, |lossy| lossy == Lossy::Allow);
         self.strict |= copy.strict;
+        self.source_settings.extend(settings::parse(&copy.settings.set, &ropeway_connectors::registry())?);
         self.proxy = connection.proxy.clone().or(self.proxy);
         Ok(self)
     }
@@ -161,6 +168,7 @@ mod tests {
             parallel: None,
             lossy: false,
             strict: false,
+            source_settings: SourceSettings::new(),
             ca_bundle: None,
             proxy: Some("http://user:hunter2@proxy:8080".to_owned()),
         };

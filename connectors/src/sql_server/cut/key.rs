@@ -92,7 +92,7 @@ impl Key {
                     | Kind::SmallDateTime
                     | Kind::DateTime
                     | Kind::DateTime2(_)
-                    | Kind::DateTimeOffset
+                    | Kind::DateTimeOffset(_)
             )
         )
     }
@@ -174,7 +174,7 @@ impl Key {
             Kind::TinyInt | Kind::SmallInt | Kind::Int | Kind::BigInt => text.parse::<i64>().ok().map(i128::from),
             Kind::Date => Some(i128::from(date_and_time(text)?.div_euclid(DAY))),
             Kind::SmallDateTime | Kind::DateTime | Kind::DateTime2(_) => date_and_time(text).map(i128::from),
-            Kind::DateTimeOffset => instant(text).map(i128::from),
+            Kind::DateTimeOffset(_) => instant(text).map(i128::from),
             _ => None,
         }
     }
@@ -191,7 +191,7 @@ impl Key {
             // A whole second has no rounding to 1/300 s.
             Some(Kind::DateTime) => ticks(10_000_000),
             Some(Kind::DateTime2(scale)) => ticks(10_i64.pow(7 - u32::from(scale.min(7)))),
-            Some(Kind::DateTimeOffset) => ticks(1) + "+00:00",
+            Some(Kind::DateTimeOffset(_)) => ticks(1) + "+00:00",
             _ => position.to_string(),
         }
     }
@@ -218,7 +218,7 @@ fn time_parameter(kind: Kind, position: i128) -> Option<SqlType> {
             time: u32::try_from((ticks / 10_000 * 3 + 5) / 10).ok()?,
         })),
         Kind::DateTime2(scale) => SqlType::DateTime2(Some(datetime2(scale)?)),
-        Kind::DateTimeOffset => {
+        Kind::DateTimeOffset(_) => {
             SqlType::DateTimeOffset(Some(SqlDateTimeOffset { datetime2: datetime2(7)?, offset: 0 }))
         }
         _ => return None,

@@ -7,7 +7,7 @@ use arrow::{
 };
 use ropeway_engine::{Error, ErrorKind, Result};
 
-use super::super::types::{Kind, TypeSettings};
+use super::super::{settings::TypeSettings, types::Kind};
 
 /// The kind of value that a column's buffer takes as it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,10 @@ pub(crate) enum Takes {
     SmallDateTime,
     DateTime,
     DateTime2,
+    /// A datetimeoffset as text.
     DateTimeOffset,
+    /// A datetimeoffset in UTC; its offset goes to [`Offsets`](super::offsets::Offsets).
+    Instant,
     Text,
     Guid,
     GuidBytes,
@@ -81,10 +84,11 @@ impl Builder {
 
     /// Bytes that a row takes at least in a column of this kind.
     pub(super) fn width_of(kind: Kind, settings: TypeSettings) -> usize {
-        match fixed_width(kind, settings) {
+        let own = match fixed_width(kind, settings) {
             0 => size_of::<i32>(),
             width => width,
-        }
+        };
+        own + if kind.has_offsets(settings) { size_of::<i16>() } else { 0 }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -170,9 +174,10 @@ fn fixed_width(kind: Kind, settings: TypeSettings) -> usize {
         Kind::SmallInt => 2,
         Kind::Int | Kind::Real | Kind::Date => 4,
         Kind::BigInt | Kind::Float | Kind::Time(_) | Kind::SmallDateTime | Kind::DateTime | Kind::DateTime2(_) => 8,
+        Kind::DateTimeOffset(_) if settings.utc_and_offset => 8,
         Kind::Decimal { .. } | Kind::Money | Kind::SmallMoney => 16,
         Kind::Guid if settings.binary_uuid => 16,
-        Kind::DateTimeOffset | Kind::Text | Kind::Xml | Kind::Json | Kind::Guid | Kind::Binary | Kind::Variant => 0,
+        Kind::DateTimeOffset(_) | Kind::Text | Kind::Xml | Kind::Json | Kind::Guid | Kind::Binary | Kind::Variant => 0,
     }
 }
 
@@ -193,7 +198,8 @@ fn takes(kind: Kind, settings: TypeSettings) -> Takes {
         Kind::SmallDateTime => Takes::SmallDateTime,
         Kind::DateTime => Takes::DateTime,
         Kind::DateTime2(_) => Takes::DateTime2,
-        Kind::DateTimeOffset => Takes::DateTimeOffset,
+        Kind::DateTimeOffset(_) if settings.utc_and_offset => Takes::Instant,
+        Kind::DateTimeOffset(_) => Takes::DateTimeOffset,
         Kind::Text | Kind::Xml | Kind::Json => Takes::Text,
         Kind::Guid if settings.binary_uuid => Takes::GuidBytes,
         Kind::Guid => Takes::Guid,

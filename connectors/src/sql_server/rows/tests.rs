@@ -2,10 +2,11 @@ use std::num::NonZeroU32;
 
 use arrow::{
     array::{Array, AsArray as _, RecordBatch},
-    datatypes::{Decimal128Type, Field, Int32Type, Schema, TimestampNanosecondType},
+    datatypes::{Decimal128Type, Field, Int16Type, Int32Type, Schema, TimestampNanosecondType},
 };
 
 use super::*;
+use crate::sql_server::types::{self, Column};
 
 const LIMIT: BatchLimit = BatchLimit { rows: NonZeroU32::new(4).unwrap(), bytes: 1_000 };
 
@@ -45,6 +46,46 @@ fn values_and_nulls_stand_where_they_were_written() {
         assert_eq!(taken.column(3).as_primitive::<Decimal128Type>().value(0), 1 - 10_i128.pow(38));
         assert!(taken.columns().iter().all(|column| column.null_count() == 1 && column.is_null(1)));
     }
+}
+
+#[test]
+fn offsets_stand_in_the_rows_of_their_instants() {
+    let settings = TypeSettings { utc_and_offset: true, ..TypeSettings::default() };
+    let columns: Vec<_> = [("n", "int"), ("At", "datetimeoffset(7)"), ("Seen", "datetimeoffset(7)")]
+        .map(|(name, declaration)| Column::declared(name.into(), declaration, true).unwrap())
+        .into();
+    let kinds: Vec<_> = columns.iter().map(|column| column.kind).collect();
+    let mut batch = RowBatch::new(Arc::new(types::schema(&columns, settings).unwrap()), &kinds, settings, LIMIT);
+    let at = |ticks, offset| SqlDateTimeOffset {
+        datetime2: SqlDateTime2 { days: 719_162, time: SqlTime { time_nanoseconds: ticks, scale: 7 } },
+        offset,
+    };
+    for _ in 0..2 {
+        for (row, offset) in [None, Some(-840), None, Some(330)].into_iter().enumerate() {
+            batch.write_i32(0, row as i32);
+            match offset {
+                Some(offset) => batch.write_datetimeoffset(1, at(row as u64, offset)),
+                None => batch.write_null(1),
+            }
+            batch.write_datetimeoffset(2, at(1, row as i16));
+            batch.end_row();
+        }
+        let taken = batch.take().unwrap();
+        let names: Vec<_> = taken.schema().fields().iter().map(|field| field.name().clone()).collect();
+        assert_eq!(names, ["n", "At", "At_offset", "Seen", "Seen_offset"]);
+        let instants: Vec<_> = taken.column(1).as_primitive::<TimestampNanosecondType>().iter().collect();
+        assert_eq!(instants, [None, Some(100), None, Some(300)]);
+        let offsets: Vec<_> = taken.column(2).as_primitive::<Int16Type>().iter().collect();
+        assert_eq!(offsets, [None, Some(-840), None, Some(330)]);
+        let seen: Vec<_> = taken.column(4).as_primitive::<Int16Type>().iter().collect();
+        assert_eq!(seen, [Some(0), Some(1), Some(2), Some(3)]);
+    }
+    // Nulls at the end are rows all the same.
+    batch.write_null(0);
+    batch.write_null(1);
+    batch.write_null(2);
+    batch.end_row();
+    assert!(batch.take().unwrap().columns().iter().all(|column| column.is_null(0)));
 }
 
 #[test]

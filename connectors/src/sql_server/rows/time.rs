@@ -19,10 +19,10 @@ pub(crate) const DAY: i64 = 864_000_000_000;
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 const BAD_DATE: &str = "a date or time is not one that SQL Server has; the answer of the server is damaged";
-const BEYOND_NANOSECONDS: &str = "a datetime2(7) lies outside 1677-09-21 to 2262-04-11, where nanoseconds end; set \
-     «dateTime2» to «microseconds» under «ropeway», or CAST the column to datetime2(6) in «sqlReaderQuery»";
-const BELOW_MICROSECONDS: &str =
-    "a datetime2(7) has a digit below the microsecond; set «dateTime2» to «nanoseconds» under «ropeway»";
+const BEYOND_NANOSECONDS: &str = "a date lies outside 1677-09-21 to 2262-04-11, where nanoseconds end; start a new run \
+     with --set source.dateTime2=microseconds, or CAST the column to datetime2(6) or datetimeoffset(6) in «sqlReaderQuery»";
+const BELOW_MICROSECONDS: &str = "a time has a digit below the microsecond; start a new run without --set \
+     source.dateTime2=microseconds, or CAST the column to datetime2(6) or datetimeoffset(6) in «sqlReaderQuery» to round it";
 
 type Converted<T> = Result<T, &'static str>;
 
@@ -73,11 +73,15 @@ pub(crate) fn datetime2(value: &SqlDateTime2, fine: bool) -> Converted<i64> {
     if ticks % 10 == 0 { Ok(ticks.div_euclid(10)) } else { Err(BELOW_MICROSECONDS) }
 }
 
+/// Nanoseconds or microseconds since 1970 in UTC, as the wire has it. The offset is checked, not used.
+pub(crate) fn instant(value: &SqlDateTimeOffset, fine: bool) -> Converted<i64> {
+    has_offset(value.offset)?;
+    datetime2(&value.datetime2, fine)
+}
+
 /// ISO 8601 with seven digits and the offset: `2024-02-29T12:00:00.1234567+02:00`.
 pub(crate) fn datetimeoffset(value: &SqlDateTimeOffset) -> Converted<String> {
-    if value.offset.unsigned_abs() > 14 * 60 {
-        return Err(BAD_DATE);
-    }
+    has_offset(value.offset)?;
     // The wire has UTC; people see the local time beside its offset.
     let utc = (days(value.datetime2.days)? + DAYS_TO_1970) * DAY + ticks(&value.datetime2.time)?;
     let local = utc + i64::from(value.offset) * 600_000_000;
@@ -86,6 +90,11 @@ pub(crate) fn datetimeoffset(value: &SqlDateTimeOffset) -> Converted<String> {
     let minutes = value.offset.unsigned_abs();
     write!(text, "{sign}{:02}:{:02}", minutes / 60, minutes % 60).map_err(|_| BAD_DATE)?;
     Ok(text)
+}
+
+/// SQL Server has offsets of 14 hours at most.
+fn has_offset(minutes: i16) -> Converted<()> {
+    if minutes.unsigned_abs() > 14 * 60 { Err(BAD_DATE) } else { Ok(()) }
 }
 
 /// 100 ns since 0001-01-01 as ISO 8601 with seven digits.
@@ -149,10 +158,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_the_setting_that_helps() {
-        assert!(datetime2(&at(0, 0), true).unwrap_err().contains("microseconds"));
+        let error = datetime2(&at(0, 0), true).unwrap_err();
+        assert!(error.contains("--set source.dateTime2=microseconds") && error.contains("CAST"));
         assert!(datetime2(&at(3_652_058, 0), true).is_err());
         assert_eq!(datetime2(&at(0, 0), false), Ok(-719_162 * MICROSECONDS_A_DAY));
-        assert!(datetime2(&at(0, 1), false).unwrap_err().contains("nanoseconds"));
+        assert!(datetime2(&at(0, 1), false).unwrap_err().contains("without --set source.dateTime2=microseconds"));
         assert!(datetime2(&at(3_652_059, 0), false).is_err());
         assert!(time(&SqlTime { time_nanoseconds: DAY as u64, scale: 7 }, true).is_err());
         assert!(datetime(&SqlDateTime { days: 0, time: 86_400 * 300 }, false).is_err());
@@ -165,6 +175,11 @@ mod tests {
         assert_eq!(text(0), "2024-02-29T12:00:00.1234567+00:00");
         assert_eq!(text(120), "2024-02-29T14:00:00.1234567+02:00");
         assert_eq!(text(-750), "2024-02-28T23:30:00.1234567-12:30");
+        let utc = |offset, fine| instant(&SqlDateTimeOffset { datetime2: noon.clone(), offset }, fine);
+        assert_eq!(utc(-750, true), Ok(1_709_208_000_123_456_700));
+        assert_eq!(utc(0, true), utc(-750, true));
+        assert_eq!(utc(0, false), Err(BELOW_MICROSECONDS));
+        assert!(utc(841, true).is_err());
         assert!(datetimeoffset(&SqlDateTimeOffset { datetime2: noon, offset: 841 }).is_err());
     }
 }

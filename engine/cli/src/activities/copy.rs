@@ -18,6 +18,7 @@ use crate::{
     peak_memory::peak_memory,
     progress::Snapshot,
     report::{ActivityReport, Chunks, Copied, Failure, Moment, Status},
+    settings,
 };
 
 /// Runs the Copy and reports it, whatever happens.
@@ -70,6 +71,8 @@ fn prepare(
     warnings.extend(definitions::accept(copy.warnings.clone(), crew.definitions.inputs.strict)?);
     let (policy, input, user_properties) = (copy.policy.clone(), copy.settings.clone(), copy.user_properties.clone());
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
+    let strict = crew.definitions.inputs.strict;
+    warnings.extend(settings::without_effect(&crew.extras.source_settings, crew.registry, &source_type, strict)?);
     let run = assemble::copy_id(crew.run, activity.name())?;
     let job = assemble::job(copy, crew.registry, crew.extras, run)?;
     Ok(Prepared { job, policy, source_type, sink_type, input, user_properties })
@@ -87,9 +90,7 @@ async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityRep
         let (outcome, copied) = attempt(crew, prepared, &report.name).await;
         report.copied = (!policy.secure_output).then_some(copied);
         let Err(error) = outcome else { return Ok(()) };
-        // Nothing but a person changes a definition, and a person who cancels means it.
-        let hopeless = matches!(error.kind(), ErrorKind::Spec | ErrorKind::Cancelled);
-        if hopeless || report.retries >= policy.retry {
+        if is_hopeless(&error) || report.retries >= policy.retry {
             return Err(error);
         }
         report.retries += 1;
@@ -99,6 +100,15 @@ async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityRep
             return Err(error);
         }
     }
+}
+
+/// True where a further attempt cannot end otherwise. `policy.retry` is there for what passes: a store
+/// that was away, a defect that comes and goes. Nothing but a person changes a definition or a login's
+/// password and rights, and wrong logins in a row lock an account. An attempt goes on with the run's
+/// frozen plan, so a row that does not fit and columns that changed since the plan are met again; the
+/// error says what to change, and `resume` or a new run goes on from there.
+fn is_hopeless(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Spec | ErrorKind::Auth | ErrorKind::Data | ErrorKind::Cancelled)
 }
 
 async fn attempt(crew: &Crew<'_>, prepared: &Prepared, name: &str) -> (Result<Summary>, Copied) {

@@ -18,6 +18,7 @@ use crate::{
     definitions::{self, Definitions},
     exit_code,
     request::Request,
+    settings::{self, SourceSettings},
     terminal,
 };
 
@@ -28,6 +29,8 @@ struct CopyPlan {
     sink_type: String,
     memory: u64,
     lossy: bool,
+    /// What `--set` says of this source.
+    settings: SourceSettings,
     warnings: Vec<String>,
     prospect: Prospect,
 }
@@ -61,17 +64,22 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
 async fn look_ahead(activity: &Activity<'_>, definitions: &Definitions, extras: &Extras) -> Result<CopyPlan> {
     // No activity has ended yet, so an expression that asks for an outcome cannot be planned.
     let copy = activity.resolve(&definitions.inputs, &Outcomes::new()).map_err(definitions::refuse)?;
-    let warnings = definitions::accept(copy.warnings.clone(), definitions.inputs.strict)?;
+    let strict = definitions.inputs.strict;
+    let registry = ropeway_connectors::registry();
+    let mut warnings = definitions::accept(copy.warnings.clone(), strict)?;
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
+    warnings.extend(settings::without_effect(&extras.source_settings, &registry, &source_type, strict)?);
+    let settings = settings::taken(&extras.source_settings, &registry, &source_type);
     let run = RunId::try_from("plan".to_owned())
         .map_err(|error| Error::new(ErrorKind::Bug, "the plan has no id; please report it").caused_by(error))?;
-    let job = assemble::job(copy, &ropeway_connectors::registry(), extras, run)?;
+    let job = assemble::job(copy, &registry, extras, run)?;
     Ok(CopyPlan {
         activity: activity.name().to_owned(),
         source_type,
         sink_type,
         memory: extras.memory,
         lossy: extras.lossy,
+        settings,
         warnings,
         prospect: prospect(&job).await?,
     })

@@ -18,6 +18,7 @@ use crate::{
     assemble::{self, Extras},
     definitions, exit_code,
     request::{self, MEMORY},
+    settings,
     table::Table,
     terminal,
 };
@@ -29,14 +30,20 @@ pub(crate) async fn perform(args: PreviewArgs) -> Result<u8> {
     inputs.parameters = request::parameters(&args.parameters)?;
     inputs.secrets = definitions::secrets(args.secrets.as_deref())?;
     let side = factory.dataset(&args.dataset, &inputs).map_err(definitions::refuse)?;
+    let registry = ropeway_connectors::registry();
+    let source_settings = settings::parse(&args.settings.set, &registry)?;
+    for warning in settings::without_effect(&source_settings, &registry, &side.linked_service_type, false)? {
+        terminal::remark(&format!("warning: {}", terminal::Safe(&warning)));
+    }
     let extras = Extras {
         lossy: false,
         ca_bundle: args.connection.ca_bundle,
         proxy: args.connection.proxy,
         memory: MEMORY,
         parallel: Some(1),
+        source_settings,
     };
-    let source = assemble::source(side, &ropeway_connectors::registry(), &extras, 1)?;
+    let source = assemble::source(side, &registry, &extras, 1)?;
     let columns = columns(source.as_ref()).await?;
     let rows = rows(source.as_ref(), args.rows).await?;
     terminal::result(&format!("{columns}\n{rows}"))?;

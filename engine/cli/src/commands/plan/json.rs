@@ -17,6 +17,7 @@ fn activity(plan: &CopyPlan) -> Value {
         "source": { "type": plan.source_type },
         "sink": { "type": plan.sink_type },
         "warnings": plan.warnings,
+        "settings": crate::settings::shown(&plan.settings),
         "statement": prospect.description.statement,
         "cut": prospect.description.cut,
         "sourceConsistency": prospect.description.consistency,

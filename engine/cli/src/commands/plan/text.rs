@@ -25,6 +25,9 @@ fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
     for warning in &plan.warnings {
         writeln!(text, "  warning      {}", Safe(warning))?;
     }
+    for setting in crate::settings::shown(&plan.settings) {
+        writeln!(text, "  setting      {setting}")?;
+    }
     writeln!(text, "  reads        {}", Safe(&prospect.description.statement))?;
     writeln!(text, "  cut          {}", Safe(&prospect.description.cut))?;
     writeln!(text, "  consistency  {}", Safe(&prospect.description.consistency))?;
