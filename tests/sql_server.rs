@@ -1,12 +1,18 @@
-//! SQL Server as a source, over the wire, against the stand-in.
+//! SQL Server as a source, over the wire: against the server that `ROPEWAY_TEST_SQLSERVER` names, or the
+//! stand-in. Statements are plain T-SQL; `$(schema)` is the test's own schema. What depends on a server's
+//! statistics (how many chunks, where they end) is asserted of the stand-in only; that every row is in
+//! exactly one chunk, of both.
 
 mod catalogue;
+mod conformance;
 mod cuts;
+mod entra;
 mod faults;
 mod logins;
+mod target;
 mod values;
 
-use std::{io::Write as _, num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc};
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
@@ -17,7 +23,8 @@ use ropeway_engine::{
 };
 use ropeway_tests::sql_server::Server;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+
+use self::target::Target;
 
 const LIMIT: BatchLimit = BatchLimit { rows: NonZeroU32::new(64).unwrap(), bytes: 1 << 20 };
 /// Small chunks, so that small tables are cut.
@@ -25,27 +32,38 @@ const TARGET: ChunkTarget = ChunkTarget { bytes: 1 << 30, rows: 50, chunks: 1 };
 
 /// A server with a table, and what a definition says of it.
 struct Stage {
-    server: Server,
-    ca: NamedTempFile,
+    target: Target,
 }
 
 impl Stage {
-    /// Starts a server and runs a batch on it.
+    /// A target on which a batch has run.
     fn with(batch: &str) -> Self {
-        let server = Server::start().unwrap();
-        server.execute("sales", batch).unwrap_or_else(|error| panic!("{batch}: {error:?}"));
-        let mut ca = NamedTempFile::new().unwrap();
-        ca.write_all(server.ca_pem.as_bytes()).unwrap();
-        Self { server, ca }
+        Self::on(Target::from_env_or_start(), batch)
     }
 
-    fn linked_service(&self) -> Value {
-        json!({"type": "SqlServer", "connectionString": self.server.connection_string()})
+    /// A stand-in on which a batch has run; `None` if a real server is to be tested.
+    fn stand_in(because: &str, batch: &str) -> Option<Self> {
+        Target::only_stand_in(because).map(|target| Self::on(target, batch))
+    }
+
+    fn on(target: Target, batch: &str) -> Self {
+        target.run(batch);
+        Self { target }
+    }
+
+    /// The stand-in.
+    fn server(&self) -> &Server {
+        self.target.server()
     }
 
     fn spec(&self, dataset: Value, source: Value) -> Value {
-        json!({"linkedService": self.linked_service(), "dataset": dataset, "source": source,
-            "ropeway": {"caBundle": self.ca.path()}})
+        let (service, ropeway) = self.target.connection();
+        json!({"linkedService": service, "dataset": dataset, "source": source, "ropeway": ropeway})
+    }
+
+    /// The settings of a table of the test's schema.
+    fn spec_of(&self, table: &str) -> Value {
+        self.spec(json!({"schema": self.target.schema(), "table": table}), json!({}))
     }
 
     fn source(&self, dataset: Value, source: Value) -> Arc<dyn Source> {
@@ -53,7 +71,16 @@ impl Stage {
     }
 
     fn table(&self, name: &str) -> Arc<dyn Source> {
-        self.source(json!({"schema": "dbo", "table": name}), json!({}))
+        self.cut(name, json!({}))
+    }
+
+    /// A table, cut as a copy source says.
+    fn cut(&self, name: &str, source: Value) -> Arc<dyn Source> {
+        self.source(json!({"schema": self.target.schema(), "table": name}), source)
+    }
+
+    fn is_real(&self) -> bool {
+        self.target.is_real()
     }
 }
 
