@@ -13,7 +13,7 @@ mod credential;
 mod encode;
 mod errors;
 mod folder;
-mod http;
+pub(crate) mod http;
 mod names;
 mod part;
 mod probe;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use azure_core::{
     credentials::{Secret, TokenCredential},
-    http::ClientOptions,
+    http::{ClientOptions, Transport},
 };
 use azure_identity::{
     ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
@@ -13,7 +13,8 @@ use azure_identity::{
 use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::login::Credential;
+use super::login::{Credential, Login};
+use crate::azure_blob::http;
 
 /// A credential and the resource that its tokens are for. The credential renews its tokens itself.
 pub(crate) struct Entra {
@@ -23,19 +24,24 @@ pub(crate) struct Entra {
 
 impl Entra {
     /// `None` for a login with a password.
-    pub(crate) fn of(credential: &Credential) -> Result<Option<Self>> {
-        let (credential, cloud): (Result<Arc<dyn TokenCredential>, _>, _) = match credential {
+    pub(crate) fn of(login: &Login) -> Result<Option<Self>> {
+        let (credential, cloud): (Result<Arc<dyn TokenCredential>, _>, _) = match &login.credential {
             Credential::Sql { .. } => return Ok(None),
             Credential::ServicePrincipal { tenant, id, key, cloud } => {
                 let secret = Secret::new(key.expose_secret().to_owned());
-                let client_options = ClientOptions { cloud: cloud_of(cloud.as_deref()), ..ClientOptions::default() };
+                let transport = Some(transport(login, reqwest::Client::builder())?);
+                let client_options =
+                    ClientOptions { cloud: cloud_of(cloud.as_deref()), transport, ..Default::default() };
                 let options = ClientSecretCredentialOptions { client_options };
                 let credential = ClientSecretCredential::new(tenant, id.clone(), secret, Some(options));
                 (credential.map(|it| it as _), cloud.as_deref())
             }
             Credential::ManagedIdentity { client_id } => {
                 let user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
-                let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+                // The endpoint of a managed identity is this machine's own: no proxy leads there.
+                let transport = Some(transport(login, reqwest::Client::builder().no_proxy())?);
+                let client_options = ClientOptions { transport, ..Default::default() };
+                let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
                 (ManagedIdentityCredential::new(Some(options)).map(|it| it as _), None)
             }
         };
@@ -61,6 +67,16 @@ impl Entra {
         })?;
         Ok(SecretString::from(token.token.secret().to_owned()))
     }
+}
+
+/// The library's own client would look for a TLS provider that this program does not have.
+fn transport(login: &Login, builder: reqwest::ClientBuilder) -> Result<Transport> {
+    let tls = http::tls(login.ca_bundle.as_deref())?;
+    let client = builder.tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none()).build();
+    let client = client.map_err(|error| {
+        Error::new(ErrorKind::Bug, "the HTTP client could not be made; please report it").caused_by(error)
+    })?;
+    Ok(Transport::new(Arc::new(client)))
 }
 
 fn scope_of(cloud: Option<&str>) -> &'static str {

@@ -27,7 +27,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool without a session yet.
     pub(crate) fn new(login: Login) -> Result<Self> {
-        let entra = Entra::of(&login.credential)?;
+        let entra = Entra::of(&login)?;
         Ok(Self { login, entra, pin: OnceCell::new(), idle: Mutex::default(), worked: AtomicBool::new(false) })
     }
 

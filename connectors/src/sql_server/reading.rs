@@ -60,18 +60,30 @@ impl Reading {
         let kinds = agreed(&self.planned, &columns)?;
         let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit);
         while session.fill(&mut batch).await? {
-            if outlet.send(batch.take().map(Some)).await.is_err() {
-                return Ok(());
+            for part in within(batch.take()?, self.limit.bytes) {
+                if outlet.send(Ok(Some(part))).await.is_err() {
+                    return Ok(());
+                }
             }
         }
-        let rest = if batch.is_empty() { None } else { Some(batch.take()?) };
+        let rest = if batch.is_empty() { Vec::new() } else { within(batch.take()?, self.limit.bytes) };
         // An error of the statement may stand behind its last row: only then the rest is true.
         session.finish().await?;
         self.pool.put_back(session);
-        if let Some(rest) = rest {
-            drop(outlet.send(Ok(Some(rest))).await);
+        for part in rest {
+            drop(outlet.send(Ok(Some(part))).await);
         }
         Ok(())
+    }
+}
+
+/// The batch, without its last row if only that made it too large: a row's size is known once it is there.
+fn within(batch: RecordBatch, most_bytes: u64) -> Vec<RecordBatch> {
+    let size = |column: &arrow::array::ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(usize::MAX);
+    let bytes = batch.columns().iter().map(size).fold(0, usize::saturating_add);
+    match batch.num_rows().checked_sub(1) {
+        Some(before @ 1..) if bytes as u64 > most_bytes => vec![batch.slice(0, before), batch.slice(before, 1)],
+        _ => vec![batch],
     }
 }
 

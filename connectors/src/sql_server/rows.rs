@@ -36,6 +36,9 @@ use super::{settings::TypeSettings, types::Kind};
 
 /// Rows per batch at most, however large the limit is: wide enough for every writer downstream.
 const MOST_ROWS: usize = 65_536;
+/// The part of a batch, an eighth, that is left for its last row and for bitmaps: what is larger than that
+/// is cut off behind (see `reading`).
+const ROOM_FOR_LAST_ROW: usize = 8;
 /// Bytes of room per row for the texts of the first batch; later ones know better.
 const TEXT_ROOM: usize = 16;
 
@@ -94,7 +97,7 @@ impl RowBatch {
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.rows >= self.most_rows
-            || self.bytes + self.rows * self.row_width >= self.most_bytes
+            || self.bytes + self.rows * self.row_width >= self.most_bytes - self.most_bytes / ROOM_FOR_LAST_ROW
             || self.failure.is_some()
     }
 

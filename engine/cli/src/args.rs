@@ -224,7 +224,7 @@ pub(crate) struct SettingArgs {
     /// How SQL Server's types are written, where there is a choice; repeatable; the default comes
     /// first: source.dateTime2=nanoseconds|microseconds, source.dateTimeOffset=text|utcAndOffset,
     /// source.uniqueidentifier=text|binary
-    #[arg(long, value_name = "source.NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
 

@@ -1,7 +1,8 @@
 //! `ropeway preview`: a dataset's columns and its first rows.
 
 use arrow::{
-    array::RecordBatch,
+    array::{Array as _, ArrayRef, RecordBatch, make_array},
+    datatypes::DataType,
     util::display::{ArrayFormatter, FormatOptions},
 };
 use chrono::Utc;
@@ -87,11 +88,23 @@ async fn rows(source: &dyn Source, wanted: usize) -> Result<String> {
 
 fn add_rows(table: &mut Table, batch: &RecordBatch) -> Result<(), arrow::error::ArrowError> {
     let options = FormatOptions::default().with_null("NULL");
+    let shown = batch.columns().iter().map(in_offset).collect::<Result<Vec<_>, _>>()?;
     let columns: Vec<_> =
-        batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
+        shown.iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
     for row in 0..batch.num_rows() {
         let cells = columns.iter().map(|column| column.value(row).try_to_string()).collect::<Result<Vec<_>, _>>()?;
         table.row(cells);
     }
     Ok(())
+}
+
+/// The same column, its zone written as an offset: names of zones are not known to the formatter.
+fn in_offset(column: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    match column.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if zone.as_ref() == "UTC" => {
+            let in_offset = DataType::Timestamp(*unit, Some("+00:00".into()));
+            column.to_data().into_builder().data_type(in_offset).build().map(make_array)
+        }
+        _ => Ok(ArrayRef::clone(column)),
+    }
 }
