@@ -102,12 +102,14 @@ fn a_stream_that_does_not_fit_its_announcement_is_refused_and_the_session_goes_o
     assert_eq!(count(&server), "1");
 }
 
+/// T-SQL type, TYPE_INFO, wrong value and its error, right value.
+type BadValue = (&'static str, &'static [u8], &'static [u8], i32, &'static [u8]);
+
 #[test]
 fn bytes_that_are_no_value_of_their_type_are_refused() {
     let server = plain_server("SELECT 1");
     let mut client = Raw::log_in(&server);
-    // T-SQL type, TYPE_INFO, wrong value and its error, right value.
-    let cases: [(&str, &[u8], &[u8], i32, &[u8]); 14] = [
+    let cases: [BadValue; 14] = [
         ("bit", &[0x68, 1], &[1, 2], 4896, &[1, 1]),
         ("int", &[0x26, 4], &[3, 1, 0, 0], 4815, &[4, 1, 0, 0, 0]),
         ("float", &[0x6D, 8], &[8, 0, 0, 0, 0, 0, 0, 0xF0, 0x7F], 4896, &[8, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F]),

@@ -1,6 +1,12 @@
 //! A SQL Server that is none: it speaks TDS 7.4 and 8.0, runs the T-SQL that Ropeway sends on an embedded SQLite, and fails on
 //! demand. It follows MS-TDS and the T-SQL reference and is never more lenient than SQL Server: what it does not know is an
 //! error, either the server's own or number 50000 that says that the stand-in has not been taught it.
+//!
+//! Where it still differs: all databases share one SQLite file, so there is one open write transaction at a time. A second
+//! writer, also of another table, waits up to thirty seconds and then gets error 50000, at once where its transaction has read
+//! what the first one changed since; SET LOCK_TIMEOUT and lock hints are
+//! taken and have no effect, so 1222 and 1205 come only from faults. Readers never wait. There are no temporary tables, no
+//! SELECT INTO, no TRY and CATCH, no triggers; XML and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
 
 mod bind;
 mod bulk;
