@@ -41,6 +41,13 @@ pub enum Side {
 #[derive(Debug)]
 pub struct Error(Box<Details>);
 
+/// How often an error is worth a try, and what it is after that.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    attempts: u32,
+    then: (ErrorKind, RetryClass),
+}
+
 #[derive(Debug)]
 struct Details {
     kind: ErrorKind,
@@ -50,6 +57,7 @@ struct Details {
     code: Option<&'static str>,
     side: Option<Side>,
     retry_after: Option<Duration>,
+    limit: Option<Limit>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -64,6 +72,7 @@ impl Error {
             code: None,
             side: None,
             retry_after: None,
+            limit: None,
             source: None,
         }))
     }
@@ -104,12 +113,28 @@ impl Error {
         self
     }
 
+    /// Worth so many attempts only, whatever its class allows. After them it is an error of this
+    /// kind and class: a database that is still not there after three attempts has a wrong name.
+    pub fn at_most(mut self, attempts: u32, kind: ErrorKind, class: RetryClass) -> Self {
+        self.0.limit = Some(Limit { attempts, then: (kind, class) });
+        self
+    }
+
+    /// What the error is once so many attempts have ended with it.
+    pub fn after(mut self, attempts: u32) -> Self {
+        if let Some(limit) = self.0.limit.filter(|limit| attempts >= limit.attempts) {
+            (self.0.kind, self.0.class) = limit.then;
+        }
+        self
+    }
+
     /// What to do next.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// How to retry; [`RetryClass::Permanent`] for everything that is not transient.
+    /// How to retry; [`RetryClass::Permanent`] or [`RetryClass::Fatal`] for everything that is not
+    /// transient.
     pub fn retry_class(&self) -> RetryClass {
         self.0.class
     }
@@ -117,6 +142,17 @@ impl Error {
     /// True if the same chunk may succeed when it is tried again.
     pub fn is_transient(&self) -> bool {
         self.0.kind == ErrorKind::Unavailable
+    }
+
+    /// True if integrity is at stake, or another process owns the run: nothing goes on, nobody tries
+    /// again unasked, and what was staged stays where it is for whoever looks into it.
+    pub fn is_fatal(&self) -> bool {
+        self.0.class == RetryClass::Fatal
+    }
+
+    /// The attempts that this error is worth, if it is not for its class to say.
+    pub fn attempts_allowed(&self) -> Option<u32> {
+        self.0.limit.map(|limit| limit.attempts)
     }
 
     /// The pause the server asked for.

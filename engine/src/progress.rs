@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Error,
+    Error, Side,
     chunk::{Attempt, Chunk, Receipt},
 };
 
@@ -95,8 +95,21 @@ pub enum Event<'a> {
         /// The pause before the next attempt; `None` if there is none.
         pause: Option<Duration>,
     },
+    /// Another number of chunks may be in flight than before.
+    Paced(Pace),
     /// Every chunk is durable; the run is being made visible.
     Publishing,
+}
+
+/// How many chunks may be in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many now.
+    pub allowed: usize,
+    /// So many were admitted.
+    pub slots: usize,
+    /// Which end asked for fewer; `None` after some time without that, when it is one more again.
+    pub throttled_by: Option<Side>,
 }
 
 /// Is told every [`Event`]. Called from the runner's own task, so it must not block.

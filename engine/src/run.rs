@@ -3,9 +3,11 @@
 mod admission;
 pub(crate) mod columns;
 mod copy;
+mod pacing;
 mod prospect;
 mod retrying;
 mod settings;
+mod stillness;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ use self::{
     admission::{Admission, admit},
     copy::{Crew, cancelled},
     retrying::retrying,
+    stillness::in_time,
 };
+pub(crate) use self::{pacing::Gate, stillness::unless_still};
 pub use self::{
     prospect::{Prospect, prospect},
     settings::{Job, Settings},
@@ -33,8 +37,8 @@ use crate::{
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Chunk, Receipt},
     progress::{Counters, Event, Observer},
-    retry::RetryPolicy,
-    sink::{RunContext, SinkRun},
+    retry::{RetryClass, RetryPolicy},
+    sink::{Published, RunContext, SinkRun},
     source::ChunkTarget,
 };
 
@@ -81,7 +85,7 @@ pub async fn run(
 
     let receipts = crew.copy_all(&plan.chunks, receipts).await?;
     observer.observe(&Event::Publishing);
-    let publish = || target.finish(&receipts);
+    let publish = || published(job, &*target, &receipts);
     let published = retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))?;
 
     let summary = Summary {
@@ -107,6 +111,18 @@ pub async fn run(
     Ok(summary)
 }
 
+/// A publication that stands still is not repeated in this process: what is left of the first one
+/// might go on beside the second under the same names. At a resume the epoch keeps them apart.
+async fn published(job: &Job, target: &dyn SinkRun, receipts: &[Receipt]) -> Result<Published> {
+    let limit = job.settings.settle_timeout;
+    unless_still(limit, || target.moved(), target.finish(receipts)).await.unwrap_or_else(|| {
+        Err(Error::new(ErrorKind::Unavailable, "publishing stood still; resume the run when the sink is well again")
+            .with("run", &job.run)
+            .with("waited_seconds", limit.as_secs())
+            .class(RetryClass::Permanent))
+    })
+}
+
 struct Started {
     record: RunRecord,
     schema: SchemaRef,
@@ -123,7 +139,10 @@ async fn start(
     cancel: &CancellationToken,
 ) -> Result<Started> {
     let patience = job.settings.retry.at_first_contact();
-    let schema = retrying(&patience, cancel, || job.source.schema()).await.map_err(|error| error.on(Side::Source))?;
+    // A catalogue may be slow, and a plan may have to look at a whole index.
+    let patient = job.settings.first_batch_timeout;
+    let ask = || in_time(patient, job.source.schema());
+    let schema = retrying(&patience, cancel, ask).await.map_err(|error| error.on(Side::Source))?;
     if let Some(record) = &known {
         columns::unchanged(&record.plan.schema, &schema)?;
     }
@@ -135,13 +154,14 @@ async fn start(
     };
 
     let begin = || {
-        job.sink.begin(RunContext {
+        let context = RunContext {
             run: job.run.clone(),
             epoch: record.epoch,
             schema: schema.clone(),
             chunks: record.plan.chunks.len() as u32,
             opening: record.opening.clone(),
-        })
+        };
+        in_time(job.settings.settle_timeout, job.sink.begin(context))
     };
     let target = retrying(&patience, cancel, begin).await.map_err(|error| error.on(Side::Sink))?;
     if record.opening.is_none() {
@@ -158,8 +178,8 @@ async fn plan(
     cancel: &CancellationToken,
 ) -> Result<Plan> {
     let target = chunk_target(job, admission);
-    let chunks =
-        retrying(patience, cancel, || job.source.plan(target)).await.map_err(|error| error.on(Side::Source))?;
+    let ask = || in_time(job.settings.first_batch_timeout, job.source.plan(target));
+    let chunks = retrying(patience, cancel, ask).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
     let description = job.source.describe();
     Ok(Plan { fingerprint: job.fingerprint.clone(), schema: schema.clone(), chunks, description })

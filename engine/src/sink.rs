@@ -85,6 +85,13 @@ pub trait SinkRun: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Bytes that the sink moved so far, for all chunks and steps together: a count that only grows.
+    /// A call during which it stands still for too long counts as stalled, and is dropped; a sink
+    /// that does not count is judged by the time that its calls take. Asked while calls are pending.
+    fn moved(&self) -> u64 {
+        0
+    }
+
     /// Publishes the whole run from the receipts, in chunk order. Idempotent: after a lost answer,
     /// and at every resume, the engine calls it again with the same receipts.
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published>;

@@ -4,14 +4,7 @@ mod attempt;
 mod reader;
 mod tally;
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
@@ -24,8 +17,8 @@ use crate::{
     chunk::{Attempt, Chunk, Receipt},
     digest::RowDigester,
     progress::Counters,
-    retry::RetryClass,
-    run::{Job, Settings},
+    retry::{RetryClass, Setbacks},
+    run::{Gate, Job, Settings},
     sink::SinkRun,
     source::Source,
 };
@@ -36,7 +29,6 @@ pub(crate) struct Worker {
     target: Arc<dyn SinkRun>,
     counters: Arc<Counters>,
     settings: Settings,
-    budget: AtomicU32,
     rules: Rules,
 }
 
@@ -50,6 +42,8 @@ pub(crate) struct Rules {
     pub(crate) first: Attempt,
     /// Tells running attempts to stop.
     pub(crate) stop: CancellationToken,
+    /// Says when an attempt may begin.
+    pub(crate) gate: Arc<Gate>,
     /// Takes failed attempts that are tried again.
     pub(crate) notes: mpsc::Sender<Failure>,
 }
@@ -72,48 +66,49 @@ pub(crate) struct Failure {
 
 impl Worker {
     pub(crate) fn new(job: &Job, target: Arc<dyn SinkRun>, counters: Arc<Counters>, rules: Rules) -> Self {
-        Self {
-            source: job.source.clone(),
-            target,
-            counters,
-            settings: job.settings.clone(),
-            budget: AtomicU32::new(job.settings.failure_budget),
-            rules,
-        }
+        Self { source: job.source.clone(), target, counters, settings: job.settings.clone(), rules }
     }
 
-    /// Copies one chunk, in as many attempts as the policy and the budget allow.
+    /// Copies one chunk, in as many attempts as the policy allows.
     pub(crate) async fn copy(&self, chunk: Chunk) -> Result<Copied, Failure> {
-        let mut sent = Vec::new();
+        let (mut sent, mut setbacks) = (Vec::new(), Setbacks::default());
         let mut attempt = self.rules.first;
-        let mut tries = 1;
         loop {
-            let error = match self.guarded(&chunk, attempt, &mut sent).await {
-                Ok((receipt, tally)) => {
-                    self.earn();
-                    return Ok(Copied { chunk, receipt, tally });
-                }
+            let failed = |error, pause| Failure { chunk: chunk.clone(), attempt, error, pause };
+            let error = match self.admitted(&chunk, attempt, &mut sent).await {
+                Ok((receipt, tally)) => return Ok(Copied { chunk, receipt, tally }),
                 Err(error) => error,
             };
-            let failed = |error, pause| Failure { chunk: chunk.clone(), attempt, error, pause };
-            let pause = match self.pause_after(&chunk, error, tries) {
-                Ok((error, pause)) => {
-                    self.counters.retries.add(1);
-                    // The runner is gone only if the whole run was dropped.
-                    drop(self.rules.notes.send(failed(error, Some(pause))).await);
-                    pause
-                }
-                Err(error) => {
-                    let error = error.with("chunk", &chunk.label).with("attempts", tries);
-                    return Err(failed(error, None));
-                }
+            setbacks.add(&error);
+            let Some(pause) = self.pause_after(&error, &setbacks) else {
+                return Err(failed(self.given_up(&chunk, error, &setbacks), None));
             };
+            self.counters.retries.add(1);
+            // The runner is gone only if the whole run was dropped.
+            drop(self.rules.notes.send(failed(error, Some(pause))).await);
             if self.rules.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Err(failed(stopped(&chunk), None));
             }
             attempt.number += 1;
-            tries += 1;
         }
+    }
+
+    /// An attempt that begins when the run's gate lets it, and tells the gate how it went.
+    async fn admitted(
+        &self,
+        chunk: &Chunk,
+        attempt: Attempt,
+        sent: &mut Vec<(Attempt, Tally)>,
+    ) -> Result<(Receipt, Option<Tally>)> {
+        let again = attempt != self.rules.first;
+        let entering = self.rules.stop.run_until_cancelled(self.rules.gate.enter(again));
+        let pass = entering.await.ok_or_else(|| stopped(chunk))?;
+        let outcome = self.guarded(chunk, attempt, sent).await;
+        match &outcome {
+            Ok(_) => pass.succeeded(),
+            Err(error) => pass.failed(error),
+        }
+        outcome
     }
 
     /// An attempt that may take its time only, and that may not take the process down with it.
@@ -134,26 +129,20 @@ impl Worker {
         }
     }
 
-    /// The pause before the next attempt, or the error back if there shall be none.
-    fn pause_after(&self, chunk: &Chunk, error: Error, tries: u32) -> Result<(Error, Duration)> {
-        let Some(pause) = self.settings.retry.pause_after(&error, tries, &mut rand::rng()) else {
-            return Err(error);
-        };
-        if self.rules.stop.is_cancelled() {
-            return Err(stopped(chunk).caused_by(error));
-        }
-        if self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
-            return Err(error.with("failure_budget", "spent by all chunks together"));
-        }
-        Ok((error, pause))
+    /// The pause before the next attempt, if there shall be one.
+    fn pause_after(&self, error: &Error, setbacks: &Setbacks) -> Option<Duration> {
+        let pause = self.settings.retry.pause_after(error, setbacks, &mut rand::rng())?;
+        (!self.rules.stop.is_cancelled() && !self.rules.gate.is_hopeless(error)).then_some(pause)
     }
 
-    /// A chunk that committed gives one failure back: progress is what the budget waits for.
-    fn earn(&self) {
-        let full = self.settings.failure_budget;
-        let earned = |left: u32| (left < full).then(|| left + 1);
-        // An error says that the budget is full already.
-        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earned);
+    /// The error of a chunk that is not tried again, with what a person has to know.
+    fn given_up(&self, chunk: &Chunk, error: Error, setbacks: &Setbacks) -> Error {
+        if error.is_transient() && self.rules.stop.is_cancelled() {
+            return stopped(chunk).caused_by(error);
+        }
+        let times = setbacks.of(error.retry_class());
+        let error = error.after(times).with("chunk", &chunk.label).with("attempts", setbacks.total());
+        self.rules.gate.diagnose(error)
     }
 }
 

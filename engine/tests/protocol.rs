@@ -34,8 +34,12 @@ use tokio_util::sync::CancellationToken;
 
 const CHUNKS: i64 = 8;
 const ROWS: i64 = 40;
-const SEEDS: u64 = 300;
 const TEETH_SEEDS: u64 = 60;
+
+/// How many lives each sink goes through; `make torture` asks for many more.
+fn seeds() -> u64 {
+    std::env::var("ROPEWAY_SEEDS").map_or(500, |seeds| seeds.parse().unwrap())
+}
 
 /// What happens to a run between its start and its success.
 #[derive(Debug, Default)]
@@ -55,7 +59,7 @@ fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
             parallel: 3,
             batch: rows_at_most(12),
             // No pause: the next attempt meets the late writes of the one before.
-            retry: RetryPolicy { max_attempts: 3, pace: 0.0 },
+            retry: RetryPolicy { max_attempts: 3, pace: 0.0, ..RetryPolicy::default() },
             ..Settings::default()
         },
     }
@@ -161,24 +165,24 @@ async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
 #[tokio::test(start_paused = true)]
 async fn rows_reach_a_table_exactly_once() {
     let mut sum = Life::default();
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let (ok, life) = table_case(seed, ModelTable::default()).await;
         assert!(ok, "seed {seed}: {life:?}");
         sum.add(&life);
     }
-    println!("table: {SEEDS} seeds, {sum:?}");
+    println!("table: {} seeds, {sum:?}", seeds());
     assert!(sum.resumes > 0 && sum.crashes > 0 && sum.zombies > 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn rows_reach_a_blob_exactly_once() {
     let mut sum = Life::default();
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let (ok, life) = blob_case(seed, ModelBlob::default()).await;
         assert!(ok, "seed {seed}: {life:?}");
         sum.add(&life);
     }
-    println!("blob: {SEEDS} seeds, {sum:?}");
+    println!("blob: {} seeds, {sum:?}", seeds());
     assert!(sum.resumes > 0 && sum.crashes > 0 && sum.zombies > 0);
 }
 

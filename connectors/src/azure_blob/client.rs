@@ -2,7 +2,12 @@
 //! retries off. A request that can be repeated is tried again for some seconds here; everything
 //! longer is the engine's.
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use azure_core::{
     credentials::TokenCredential,
@@ -42,6 +47,7 @@ pub(crate) struct Container {
     address: Url,
     credential: Option<Arc<dyn TokenCredential>>,
     options: ClientOptions,
+    moved: http::Moved,
     pub(crate) place: Place,
 }
 
@@ -78,7 +84,8 @@ impl Container {
     /// # Errors
     /// A setting that cannot be used: CA bundle, proxy, identity.
     pub(crate) fn new(account: Account, container: &str, settings: &Ropeway) -> Result<Self> {
-        let transport = http::transport(&account.endpoint, settings)?;
+        let moved = http::Moved::default();
+        let transport = http::transport(&account.endpoint, settings, Arc::clone(&moved))?;
         let mut token_advice = "no token came";
         let mut credential = None;
         let mut policies: Vec<Arc<dyn Policy>> = Vec::new();
@@ -99,7 +106,12 @@ impl Container {
         };
         let mut address = account.endpoint;
         extend(&mut address, [container].into_iter().filter(|name| !name.is_empty()));
-        Ok(Self { address, credential, options: client_options(transport, policies), place })
+        Ok(Self { address, credential, options: client_options(transport, policies), moved, place })
+    }
+
+    /// Pieces that moved so far, of all requests.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// A blob of this container; nothing is sent.

@@ -123,6 +123,10 @@ impl SinkRun for FolderRun {
         json!(self.opening)
     }
 
+    fn moved(&self) -> u64 {
+        self.sink.container.moved()
+    }
+
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
         let parts = Parts {
             sink: Arc::clone(&self.sink),

@@ -57,11 +57,14 @@ pub(crate) enum WireFault {
     TooLong,
 }
 
-/// Makes the client for this service.
+/// Pieces that moved over all connections of one client, in both directions.
+pub(crate) type Moved = Arc<AtomicU64>;
+
+/// Makes the client for this service; what it moves is added to `moved`.
 ///
 /// # Errors
 /// [`ErrorKind::Spec`] for an unreadable CA bundle or a proxy that is no URL.
-pub(crate) fn transport(endpoint: &Url, settings: &Ropeway) -> Result<Transport> {
+pub(crate) fn transport(endpoint: &Url, settings: &Ropeway, moved: Moved) -> Result<Transport> {
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls(settings.ca_bundle.as_deref())?)
         .http1_only()
@@ -81,7 +84,7 @@ pub(crate) fn transport(endpoint: &Url, settings: &Ropeway) -> Result<Transport>
         Error::new(ErrorKind::Bug, "the HTTP client could not be made; please report it").caused_by(error.without_url())
     })?;
     let stall = Duration::from_secs(settings.stall_seconds.unwrap_or(STALL).max(1).into());
-    Ok(Transport::new(Arc::new(Wire { client, stall })))
+    Ok(Transport::new(Arc::new(Wire { client, stall, moved })))
 }
 
 /// TLS 1.2 and 1.3 with the system's authorities and those of the bundle.
@@ -121,12 +124,27 @@ pub(crate) fn tls(bundle: Option<&Path>) -> Result<ClientConfig> {
 struct Wire {
     client: Client,
     stall: Duration,
+    moved: Moved,
+}
+
+/// Counts the pieces of one request, and adds them to those of the client.
+#[derive(Debug)]
+struct Meter {
+    request: AtomicU64,
+    all: Moved,
+}
+
+impl Meter {
+    fn tick(&self) {
+        self.request.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let progress = Arc::new(AtomicU64::new(0));
+        let progress = Arc::new(Meter { request: AtomicU64::new(0), all: Arc::clone(&self.moved) });
         tokio::select! {
             answer = self.exchange(request, &progress) => answer.map_err(|fault| {
                 let kind = match fault {
@@ -140,7 +158,7 @@ impl HttpClient for Wire {
                 };
                 AzureError::new(kind, fault)
             }),
-            () = standstill(&progress, self.stall) => {
+            () = standstill(&progress.request, self.stall) => {
                 Err(AzureError::new(AzureErrorKind::Io, WireFault::Stalled(self.stall.as_secs())))
             }
         }
@@ -149,7 +167,7 @@ impl HttpClient for Wire {
 
 impl Wire {
     /// Sends the request and reads the whole answer; counts every piece that moves.
-    async fn exchange(&self, request: &Request, progress: &Arc<AtomicU64>) -> Result<AsyncRawResponse, WireFault> {
+    async fn exchange(&self, request: &Request, progress: &Arc<Meter>) -> Result<AsyncRawResponse, WireFault> {
         let Body::Bytes(bytes) = request.body() else {
             return Err(WireFault::Broken("a request has no bytes".into()));
         };
@@ -162,6 +180,7 @@ impl Wire {
         }
         outgoing = outgoing.body(pieces(bytes, progress));
         let mut answer = outgoing.send().await.map_err(fault)?;
+        progress.tick();
         let status = answer.status();
         let mut headers = Headers::new();
         for (name, value) in answer.headers() {
@@ -172,7 +191,7 @@ impl Wire {
         let limit = if status.is_success() { LONGEST_ANSWER } else { LONGEST_ERROR };
         let mut body = BytesMut::new();
         while let Some(piece) = answer.chunk().await.map_err(fault)? {
-            progress.fetch_add(1, Ordering::Relaxed);
+            progress.tick();
             if body.len() + piece.len() > limit {
                 return Err(WireFault::TooLong);
             }
@@ -183,13 +202,13 @@ impl Wire {
 }
 
 /// The body in slices of the same memory, so that progress is seen while a slow line takes it.
-fn pieces(bytes: &Bytes, progress: &Arc<AtomicU64>) -> reqwest::Body {
+fn pieces(bytes: &Bytes, progress: &Arc<Meter>) -> reqwest::Body {
     if bytes.len() <= PIECE {
         return bytes.clone().into();
     }
     let (mut rest, progress) = (bytes.clone(), Arc::clone(progress));
     reqwest::Body::wrap_stream(stream::iter(std::iter::from_fn(move || {
-        progress.fetch_add(1, Ordering::Relaxed);
+        progress.tick();
         (!rest.is_empty()).then(|| Ok::<_, io::Error>(rest.split_to(PIECE.min(rest.len()))))
     })))
 }

@@ -76,6 +76,10 @@ impl SinkRun for SingleBlobRun {
         json!(self.opening)
     }
 
+    fn moved(&self) -> u64 {
+        self.sink.container.moved()
+    }
+
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
         let part = chunk.id.0.to_string();
         Ok(Opened::Writer(Box::new(Writer {

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
 };
 
 use ropeway_engine::{
@@ -80,6 +81,7 @@ impl SingleFile {
             let from = self.shared.staging.path().join(&piece.name);
             // Between two files this is copy_file_range: the bytes never pass through us.
             let copied = io::copy(&mut disk::open(&from)?, &mut whole).map_err(failed)?;
+            self.shared.moved.fetch_add(copied, Ordering::Relaxed);
             if copied != piece.bytes {
                 return Err(Error::new(
                     ErrorKind::Data,
@@ -106,8 +108,9 @@ impl SingleFile {
         hashes.push((trailer.len() as u64, blake3::hash(&trailer).to_hex().to_string()));
         for (bytes, hash) in hashes {
             let mut hasher = blake3::Hasher::new();
-            io::copy(&mut file.by_ref().take(bytes), &mut hasher)
+            let read = io::copy(&mut file.by_ref().take(bytes), &mut hasher)
                 .map_err(|error| disk::failed("read", &path, error))?;
+            self.shared.moved.fetch_add(read, Ordering::Relaxed);
             if hasher.finalize().to_hex().as_str() != hash {
                 return Ok(false);
             }
@@ -149,6 +152,7 @@ impl Publication for Folder {
             disk::sync_folder(folder)?;
             for (part, piece) in &parts {
                 self.reveal(part, piece)?;
+                self.shared.moved.fetch_add(1, Ordering::Relaxed);
             }
             let manifests = folder.join(manifest_name(&self.shared.run));
             manifests.parent().map_or(Ok(()), disk::create_folder)?;

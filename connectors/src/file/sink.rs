@@ -1,6 +1,12 @@
 //! Rows to files: one file of all chunks, or a folder with a file per chunk.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -46,8 +52,14 @@ impl Sink for FileSink {
         let (run, epoch) = (context.run.clone(), context.epoch);
         let staging = disk::blocking(move || prepare(&root, &target, &run, epoch)).await?;
         let folder: PathBuf = self.root.real(&self.target.folder)?;
-        let shared =
-            Shared { run: context.run, schema: context.schema, format: Arc::clone(&self.format), folder, staging };
+        let shared = Shared {
+            run: context.run,
+            schema: context.schema,
+            format: Arc::clone(&self.format),
+            folder,
+            staging,
+            moved: Arc::default(),
+        };
         let publication: Arc<dyn Publication> = match &self.target.file {
             Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone(), chunks: context.chunks }),
             None => Arc::new(Folder { shared: shared.clone(), settings: self.folder.clone() }),
@@ -84,6 +96,8 @@ pub(super) struct Shared {
     /// The target folder, links resolved.
     pub(super) folder: PathBuf,
     pub(super) staging: Staging,
+    /// Bytes that went into files, and pieces that were joined.
+    pub(super) moved: Arc<AtomicU64>,
 }
 
 struct FileRun {
@@ -99,6 +113,10 @@ impl SinkRun for FileRun {
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
         let writer = FileWriter::new(self.shared.clone(), chunk.id, attempt, self.whole_files, self.rows_per_piece);
         Ok(Opened::Writer(Box::new(writer)))
+    }
+
+    fn moved(&self) -> u64 {
+        self.shared.moved.load(Ordering::Relaxed)
     }
 
     async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {

@@ -1,6 +1,14 @@
 //! Writes one attempt at one chunk into the staging folder.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{
+    fs::File,
+    io::Write,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -74,7 +82,7 @@ impl FileWriter {
         let preamble = if self.whole_files { self.shared.format.preamble(&self.shared.schema)? } else { Vec::new() };
         let name = Staging::piece_name(self.chunk, self.attempt, self.done.len() as u32);
         let path = self.shared.staging.path().join(&name);
-        let file = PieceFile::create(path, preamble).await?;
+        let file = PieceFile::create(path, preamble, Arc::clone(&self.shared.moved)).await?;
         Ok(OpenPiece { name, encoder, file, rows: 0 })
     }
 
@@ -183,13 +191,14 @@ struct PieceFile {
     path: PathBuf,
     bytes: u64,
     hash: blake3::Hasher,
+    moved: Arc<AtomicU64>,
 }
 
 impl PieceFile {
-    async fn create(path: PathBuf, preamble: Vec<u8>) -> Result<Self> {
+    async fn create(path: PathBuf, preamble: Vec<u8>, moved: Arc<AtomicU64>) -> Result<Self> {
         disk::blocking(move || {
             let file = disk::create_new(&path)?;
-            Self { file, path, bytes: 0, hash: blake3::Hasher::new() }.write(&preamble)
+            Self { file, path, bytes: 0, hash: blake3::Hasher::new(), moved }.write(&preamble)
         })
         .await
     }
@@ -220,6 +229,7 @@ impl PieceFile {
         }
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
+        self.moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(self)
     }
 }

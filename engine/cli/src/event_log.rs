@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ropeway_engine::{
-    Error,
+    Error, Side,
     chunk::{Attempt, Chunk, Receipt},
-    progress::{Event, Observer},
+    progress::{Event, Observer, Pace},
 };
 
 /// Logs the events of one activity.
@@ -30,6 +30,7 @@ impl Observer for EventLog {
             Event::AttemptFailed { chunk, attempt, error, pause: Some(pause) } => {
                 self.again(chunk, *attempt, error, *pause);
             }
+            Event::Paced(pace) => self.paced(*pace),
             // An error that ends the activity is told there.
             _ => {}
         }
@@ -40,6 +41,15 @@ impl EventLog {
     fn committed(&self, chunk: &Chunk, receipt: &Receipt) {
         let (activity, chunk) = (self.activity.as_str(), chunk.label.as_str());
         tracing::debug!(activity, chunk, rows = receipt.rows, bytes = receipt.bytes, "a chunk is durable");
+    }
+
+    fn paced(&self, Pace { allowed, slots, throttled_by }: Pace) {
+        let activity = self.activity.as_str();
+        match throttled_by {
+            Some(Side::Source) => tracing::warn!(activity, "slowed down to {allowed} of {slots}: the source throttles"),
+            Some(Side::Sink) => tracing::warn!(activity, "slowed down to {allowed} of {slots}: the sink throttles"),
+            None => tracing::info!(activity, "going on with {allowed} of {slots}"),
+        }
     }
 
     fn again(&self, chunk: &Chunk, attempt: Attempt, error: &Error, pause: Duration) {

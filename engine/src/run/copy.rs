@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, retrying::retrying};
+use super::{Gate, Job, retrying::retrying, stillness::in_time};
 use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::CheckpointStore,
@@ -61,7 +61,7 @@ impl Crew<'_> {
         if receipts.is_empty() {
             return Ok(false);
         }
-        let ask = || self.target.lost(receipts);
+        let ask = || in_time(self.job.settings.settle_timeout, self.target.lost(receipts));
         let lost = retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| error.on(Side::Sink))?;
         for receipt in receipts.extract_if(.., |receipt| lost.contains(&receipt.chunk)) {
             tracing::warn!(chunk = receipt.chunk.0, "the sink lost a committed chunk; it is copied again");
@@ -84,7 +84,8 @@ impl Crew<'_> {
             .into_iter();
         let stop = self.cancel.child_token();
         let (noting, mut notes) = mpsc::channel(self.slots);
-        let worker = Arc::new(self.worker(&stop, noting, round)?);
+        let gate = Arc::new(Gate::new(self.slots, &self.job.settings));
+        let worker = Arc::new(self.worker(&stop, noting, gate.clone(), round)?);
         let mut tasks = JoinSet::new();
         let mut fault = None;
         loop {
@@ -92,6 +93,9 @@ impl Crew<'_> {
                 let Some(chunk) = waiting.next() else { break };
                 let worker = worker.clone();
                 tasks.spawn(async move { worker.copy(chunk).await });
+            }
+            if let Some(pace) = gate.news() {
+                self.observer.observe(&Event::Paced(pace));
             }
             tokio::select! {
                 biased;
@@ -115,7 +119,13 @@ impl Crew<'_> {
         }
     }
 
-    fn worker(&self, stop: &CancellationToken, notes: mpsc::Sender<Failure>, round: u32) -> Result<Worker> {
+    fn worker(
+        &self,
+        stop: &CancellationToken,
+        notes: mpsc::Sender<Failure>,
+        gate: Arc<Gate>,
+        round: u32,
+    ) -> Result<Worker> {
         Ok(Worker::new(
             self.job,
             self.target.clone(),
@@ -129,6 +139,7 @@ impl Crew<'_> {
                     number: round.saturating_mul(self.job.settings.retry.max_attempts).saturating_add(1),
                 },
                 stop: stop.clone(),
+                gate,
                 notes,
             },
         ))
@@ -176,10 +187,11 @@ impl Crew<'_> {
         }
     }
 
-    /// The first fault is the cause; what follows it is its consequence.
+    /// The first fault is the cause; what follows it is its consequence, unless it is fatal.
     fn blame(&self, fault: &mut Option<Error>, error: Error) {
         match fault {
             None => *fault = Some(error),
+            Some(first) if error.is_fatal() && !first.is_fatal() => *fault = Some(error),
             Some(_) => tracing::debug!(%error, "a consequence of the first fault"),
         }
     }

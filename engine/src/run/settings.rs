@@ -39,9 +39,10 @@ pub struct Settings {
     pub batch: BatchLimit,
     /// How a chunk, and the end of the run, are tried again.
     pub retry: RetryPolicy,
-    /// Failed attempts that all chunks together may spend; a chunk that commits gives one back.
-    /// It stops a thousand chunks from each trying ten times against a dead server.
-    pub failure_budget: u32,
+    /// Retries that all chunks together may spend before they have to be earned: one by every five
+    /// attempts, and one by ten seconds of waiting. It stops a thousand chunks from hammering a
+    /// server that is ill.
+    pub retry_allowance: u32,
     /// Whether columns may lose what the sink cannot hold.
     pub lossy: bool,
     /// How long one attempt at one chunk may take; `None` for any time.
@@ -50,6 +51,13 @@ pub struct Settings {
     pub first_batch_timeout: Duration,
     /// How long a source may pause between two batches before the attempt counts as stalled.
     pub stall_timeout: Duration,
+    /// How long a sink may take for a batch while no byte moves ([`SinkRun::moved`]).
+    ///
+    /// [`SinkRun::moved`]: crate::sink::SinkRun::moved
+    pub write_timeout: Duration,
+    /// The same for what is one step of the sink's: opening, committing, publishing. A disk may take
+    /// minutes to make a large file durable.
+    pub settle_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -61,11 +69,13 @@ impl Default for Settings {
             chunk_rows: 250_000,
             batch: BatchLimit::default(),
             retry: RetryPolicy::default(),
-            failure_budget: 50,
+            retry_allowance: 50,
             lossy: false,
             attempt_timeout: None,
             first_batch_timeout: Duration::from_secs(2 * 60 * 60),
             stall_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(60),
+            settle_timeout: Duration::from_secs(10 * 60),
         }
     }
 }

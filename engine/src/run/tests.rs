@@ -10,14 +10,14 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::scripted::{Act, Scripted, Tampered, Trick};
+use self::scripted::{Act, Scripted, Step, Tampered, Trick};
 use super::{Job, Settings, Summary, prospect, run};
 use crate::{
     ErrorKind, Result, Side,
     checkpoint::memory::MemoryCheckpoint,
     chunk::RunId,
-    progress::{Counters, Event, Observer, Unobserved},
-    retry::RetryPolicy,
+    progress::{Counters, Event, Observer, Pace, Unobserved},
+    retry::{RetryClass, RetryPolicy},
     sink::Sink,
     source::Source,
     testing::{
@@ -221,20 +221,94 @@ async fn a_source_that_falls_silent_is_read_again() {
 async fn an_attempt_that_takes_too_long_is_unavailable() {
     let mut job = job(scripted(|_, _| Act::Stall), ModelTable::default());
     job.settings.attempt_timeout = Some(Duration::from_secs(5));
-    job.settings.retry = RetryPolicy { max_attempts: 2, pace: 0.1 };
+    job.settings.retry = RetryPolicy { max_attempts: 2, pace: 0.1, ..RetryPolicy::default() };
     let error = fault(&job).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("limit_seconds=5"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_chunks_together_spend_one_failure_budget() {
-    let mut job = job(scripted(|_, _| Act::Fail(ErrorKind::Unavailable)), ModelTable::default());
-    job.settings.failure_budget = 4;
-    let Outcome { result, counters } = go(&job, &MemoryCheckpoint::default()).await;
-    let error = result.unwrap_err();
-    assert_eq!((error.kind(), counters.retries.get()), (ErrorKind::Unavailable, 4));
-    assert!(error.to_string().contains("failure_budget"), "{error}");
+async fn all_chunks_together_spend_one_allowance_of_retries() {
+    let flaky = || scripted(|_, read| if read < 3 { Act::Fail(ErrorKind::Unavailable) } else { Act::Fine });
+    let started = tokio::time::Instant::now();
+    for (allowance, waited) in [(50, false), (4, true)] {
+        let mut job = job(flaky(), ModelTable::default());
+        (job.settings.retry.pace, job.settings.retry_allowance) = (0.0, allowance);
+        let Outcome { result, counters } = go(&job, &MemoryCheckpoint::default()).await;
+        assert_eq!((result.unwrap().rows, counters.retries.get()), ((CHUNKS * ROWS) as u64, 18));
+        assert_eq!(!started.elapsed().is_zero(), waited);
+    }
+    // 18 retries: 4 allowed, the others waited for or earned by 24 attempts.
+    assert!(started.elapsed() >= Duration::from_secs((18 - 4 - 24 / 5) * 10), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_ends_the_run_and_is_named_with_the_time() {
+    let source = scripted(|_, _| Act::FailAs(RetryClass::Reconnect));
+    let started = tokio::time::Instant::now();
+    let error = fault(&job(source, ModelTable::default())).await;
+    assert_eq!((error.kind(), error.side()), (ErrorKind::Unavailable, Some(Side::Source)));
+    assert!(error.to_string().contains("down=source, down_for_seconds="), "{error}");
+    let took = started.elapsed();
+    assert!(took >= Duration::from_secs(60) && took <= Duration::from_secs(15 * 60), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_error_is_the_cause_even_when_it_comes_second_and_keeps_what_was_staged() {
+    let aborts = Arc::new(AtomicU32::new(0));
+    let sink = Tampered(ModelTable::default(), Trick::CountsAborts(aborts.clone()));
+    let midway = scripted(|chunk, _| if chunk == 1 { Act::FailMidwayAs(RetryClass::Fatal) } else { Act::Stall });
+    let mut job = job(midway, sink);
+    job.settings.stall_timeout = Duration::from_secs(86_400);
+    let error = fault(&job).await;
+    assert!(error.is_fatal(), "{error}");
+    // The other two open chunks were given up; the evidence of this one was not touched.
+    assert_eq!(aborts.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_stands_still_is_tried_again_by_a_new_attempt() {
+    for (step, limit) in [(Step::Open, 600), (Step::Write, 60), (Step::Commit, 600)] {
+        let table = ModelTable::default();
+        let job = job(numbered(), Tampered(table.clone(), Trick::StandsStill(step, Arc::default())));
+        let started = tokio::time::Instant::now();
+        let Outcome { result, counters } = go(&job, &MemoryCheckpoint::default()).await;
+        assert_eq!((result.unwrap().rows, counters.retries.get()), ((CHUNKS * ROWS) as u64, 1), "{step:?}");
+        let rows: usize = table.rows().iter().map(arrow::array::RecordBatch::num_rows).sum();
+        assert_eq!(rows as i64, CHUNKS * ROWS, "{step:?}");
+        let took = started.elapsed().as_secs();
+        assert!((limit..limit + 60).contains(&took), "{step:?}: {took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_that_stands_still_ends_the_run_and_can_be_resumed() {
+    let (store, table) = (MemoryCheckpoint::default(), ModelTable::default());
+    let stuck = job(numbered(), Tampered(table.clone(), Trick::StandsStill(Step::Finish, Arc::default())));
+    let error = go(&stuck, &store).await.result.unwrap_err();
+    assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Unavailable, RetryClass::Permanent));
+    assert!(error.to_string().contains("resume"), "{error}");
+    assert_eq!(go(&job(numbered(), table), &store).await.result.unwrap().retries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_slow_down_when_a_server_throttles_and_the_observer_is_told() {
+    #[derive(Default)]
+    struct Ear(Mutex<Vec<Pace>>);
+    impl Observer for Ear {
+        fn observe(&self, event: &Event<'_>) {
+            if let Event::Paced(pace) = event {
+                self.0.lock().unwrap().push(*pace);
+            }
+        }
+    }
+    let throttled =
+        scripted(|chunk, read| if (chunk, read) == (0, 0) { Act::FailAs(RetryClass::Throttled) } else { Act::Fine });
+    let (job, ear) = (job(throttled, ModelTable::default()), Ear::default());
+    let store = MemoryCheckpoint::default();
+    run(&job, &store, &Arc::new(Counters::default()), &ear, &CancellationToken::new()).await.unwrap();
+    let told = ear.0.into_inner().unwrap();
+    assert_eq!(told[0], Pace { allowed: 1, slots: 3, throttled_by: Some(Side::Source) });
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,6 +340,7 @@ async fn observers_hear_of_the_plan_every_failure_every_commit_and_the_end() {
                 Event::AttemptFailed { pause: Some(_), .. } => "again",
                 Event::AttemptFailed { .. } => "failed",
                 Event::Committed { .. } => "committed",
+                Event::Paced(_) => "paced",
                 Event::Publishing => "publishing",
             });
         }

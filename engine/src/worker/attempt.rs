@@ -12,6 +12,8 @@ use crate::{
     Error, ErrorKind, Result, Side,
     chunk::{Attempt, Chunk, Receipt},
     progress::Counters,
+    retry::RetryClass,
+    run::unless_still,
     sink::{ChunkWriter, Opened},
 };
 
@@ -28,7 +30,8 @@ impl Worker {
         sent: &mut Vec<(Attempt, Tally)>,
     ) -> Result<(Receipt, Option<Tally>)> {
         let _open = OpenChunk::count(&self.counters);
-        let opening = self.rules.stop.run_until_cancelled(self.at_sink(self.target.open(chunk, attempt)));
+        let opening =
+            self.rules.stop.run_until_cancelled(self.settled(RetryClass::Reconnect, self.target.open(chunk, attempt)));
         let mut writer = match opening.await.unwrap_or_else(|| Err(stopped(chunk)))? {
             Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, sent),
             Opened::Writer(writer) => writer,
@@ -38,11 +41,13 @@ impl Worker {
         match pumped.unwrap_or_else(|| Err(stopped(chunk))) {
             Ok(tally) => {
                 sent.push((attempt, tally));
-                let receipt = self.at_sink(writer.commit()).await?;
+                let receipt = self.settled(RetryClass::Unknown, writer.commit()).await?;
                 verify(chunk, &receipt, Some(tally))?;
                 counted.keep();
                 Ok((receipt, Some(tally)))
             }
+            // What was staged stays, for whoever looks into it.
+            Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
                 // Best effort: the sink survives a process that dies without it.
                 drop(tokio::time::timeout(ABORT_PATIENCE, writer.abort()).await);
@@ -74,7 +79,8 @@ impl Worker {
             let batch = batches.recv().await;
             self.counters.source_wait_ns.add_time(waiting.elapsed());
             let Some(batch) = batch else { break };
-            if let Err(error) = self.at_sink(writer.write(batch)).await {
+            let (limit, class) = (self.settings.write_timeout, RetryClass::Reconnect);
+            if let Err(error) = self.at_sink(limit, class, writer.write(batch)).await {
                 reading.shutdown().await;
                 return Err(error);
             }
@@ -88,12 +94,25 @@ impl Worker {
         }
     }
 
-    async fn at_sink<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let waiting = Instant::now();
-        let done = work.await;
-        self.counters.sink_wait_ns.add_time(waiting.elapsed());
-        done.map_err(|error| error.on(Side::Sink))
+    /// One step of the sink's, which may move no byte for a while.
+    async fn settled<T>(&self, class: RetryClass, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.at_sink(self.settings.settle_timeout, class, work).await
     }
+
+    /// Work of the sink's. If it stands still for longer than the limit it is given up, which is
+    /// retried as `class`; the writer is dropped then, and leaves nothing visible.
+    async fn at_sink<T>(&self, limit: Duration, class: RetryClass, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let waiting = Instant::now();
+        let done = unless_still(limit, || self.target.moved(), work).await;
+        self.counters.sink_wait_ns.add_time(waiting.elapsed());
+        done.unwrap_or_else(|| Err(stalled(limit, class))).map_err(|error| error.on(Side::Sink))
+    }
+}
+
+fn stalled(limit: Duration, class: RetryClass) -> Error {
+    Error::new(ErrorKind::Unavailable, "the sink stood still: it took no byte for too long")
+        .with("waited_seconds", limit.as_secs())
+        .class(class)
 }
 
 /// What is stored must be what was read.

@@ -106,9 +106,11 @@ async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityRep
 /// that was away, a defect that comes and goes. Nothing but a person changes a definition or a login's
 /// password and rights, and wrong logins in a row lock an account. An attempt goes on with the run's
 /// frozen plan, so a row that does not fit and columns that changed since the plan are met again; the
-/// error says what to change, and `resume` or a new run goes on from there.
+/// error says what to change, and `resume` or a new run goes on from there. What is fatal waits for a
+/// person in any case.
 fn is_hopeless(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Spec | ErrorKind::Auth | ErrorKind::Data | ErrorKind::Cancelled)
+    error.is_fatal()
+        || matches!(error.kind(), ErrorKind::Spec | ErrorKind::Auth | ErrorKind::Data | ErrorKind::Cancelled)
 }
 
 async fn attempt(crew: &Crew<'_>, prepared: &Prepared, name: &str) -> (Result<Summary>, Copied) {

@@ -16,6 +16,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::memory::MemoryCheckpoint,
     chunk::{Attempt, BatchLimit, Chunk, Receipt},
+    retry::RetryClass,
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
     testing::{model_table::ModelTable, vec_source::VecSource},
@@ -27,6 +28,10 @@ pub(super) enum Act {
     Fail(ErrorKind),
     /// After the first batch.
     FailMidway(ErrorKind),
+    /// Unavailable, of this class.
+    FailAs(RetryClass),
+    /// Unavailable, of this class, after the first batch.
+    FailMidwayAs(RetryClass),
     Panic,
     /// After the first batch.
     Stall,
@@ -69,6 +74,11 @@ impl Source for Scripted {
             Act::Fine => batches,
             Act::Fail(kind) => return Err(scripted(kind)),
             Act::FailMidway(kind) => batches.take(1).chain(stream::once(async move { Err(scripted(kind)) })).boxed(),
+            Act::FailAs(class) => return Err(scripted(ErrorKind::Unavailable).class(class)),
+            Act::FailMidwayAs(class) => {
+                let error = scripted(ErrorKind::Unavailable).class(class);
+                batches.take(1).chain(stream::once(async move { Err(error) })).boxed()
+            }
             Act::Panic => panic!("scripted"),
             Act::Stall => batches.take(1).chain(stream::pending()).boxed(),
             Act::OtherColumns => self.source.clone().renamed("name", "title").read(chunk, limit).await?,
@@ -99,6 +109,30 @@ pub(super) enum Trick {
     Gauge(Arc<AtomicU32>),
     /// The plan has to be in this store when the sink begins.
     Planned(Arc<MemoryCheckpoint>),
+    /// How many writers were told to give up.
+    CountsAborts(Arc<AtomicU32>),
+    /// The first such step never ends.
+    StandsStill(Step, Arc<AtomicU32>),
+}
+
+/// A step of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Open,
+    Write,
+    Commit,
+    Finish,
+}
+
+impl Trick {
+    async fn at(&self, step: Step) {
+        match self {
+            Self::StandsStill(still, times) if *still == step && times.fetch_add(1, Ordering::SeqCst) == 0 => {
+                std::future::pending().await
+            }
+            _ => {}
+        }
+    }
 }
 
 #[async_trait]
@@ -137,6 +171,7 @@ struct TamperedRun {
 #[async_trait]
 impl SinkRun for TamperedRun {
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        self.trick.at(Step::Open).await;
         let Opened::Writer(writer) = self.run.open(chunk, attempt).await? else { panic!("nothing is committed yet") };
         let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
         if let Trick::Gauge(most) = &self.trick {
@@ -147,6 +182,7 @@ impl SinkRun for TamperedRun {
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
+        self.trick.at(Step::Finish).await;
         self.run.finish(receipts).await
     }
 
@@ -174,6 +210,7 @@ struct TamperedWriter {
 impl ChunkWriter for TamperedWriter {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.batches += 1;
+        self.trick.at(Step::Write).await;
         assert!(!matches!(self.trick, Trick::Panics), "the sink panics");
         if matches!(self.trick, Trick::DropsABatch) && self.batches == 2 {
             return Ok(());
@@ -183,10 +220,14 @@ impl ChunkWriter for TamperedWriter {
     }
 
     async fn commit(self: Box<Self>) -> Result<Receipt> {
+        self.trick.at(Step::Commit).await;
         self.writer.commit().await
     }
 
     async fn abort(self: Box<Self>) {
+        if let Trick::CountsAborts(count) = &self.trick {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
         self.writer.abort().await;
     }
 }
