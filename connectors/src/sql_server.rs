@@ -30,6 +30,7 @@ use ropeway_engine::{
     source::Source,
 };
 
+pub(crate) use self::numbers::{Meaning, meaning};
 use self::{
     login::Login,
     probe::SqlServerStore,

@@ -33,7 +33,8 @@ async fn each_mistake_is_named_with_its_next_step() {
     assert!(error.to_string().contains("password") && !format!("{error:?}").contains("hunter2"), "{error:?}");
 
     let error = wrong(&stage, |spec| spec["linkedService"]["database"] = json!("nowhere")).await;
-    assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("database=nowhere"), "{error}");
+    assert!(error.to_string().contains("database=nowhere"), "{error}");
+    assert_eq!(error.after(3).kind(), ErrorKind::Spec, "worth three attempts, then a wrong name");
 
     let error = wrong(&stage, |spec| spec["dataset"]["table"] = json!("missing")).await;
     assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("missing"), "{error}");

@@ -69,6 +69,7 @@ pub(crate) async fn commit_once(blob: &Blob, run: &RunId, commit: &Commit, condi
                 ErrorKind::Data,
                 "the service accepted the blob, but another program replaced it at once; run the copy again when that is done",
             )
+            .class(RetryClass::Fatal)
             .with("blob", blob.url.escape_debug())
         },
         |fault| at(&fault).class(RetryClass::Unknown),

@@ -12,7 +12,7 @@ use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
 use super::http::WireFault;
 
 use ErrorKind::{Auth, Data, Spec, Unavailable};
-use RetryClass::{Permanent, Reconnect, Throttled, Transient, Unknown};
+use RetryClass::{Fatal, Permanent, Reconnect, Throttled, Transient, Unknown};
 
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
@@ -23,7 +23,7 @@ const CLOCK_TOLERANCE: i64 = 15 * 60;
 struct Row(u16, &'static str, ErrorKind, RetryClass, &'static str);
 
 /// The first row that fits decides.
-const ROWS: [Row; 46] = [
+const ROWS: [Row; 48] = [
     Row(
         400,
         "InvalidBlockList",
@@ -44,6 +44,13 @@ const ROWS: [Row; 46] = [
         Unavailable,
         Transient,
         "a block was damaged on its way; if it happens again, something between here and the service changes bytes",
+    ),
+    Row(
+        400,
+        "InvalidOperation",
+        Unavailable,
+        Transient,
+        "the service could not make sense of a block; if it happens again, something between here and the service changes bytes",
     ),
     Row(
         400,
@@ -171,7 +178,7 @@ const ROWS: [Row; 46] = [
         409,
         "BlobAlreadyExists",
         Data,
-        Permanent,
+        Fatal,
         "another program wrote this blob while the run was copying; nothing of it was replaced, run the copy again to overwrite it",
     ),
     Row(
@@ -208,14 +215,21 @@ const ROWS: [Row; 46] = [
         412,
         "LeaseIdMissing",
         Spec,
-        Permanent,
+        Fatal,
+        "another program holds a lease on the blob; let it finish, or break the lease",
+    ),
+    Row(
+        412,
+        "LeaseIdMismatchWithBlobOperation",
+        Spec,
+        Fatal,
         "another program holds a lease on the blob; let it finish, or break the lease",
     ),
     Row(
         412,
         "",
         Data,
-        Permanent,
+        Fatal,
         "another program wrote this blob while the run was copying; nothing of it was replaced, run the copy again to overwrite it",
     ),
     Row(413, "", Spec, Permanent, "the block is too large for the service; lower blockSizeInMB"),
@@ -226,6 +240,14 @@ const ROWS: [Row; 46] = [
     Row(503, "", Unavailable, Throttled, "the service is busy"),
     Row(504, "", Unavailable, Transient, "a gateway before the service gave up waiting"),
     Row(507, "", Spec, Permanent, "the account has no room left; free some, or write elsewhere"),
+];
+
+/// Answers that are worth so many attempts, and what they are after those.
+const WORTH: [(u16, &str, u32, ErrorKind, RetryClass); 4] = [
+    (400, "Md5Mismatch", 3, Data, Fatal),
+    (400, "Crc64Mismatch", 3, Data, Fatal),
+    (400, "InvalidOperation", 3, Data, Fatal),
+    (404, "ResourceNotFound", 3, Spec, Permanent),
 ];
 
 /// Why a request failed, before anybody decided what that means.
@@ -304,6 +326,9 @@ impl Fault {
         } else {
             Error::new(kind, self.clock_advice().unwrap_or(advice)).class(class)
         };
+        if let Some((.., attempts, kind, class)) = WORTH.iter().find(|row| row.0 == self.status && row.1 == self.code) {
+            error = error.at_most(*attempts, *kind, *class);
+        }
         error = error.with("account", place.account.escape_debug());
         if self.wire.is_some() {
             error = error.with("host", place.host.escape_debug());

@@ -9,6 +9,7 @@ use ropeway_engine::{
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     cpu,
     digest::Digest,
+    retry::RetryClass,
     sink::{ChunkWriter, Opened, Published, RunContext, SinkRun},
 };
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,7 @@ impl SinkRun for SingleBlobRun {
                 ErrorKind::Data,
                 "another process of this run committed other rows to the blob; start a new run to overwrite it",
             )
+            .class(RetryClass::Fatal)
             .with("blob", self.blob.url.escape_debug())
             .with("run", &self.context.run)),
         }

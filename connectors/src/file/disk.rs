@@ -8,6 +8,7 @@ use std::{
 };
 
 use ropeway_engine::{Error, ErrorKind, Result, disk_space::free_bytes, retry::RetryClass};
+use rustix::io::Errno;
 
 /// Opens a new file; never an existing one, and never through a link.
 pub(super) fn create_new(path: &Path) -> Result<File> {
@@ -115,33 +116,85 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
     done.map_err(|error| Error::new(ErrorKind::Bug, "work on files ended early; please report it").caused_by(error))?
 }
 
-/// What went wrong with a path, and what to do.
-pub(super) fn failed(action: &'static str, path: &Path, error: io::Error) -> Error {
-    use io::ErrorKind as E;
-    let (kind, advice) = match error.kind() {
-        E::NotFound => (ErrorKind::Spec, "it does not exist; check the path"),
-        E::PermissionDenied => (ErrorKind::Auth, "permission denied; grant it to the user that runs Ropeway"),
-        E::ReadOnlyFilesystem => (ErrorKind::Auth, "the file system is read-only; choose another folder"),
-        E::StorageFull => {
-            (ErrorKind::Unavailable, "the disk is full; free some space and the copy goes on, or resume the run later")
-        }
-        E::QuotaExceeded => (
-            ErrorKind::Unavailable,
+/// What the system's errors mean; whatever is not here is tried again as transient.
+const ERRORS: &[(&[Errno], ErrorKind, RetryClass, &str)] = {
+    use ErrorKind::{Auth, Spec, Unavailable};
+    use RetryClass::{Permanent, Reconnect, Shrink, Space, Transient};
+    &[
+        (&[Errno::NOENT], Spec, Permanent, "it does not exist; check the path"),
+        (&[Errno::ACCESS, Errno::PERM], Auth, Permanent, "permission denied; grant it to the user that runs Ropeway"),
+        (&[Errno::ROFS], Auth, Permanent, "the file system is read-only; choose another folder"),
+        (&[Errno::LOOP], Spec, Permanent, "links in the path lead in a circle; choose another path"),
+        (&[Errno::XDEV], Spec, Permanent, "the path crosses to another file system; choose another folder"),
+        (&[Errno::NAMETOOLONG], Spec, Permanent, "the name is too long or not allowed here; choose another"),
+        (&[Errno::NOTDIR], Spec, Permanent, "a piece of the path is a file, not a folder; choose another path"),
+        (&[Errno::ISDIR], Spec, Permanent, "there is a folder of this name; choose another file name"),
+        (
+            &[Errno::NOSPC],
+            Unavailable,
+            Space,
+            "the disk is full; free some space and the copy goes on, or resume the run later",
+        ),
+        (
+            &[Errno::DQUOT],
+            Unavailable,
+            Space,
             "the disk quota is used up; free some space and the copy goes on, or resume the run later",
         ),
-        E::InvalidFilename => (ErrorKind::Spec, "the name is too long or not allowed here; choose another"),
-        E::NotADirectory => (ErrorKind::Spec, "a piece of the path is a file, not a folder; choose another path"),
-        E::IsADirectory => (ErrorKind::Spec, "there is a folder of this name; choose another file name"),
-        _ => (ErrorKind::Unavailable, "see the cause"),
+        (
+            &[
+                Errno::TIMEDOUT,
+                Errno::CONNRESET,
+                Errno::PIPE,
+                Errno::CONNREFUSED,
+                Errno::HOSTUNREACH,
+                Errno::NETUNREACH,
+            ],
+            Unavailable,
+            Reconnect,
+            "the file server does not answer; check the mount and the network",
+        ),
+        (
+            &[Errno::MFILE, Errno::NFILE],
+            Unavailable,
+            Shrink,
+            "too many files are open; raise the limit (ulimit -n) or lower --parallel",
+        ),
+        (&[Errno::NOMEM], Unavailable, Shrink, "the system has no memory left; lower --parallel or --memory"),
+        (&[Errno::INTR, Errno::AGAIN], Unavailable, Transient, "the system asks to try again"),
+        (&[Errno::STALE], Unavailable, Transient, "the file server forgot the file; it is opened anew"),
+        (
+            &[Errno::IO],
+            Unavailable,
+            Transient,
+            "the device failed; what was written is written anew to another file, and if it happens again, check the disk",
+        ),
+    ]
+};
+
+/// Errors that are worth so many attempts, and what they are after those. A file whose fsync failed is
+/// never fsynced again: the next attempt writes another one.
+const WORTH: &[(Errno, u32, ErrorKind, RetryClass)] = &[
+    (Errno::STALE, 2, ErrorKind::Unavailable, RetryClass::Permanent),
+    (Errno::IO, 3, ErrorKind::Data, RetryClass::Fatal),
+];
+
+/// What went wrong with a path, and what to do.
+pub(super) fn failed(action: &'static str, path: &Path, error: io::Error) -> Error {
+    let number = Errno::from_io_error(&error);
+    let known = number.and_then(|number| ERRORS.iter().find(|(numbers, ..)| numbers.contains(&number)));
+    let (kind, class, advice) = known
+        .map_or((ErrorKind::Unavailable, RetryClass::Transient, "see the cause"), |(_, kind, class, advice)| {
+            (*kind, *class, *advice)
+        });
+    let failed = Error::new(kind, format!("cannot {action} {}: {advice}", shown(path))).class(class).caused_by(error);
+    let worth = WORTH.iter().find(|(errno, ..)| Some(*errno) == number);
+    let failed = match worth {
+        Some((_, attempts, kind, class)) => failed.at_most(*attempts, *kind, *class),
+        None => failed,
     };
-    let full = matches!(error.kind(), E::StorageFull | E::QuotaExceeded);
-    let failed = Error::new(kind, format!("cannot {action} {}: {advice}", shown(path))).caused_by(error);
-    if !full {
-        return failed;
-    }
-    let failed = failed.class(RetryClass::Space);
     // Nobody knows what a quota leaves.
-    match free_bytes(path) {
+    match free_bytes(path).filter(|_| class == RetryClass::Space) {
         Some(free) => failed.with("free bytes", free),
         None => failed,
     }
@@ -168,5 +221,41 @@ mod tests {
         let other = failed("write", folder.path(), rustix::io::Errno::IO.into());
         assert_eq!(other.retry_class(), RetryClass::Transient);
         assert!(!other.to_string().contains("free bytes"), "{other}");
+    }
+
+    /// Transcribed from the manual pages and not from the table above.
+    #[test]
+    fn every_error_of_the_system_has_its_class() {
+        use RetryClass::{Permanent, Reconnect, Shrink, Space, Transient};
+        // Numbers of Linux, kind, class, attempts if they are few.
+        let rows: [(&[i32], ErrorKind, RetryClass, Option<u32>); 9] = [
+            // EINTR, EAGAIN.
+            (&[4, 11], ErrorKind::Unavailable, Transient, None),
+            // ETIMEDOUT, ECONNRESET, EPIPE, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH.
+            (&[110, 104, 32, 111, 113, 101], ErrorKind::Unavailable, Reconnect, None),
+            // ESTALE: opened once more.
+            (&[116], ErrorKind::Unavailable, Transient, Some(2)),
+            // ENOSPC, EDQUOT.
+            (&[28, 122], ErrorKind::Unavailable, Space, None),
+            // EIO: the file is written anew, and then it is the disk.
+            (&[5], ErrorKind::Unavailable, Transient, Some(3)),
+            // EMFILE, ENFILE, ENOMEM.
+            (&[24, 23, 12], ErrorKind::Unavailable, Shrink, None),
+            // EACCES, EPERM, EROFS.
+            (&[13, 1, 30], ErrorKind::Auth, Permanent, None),
+            // ELOOP, ENAMETOOLONG, EXDEV, ENOENT, ENOTDIR, EISDIR.
+            (&[40, 36, 18, 2, 20, 21], ErrorKind::Spec, Permanent, None),
+            // What is in no row.
+            (&[95], ErrorKind::Unavailable, Transient, None),
+        ];
+        for (numbers, kind, class, attempts) in rows {
+            for number in numbers {
+                let error = failed("write", Path::new("/"), io::Error::from_raw_os_error(*number));
+                assert_eq!((error.kind(), error.retry_class()), (kind, class), "{number}");
+                assert_eq!(error.attempts_allowed(), attempts, "{number}");
+            }
+        }
+        let disk = failed("write", Path::new("/"), io::Error::from_raw_os_error(5)).after(3);
+        assert!(disk.is_fatal() && disk.kind() == ErrorKind::Data);
     }
 }

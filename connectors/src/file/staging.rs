@@ -12,6 +12,7 @@ use std::{
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, ChunkId, RunId},
+    retry::RetryClass,
 };
 
 use super::disk;
@@ -70,6 +71,7 @@ impl Staging {
         match epochs.max() {
             Some(newest) if newest > self.epoch => {
                 Err(Error::new(ErrorKind::Data, "another process has taken this run over; leave the run to it")
+                    .class(RetryClass::Fatal)
                     .with("folder", disk::shown(&self.path)))
             }
             _ => Ok(()),

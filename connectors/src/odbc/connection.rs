@@ -53,7 +53,7 @@ impl Connector {
         let options = ConnectionOptions { login_timeout_sec: Some(LOGIN_TIMEOUT_SECONDS), packet_size: None };
         let connection = environment
             .connect_with_connection_string(&string.to_driver(), options)
-            .map_err(|error| self.refused(driver, &Complaint::of(&error, &string.secrets())))?;
+            .map_err(|error| self.refused(driver, &Complaint::of(&error, driver, &string.secrets())))?;
         let peer = Peer { driver, secrets: string.secrets(), target: self.string.redacted() };
         let session = Session { connection, peer };
         for statement in driver.session {
@@ -128,7 +128,7 @@ impl Peer {
     }
 
     pub(super) fn complaint(&self, error: &odbc_api::Error) -> Complaint {
-        Complaint::of(error, &self.secrets)
+        Complaint::of(error, self.driver, &self.secrets)
     }
 }
 

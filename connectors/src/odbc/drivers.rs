@@ -52,6 +52,8 @@ pub(crate) struct Driver {
     pub(crate) catalogues: bool,
     /// The driver holds a whole result in memory, whatever is set.
     pub(crate) holds_whole_results: bool,
+    /// Native error numbers are those of SQL Server.
+    pub(crate) numbers_of_sql_server: bool,
 }
 
 /// A connection string setting and its other spelling.
@@ -75,9 +77,10 @@ pub(crate) const STANDARD: Driver = Driver {
     quote: None,
     catalogues: false,
     holds_whole_results: false,
+    numbers_of_sql_server: false,
 };
 
-static DRIVERS: [Driver; 4] = [
+static DRIVERS: [Driver; 5] = [
     Driver {
         name: "PostgreSQL",
         package: Some("odbc-postgresql"),
@@ -120,6 +123,12 @@ static DRIVERS: [Driver; 4] = [
         quote: Some('`'),
         ..STANDARD
     },
+    Driver {
+        name: "SQL Server",
+        recognised_by: &["sql server", "msodbcsql", "freetds", "tdsodbc"],
+        numbers_of_sql_server: true,
+        ..STANDARD
+    },
     STANDARD,
 ];
 
@@ -144,7 +153,9 @@ mod tests {
             ("MariaDB Unicode", "MariaDB"),
             ("MySQL ODBC 8.0 Unicode Driver", "MariaDB"),
             ("SQLite3", "SQLite"),
-            ("FreeTDS", "the database"),
+            ("FreeTDS", "SQL Server"),
+            ("ODBC Driver 18 for SQL Server", "SQL Server"),
+            ("Oracle 21", "the database"),
         ] {
             assert_eq!(Driver::recognise(name).name, expected);
         }

@@ -1,6 +1,6 @@
 //! Errors of the session layer as errors of Ropeway: what they mean, and what to do next.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use mssql_tds::error::{Error as TdsError, SqlErrorInfo};
 use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
@@ -121,22 +121,22 @@ fn from_server(errors: &[SqlErrorInfo], place: Place<'_>) -> Error {
         return Error::new(ErrorKind::Unavailable, "the server reported a failure without saying which")
             .with("server", place.server);
     };
-    let (mut kind, mut class) = meaning(worst.number).unwrap_or_else(|| meaning_of_severity(worst.class));
-    // «Cannot open database» is a failover once it has worked, and a wrong name until then.
-    if worst.number == 4060 && !place.worked_before {
-        (kind, class) = (ErrorKind::Spec, RetryClass::Permanent);
-    }
+    let meaning = meaning(worst.number, place.worked_before)
+        .unwrap_or_else(|| meaning_of_severity(worst.class, place.connecting));
+    let kind = meaning.kind;
     let mut error = Error::new(kind, message(worst, kind, place))
-        .class(class)
         .code(symbolic_code(worst.number, kind, place))
         .with("number", worst.number)
         .with("state", worst.state)
         .with("server", place.server)
         .with("database", place.database);
     if worst.number == 40501 {
-        error = error.retry_after(std::time::Duration::from_secs(10));
+        error = error.retry_after(Duration::from_secs(10));
+    } else if meaning.class == RetryClass::Reconnect && place.server.contains(".database.") {
+        // Azure SQL asks for this: databases that come back are overwhelmed by who comes earlier.
+        error = error.retry_after(Duration::from_secs(5));
     }
-    error
+    meaning.put_on(error)
 }
 
 fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
@@ -186,7 +186,6 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql_server::numbers::LISTS;
 
     const PLACE: Place<'_> = Place { server: "db1", database: "sales", connecting: false, worked_before: true };
 
@@ -208,19 +207,6 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_number_keeps_its_kind_and_class() {
-        for (list, kind, class) in LISTS {
-            for number in list {
-                let error = translate(server_error(&[*number]), PLACE);
-                assert_eq!((error.kind(), error.retry_class()), (kind, class), "{number}");
-                assert_eq!(error.is_transient(), kind == ErrorKind::Unavailable);
-                assert!(error.symbolic_code().is_some());
-                assert!(!error.to_string().contains('\n'));
-            }
-        }
-    }
-
-    #[test]
     fn the_most_severe_of_several_errors_decides() {
         assert_eq!(translate(server_error(&[1205, 229]), PLACE).kind(), ErrorKind::Auth);
         assert_eq!(translate(server_error(&[3621, 1205]), PLACE).retry_class(), RetryClass::Redo);
@@ -228,11 +214,25 @@ mod tests {
     }
 
     #[test]
-    fn an_unopened_database_is_a_wrong_name_until_it_worked_once() {
+    fn an_unopened_database_is_a_wrong_name_if_it_never_worked_and_stays_away() {
         let first = Place { worked_before: false, connecting: true, ..PLACE };
-        assert_eq!(translate(server_error(&[4060]), first).kind(), ErrorKind::Spec);
-        assert_eq!(translate(server_error(&[4060, 18456]), first).kind(), ErrorKind::Spec);
-        assert_eq!(translate(server_error(&[4060]), PLACE).retry_class(), RetryClass::Reconnect);
+        for numbers in [&[4060][..], &[4060, 18456]] {
+            let error = translate(server_error(numbers), first);
+            assert_eq!((error.retry_class(), error.attempts_allowed()), (RetryClass::Reconnect, Some(3)));
+            assert!(error.to_string().contains("check «database»"), "{error}");
+            assert_eq!(error.after(3).kind(), ErrorKind::Spec);
+        }
+        let later = translate(server_error(&[4060]), PLACE);
+        assert_eq!((later.retry_class(), later.attempts_allowed()), (RetryClass::Reconnect, None));
+    }
+
+    #[test]
+    fn azure_gets_time_to_bring_a_database_back() {
+        let azure = Place { server: "shop.database.windows.net,1433", ..PLACE };
+        let pause = |number, place| translate(server_error(&[number]), place).pause_asked();
+        assert_eq!(pause(40613, azure), Some(Duration::from_secs(5)));
+        assert_eq!((pause(40613, PLACE), pause(1205, azure)), (None, None));
+        assert_eq!(pause(40501, azure), Some(Duration::from_secs(10)));
     }
 
     #[test]

@@ -3,27 +3,89 @@
 //! From the transient lists of EF Core, SqlClient and Microsoft's documentation, with what they omit.
 //! Number 20 (no encryption) is permanent although EF Core lists it: it may be an attack.
 
-use ropeway_engine::{ErrorKind, retry::RetryClass};
+use std::time::Duration;
 
-/// What a number means, or `None` for a number that no list names.
-pub(crate) fn meaning(number: u32) -> Option<(ErrorKind, RetryClass)> {
-    LISTS.iter().find(|(list, ..)| list.binary_search(&number).is_ok()).map(|(_, kind, class)| (*kind, *class))
+use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
+
+/// What an error is to a copy, and how often it is worth a try if that is not for its class to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) kind: ErrorKind,
+    pub(crate) class: RetryClass,
+    limit: Option<Limit>,
 }
 
-/// What an unlisted error of this severity means.
-pub(crate) fn meaning_of_severity(severity: i32) -> (ErrorKind, RetryClass) {
-    match severity {
-        20.. => (ErrorKind::Unavailable, RetryClass::Reconnect),
-        17 => (ErrorKind::Unavailable, RetryClass::Throttled),
-        _ => (ErrorKind::Spec, RetryClass::Permanent),
+/// An error that does not go away for long is another one than it seemed to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limit {
+    attempts: u32,
+    /// Its kind after that; it is permanent then.
+    then: ErrorKind,
+    pause: Option<Duration>,
+}
+
+impl Meaning {
+    const fn new(kind: ErrorKind, class: RetryClass) -> Self {
+        Self { kind, class, limit: None }
+    }
+
+    const fn at_most(self, attempts: u32, then: ErrorKind) -> Self {
+        Self { limit: Some(Limit { attempts, then, pause: None }), ..self }
+    }
+
+    /// Gives an error this meaning.
+    pub(crate) fn put_on(self, error: Error) -> Error {
+        let error = error.class(self.class);
+        let Some(Limit { attempts, then, pause }) = self.limit else { return error };
+        let error = error.at_most(attempts, then, RetryClass::Permanent);
+        match pause {
+            Some(pause) => error.retry_after(pause),
+            None => error,
+        }
     }
 }
 
+/// What a number means, or `None` for a number that no list names. `worked_before` is true once a
+/// session existed: a host or a database that was there comes back, one that never was is a wrong name.
+pub(crate) fn meaning(number: u32, worked_before: bool) -> Option<Meaning> {
+    let (_, kind, class) = LISTS.iter().find(|(list, ..)| list.binary_search(&number).is_ok())?;
+    let meaning = Meaning::new(*kind, *class);
+    Some(match number {
+        4060 if !worked_before => meaning.at_most(3, ErrorKind::Spec),
+        _ if FIRST_CONTACT.contains(&number) && !worked_before => meaning.at_most(3, ErrorKind::Unavailable),
+        _ if QUOTA.contains(&number) => meaning.at_most(5, ErrorKind::Unavailable),
+        _ if FULL.contains(&number) => Meaning {
+            limit: Some(Limit { attempts: 2, then: ErrorKind::Unavailable, pause: Some(Duration::from_secs(60)) }),
+            ..meaning
+        },
+        _ => meaning,
+    })
+}
+
+/// What an unlisted error of this severity means. While logging in nothing unlisted is tried again.
+pub(crate) fn meaning_of_severity(severity: i32, connecting: bool) -> Meaning {
+    match severity {
+        20.. if !connecting => Meaning::new(ErrorKind::Unavailable, RetryClass::Reconnect),
+        17 if !connecting => {
+            Meaning::new(ErrorKind::Unavailable, RetryClass::Throttled).at_most(2, ErrorKind::Unavailable)
+        }
+        _ => Meaning::new(ErrorKind::Spec, RetryClass::Permanent),
+    }
+}
+
+/// Network errors that a wrong name explains as well.
+const FIRST_CONTACT: [u32; 8] = [53, 258, 1236, 10051, 10061, 10065, 11002, 11004];
+/// Quotas that may be used up for good.
+const QUOTA: [u32; 3] = [10928, 41823, 41840];
+/// A log, a disk or a database that is full: once more after a minute.
+const FULL: [u32; 5] = [1101, 1105, 3257, 9002, 40544];
+
 type List = (&'static [u32], ErrorKind, RetryClass);
 
-/// The most severe first: an error set means what its first member in this order means.
-pub(crate) const LISTS: [List; 11] = [
-    (CORRUPT, ErrorKind::Data, RetryClass::Permanent),
+/// The most severe first, F > P > U > H > R > L > X > T > O: an error set means what its first member
+/// in this order means.
+const LISTS: [List; 11] = [
+    (CORRUPT, ErrorKind::Data, RetryClass::Fatal),
     (LOGIN, ErrorKind::Auth, RetryClass::Permanent),
     (PERMISSION, ErrorKind::Auth, RetryClass::Permanent),
     (DEFINITION, ErrorKind::Spec, RetryClass::Permanent),
@@ -36,7 +98,8 @@ pub(crate) const LISTS: [List; 11] = [
     (CONFLICT, ErrorKind::Unavailable, RetryClass::Conflict),
 ];
 
-/// The position of a number in the order of severity; unlisted numbers come last.
+/// The position of a number in the order of severity; unlisted numbers come last, for a known number
+/// says more than a severity.
 pub(crate) fn rank(number: u32) -> usize {
     LISTS.iter().position(|(list, ..)| list.binary_search(&number).is_ok()).unwrap_or(LISTS.len())
 }
@@ -52,8 +115,8 @@ const RECONNECT: &[u32] = &[
 /// X: the server rolled the work back.
 #[rustfmt::skip]
 const REDO: &[u32] = &[
-    539, 1203, 1205, 1221, 1532, 1533, 1534, 1535, 2021, 2816, 3935, 3947, 3948, 3950, 3960, 3966, 3971, 3998, 20041,
-    41339,
+    539, 1203, 1205, 1221, 1532, 1533, 1534, 1535, 2021, 2816, 3935, 3947, 3948, 3950, 3960, 3961, 3966, 3971, 3998,
+    20041, 41339,
 ];
 
 /// L: locks, memory or the optimizer timed out, or the service ended the session for using too much.
@@ -101,7 +164,7 @@ const PERMISSION: &[u32] = &[
 /// P: the query, an object of it or a setting is wrong.
 #[rustfmt::skip]
 const DEFINITION: &[u32] = &[
-    20, 102, 156, 170, 207, 208, 2812, 3941, 3952, 3957, 3961, 4902, 14868, 25003, 33123,
+    20, 102, 156, 170, 207, 208, 2812, 3941, 3952, 3957, 4902, 14868, 25003, 33123,
 ];
 
 /// P: a value does not fit.
@@ -110,50 +173,12 @@ const DATA: &[u32] = &[
     220, 241, 242, 245, 515, 547, 2601, 2627, 2628, 4815, 4819, 7339, 8016, 8114, 8115, 8152, 8672,
 ];
 
-/// F: the database is damaged; nothing may be skipped.
+/// F: the database is damaged and nothing may be skipped, or (51001, our own) another process took the
+/// run over.
 #[rustfmt::skip]
 const CORRUPT: &[u32] = &[
-    605, 823, 824, 7105, 8646, 51001,
+    605, 823, 824, 825, 7105, 8646, 51001,
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_number_is_in_one_list_only_and_lists_are_sorted() {
-        let mut seen = std::collections::BTreeSet::new();
-        for (list, ..) in LISTS {
-            assert!(list.is_sorted());
-            for number in list {
-                assert!(seen.insert(number), "{number} is listed twice");
-            }
-        }
-        assert!(seen.len() > 200);
-    }
-
-    #[test]
-    fn numbers_mean_what_the_vendor_documents() {
-        for (number, kind, class) in [
-            (1205, ErrorKind::Unavailable, RetryClass::Redo),
-            (1222, ErrorKind::Unavailable, RetryClass::Shrink),
-            (10928, ErrorKind::Unavailable, RetryClass::Throttled),
-            (40501, ErrorKind::Unavailable, RetryClass::Throttled),
-            (40613, ErrorKind::Unavailable, RetryClass::Reconnect),
-            (10054, ErrorKind::Unavailable, RetryClass::Reconnect),
-            (41302, ErrorKind::Unavailable, RetryClass::Conflict),
-            (601, ErrorKind::Unavailable, RetryClass::Transient),
-            (18456, ErrorKind::Auth, RetryClass::Permanent),
-            (229, ErrorKind::Auth, RetryClass::Permanent),
-            (208, ErrorKind::Spec, RetryClass::Permanent),
-            (20, ErrorKind::Spec, RetryClass::Permanent),
-            (245, ErrorKind::Data, RetryClass::Permanent),
-            (824, ErrorKind::Data, RetryClass::Permanent),
-        ] {
-            assert_eq!(meaning(number), Some((kind, class)), "{number}");
-        }
-        assert_eq!(meaning(50_000), None);
-        assert_eq!(meaning_of_severity(16), (ErrorKind::Spec, RetryClass::Permanent));
-        assert_eq!(meaning_of_severity(21), (ErrorKind::Unavailable, RetryClass::Reconnect));
-    }
-}
+mod tests;

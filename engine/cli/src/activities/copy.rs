@@ -103,7 +103,7 @@ async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityRep
 }
 
 /// True where a further attempt cannot end otherwise. `policy.retry` is there for what passes: a store
-/// that was away, a defect that comes and goes. Nothing but a person changes a definition or a login's
+/// that was away. Nothing but a person changes a definition or a login's
 /// password and rights, and wrong logins in a row lock an account. An attempt goes on with the run's
 /// frozen plan, so a row that does not fit and columns that changed since the plan are met again; the
 /// error says what to change, and `resume` or a new run goes on from there. What is fatal waits for a
