@@ -222,7 +222,7 @@ impl PieceFile {
         if let Err(error) = self.file.write_all(bytes) {
             let error = disk::failed("write", &self.path, error)
                 .with("written bytes", self.bytes)
-                .with("more needed, at least", bytes.len());
+                .with("needed bytes", bytes.len());
             // A full disk gets its space back at once: the attempt starts anew anyway.
             drop(disk::remove_file(&self.path));
             return Err(error);

@@ -180,7 +180,10 @@ impl Crew<'_> {
     }
 
     async fn note(&self, Failure { chunk, attempt, error, pause }: &Failure) {
-        tracing::warn!(%error, chunk = chunk.label, number = attempt.number, ?pause, "chunk attempt failed");
+        // An attempt that is tried again is for the observer to tell.
+        if pause.is_none() {
+            tracing::warn!(%error, chunk = chunk.label, number = attempt.number, "chunk attempt failed");
+        }
         self.observer.observe(&Event::AttemptFailed { chunk, attempt: *attempt, error, pause: *pause });
         if let Err(error) = self.store.note_failure(chunk.id, *attempt, error).await {
             tracing::warn!(%error, "the failure could not be noted in the checkpoint");
