@@ -5,6 +5,7 @@
 pub mod azurite;
 pub mod blob_service;
 pub mod connect_proxy;
+pub mod fault_proxy;
 pub mod odbc;
 pub mod private_ca;
 pub mod raw_blob;
