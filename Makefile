@@ -11,11 +11,11 @@ test: install lint ## everything that must hold
 	cargo build --locked --workspace --bins
 	cargo nextest run --locked --workspace --all-features
 
-torture: install ## the long form of tests/torture, hours of it; prints what was done and what broke
+torture: install ## the long form of tests/torture and of the engine's simulation, hours of it; prints what was done and what broke
 	cargo build --locked --workspace --bins
 	@rm -f target/torture.tsv
-	status=0; ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
-		cargo nextest run --locked --workspace --all-features --profile torture -E 'test(torture::)' || status=$$?; \
+	status=0; ROPEWAY_SEEDS=50000 ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
+		cargo nextest run --locked --workspace --all-features --profile torture -E 'test(torture::) | binary_id(ropeway-engine::protocol)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
 		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
 
