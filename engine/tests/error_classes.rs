@@ -73,13 +73,13 @@ const STEPS: [Step; 10] = [
 #[derive(Clone)]
 struct Lightning {
     step: Step,
-    error: fn() -> Error,
+    error: Strike,
     left: Arc<AtomicU32>,
     struck: Arc<AtomicU32>,
 }
 
 impl Lightning {
-    fn new(step: Step, times: u32, error: fn() -> Error) -> Self {
+    fn new(step: Step, times: u32, error: Strike) -> Self {
         Self { step, error, left: Arc::new(AtomicU32::new(times)), struck: Arc::default() }
     }
 
@@ -225,8 +225,11 @@ fn unavailable(class: RetryClass) -> Error {
     Error::new(ErrorKind::Unavailable, "scripted").class(class)
 }
 
+/// Makes an error, as often as it is needed.
+type Strike = fn() -> Error;
+
 /// What is transient: its error, the first pause and the longest in milliseconds, from the document.
-const TRANSIENT: [(&str, fn() -> Error, u64, u64); 9] = [
+const TRANSIENT: [(&str, Strike, u64, u64); 9] = [
     ("R", || unavailable(RetryClass::Reconnect), 1_000, 60_000),
     ("X", || unavailable(RetryClass::Redo), 100, 5_000),
     ("L", || unavailable(RetryClass::Shrink), 1_000, 30_000),
@@ -260,7 +263,7 @@ async fn what_is_transient_ends_in_every_row_once_after_the_documented_pauses() 
 }
 
 /// What is not, each with what the run must end with.
-const FINAL: [(fn() -> Error, ErrorKind, RetryClass); 8] = [
+const FINAL: [(Strike, ErrorKind, RetryClass); 8] = [
     (|| Error::new(ErrorKind::Spec, "scripted"), ErrorKind::Spec, RetryClass::Permanent),
     (|| Error::new(ErrorKind::Auth, "scripted"), ErrorKind::Auth, RetryClass::Permanent),
     (|| Error::new(ErrorKind::Data, "scripted"), ErrorKind::Data, RetryClass::Permanent),
