@@ -3,14 +3,14 @@
 
 mod bad_input;
 mod changed_table;
-mod example;
+pub(crate) mod example;
 mod faults;
 mod files_to_blob;
 mod kill;
 mod odbc_to_csv;
-mod oracle;
-mod orders;
+pub(crate) mod oracle;
+pub(crate) mod orders;
 mod place;
 mod sql_server_to_blob;
 mod sql_server_to_folder;
-mod synthetic_to_folder;
+pub(crate) mod synthetic_to_folder;

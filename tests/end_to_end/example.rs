@@ -17,16 +17,40 @@ pub(crate) struct Example {
     pipeline: PathBuf,
     parameters: Vec<(String, String)>,
     secrets: Map<String, Value>,
+    always: Vec<String>,
 }
 
 impl Example {
     /// `sql-server-to-parquet-blob/pipeline/CopyOrders.json`.
     pub(crate) fn new(pipeline: &str) -> Self {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipeline-specs/examples");
-        let pipeline = examples.join(pipeline).canonicalize().expect("an example");
+        Self::at(|_| examples.join(pipeline).canonicalize().expect("an example"))
+    }
+
+    /// A factory that the test defines.
+    pub(crate) fn blank() -> Self {
+        Self::at(|home| home.join("factory/pipeline/Copy.json"))
+    }
+
+    fn at(pipeline: impl FnOnce(&Path) -> PathBuf) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         fs::write(home.path().join("authorities.pem"), "").expect("a writable folder");
-        Self { home, pipeline, parameters: Vec::new(), secrets: Map::new() }
+        let pipeline = pipeline(home.path());
+        Self { home, pipeline, parameters: Vec::new(), secrets: Map::new(), always: Vec::new() }
+    }
+
+    /// Writes a definition of a blank factory: `linkedService/From` and its properties.
+    pub(crate) fn define(&self, name: &str, properties: &Value) {
+        let file = self.path("factory").join(name).with_extension("json");
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a writable folder");
+        let short = name.rsplit('/').next().expect("a name");
+        let text = json!({ "name": short, "properties": properties }).to_string();
+        fs::write(file, text).expect("a writable folder");
+    }
+
+    /// Arguments of every process from now on.
+    pub(crate) fn always(&mut self, arguments: &[&str]) {
+        self.always.extend(arguments.iter().map(|it| (*it).to_owned()));
     }
 
     /// Works from now on with a copy of the factory in which one definition, `linkedService/LS_Odbc`, is changed.
@@ -90,9 +114,15 @@ impl Example {
 
     /// `run`, or `resume` once the run has left a record; it goes on in the background.
     pub(crate) fn start(&self, id: &str) -> Child {
-        let recorded = self.path("state/runs").join(id).join("run.json").exists();
-        let mut command = if recorded { self.resume_command(id) } else { self.run_command(id) };
-        command.spawn().expect("the binary starts")
+        self.run_or_resume(id).spawn().expect("the binary starts")
+    }
+
+    /// The same as the last arguments of another program.
+    pub(crate) fn start_under(&self, program: &str, arguments: &[String], id: &str) -> Child {
+        let own = self.run_or_resume(id);
+        let mut command = Command::new(program);
+        command.args(arguments).arg(own.get_program()).args(own.get_args());
+        self.surround(&mut command).spawn().expect("the program is installed")
     }
 
     /// What a process said: no secret is in it.
@@ -105,6 +135,11 @@ impl Example {
             }
         }
         said
+    }
+
+    fn run_or_resume(&self, id: &str) -> Command {
+        let recorded = self.path("state/runs").join(id).join("run.json").exists();
+        if recorded { self.resume_command(id) } else { self.run_command(id) }
     }
 
     fn run_command(&self, id: &str) -> Command {
@@ -126,20 +161,23 @@ impl Example {
         command
     }
 
-    /// With nothing of our environment but the path.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(binary());
+        command.arg(name).args(["--progress", "none", "--output", "json", "--state"]).arg(self.path("state"));
+        command.args(&self.always);
+        self.surround(&mut command);
         command
-            .arg(name)
-            .args(["--progress", "none", "--output", "json", "--state"])
-            .arg(self.path("state"))
+    }
+
+    /// Nothing of our environment but the path; a home of its own.
+    fn surround<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home.path())
             .current_dir(self.home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+            .stderr(Stdio::piped())
     }
 }

@@ -1,15 +1,24 @@
 //! Whether a copy has the rows of its source, each as often as there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 /// A row as text; `None` is null.
 pub(crate) type Row = Vec<Option<String>>;
+
+/// How two multisets of rows differ.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) missing: u64,
+    pub(crate) extra: u64,
+    /// Both, with one row of each.
+    text: String,
+}
 
 /// Compares two multisets of rows.
 ///
 /// # Errors
 /// How many rows are missing or too many, with one of each.
-pub(crate) fn same_rows(found: &[Row], expected: &[Row]) -> Result<(), String> {
+pub(crate) fn same_rows(found: &[Row], expected: &[Row]) -> Result<(), Difference> {
     let mut balance: HashMap<&Row, i64> = HashMap::new();
     for row in expected {
         *balance.entry(row).or_default() -= 1;
@@ -17,19 +26,26 @@ pub(crate) fn same_rows(found: &[Row], expected: &[Row]) -> Result<(), String> {
     for row in found {
         *balance.entry(row).or_default() += 1;
     }
-    let sum = |sign: i64| balance.values().map(|times| (times * sign).max(0)).sum::<i64>();
+    let sum = |sign: i64| balance.values().map(|times| (times * sign).max(0) as u64).sum::<u64>();
     let some = |sign: i64| balance.iter().find(|(_, times)| **times * sign > 0).map(|(row, _)| row);
     let (missing, extra) = (sum(-1), sum(1));
     if (missing, extra) == (0, 0) {
         return Ok(());
     }
-    Err(format!(
+    let text = format!(
         "{} rows instead of {}: {missing} missing, such as {:?}; {extra} too many, such as {:?}",
         found.len(),
         expected.len(),
         some(-1),
         some(1)
-    ))
+    );
+    Err(Difference { missing, extra, text })
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
 }
 
 /// Fails unless the copy is right.

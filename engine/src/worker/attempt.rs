@@ -36,6 +36,7 @@ impl Worker {
             Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, sent),
             Opened::Writer(writer) => writer,
         };
+        tracing::debug!(chunk = chunk.label, epoch = attempt.epoch, attempt = attempt.number, "an attempt begins");
         let counted = Arc::new(Provisional::new(self.counters.clone()));
         let pumped = self.rules.stop.run_until_cancelled(self.pump(chunk, &mut *writer, &counted)).await;
         match pumped.unwrap_or_else(|| Err(stopped(chunk))) {
