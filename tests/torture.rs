@@ -4,6 +4,7 @@
 mod kill;
 mod readers;
 mod sources;
+mod syscalls;
 mod table;
 mod targets;
 mod trial;
