@@ -1,7 +1,9 @@
 //! The delivery guarantees, tortured. Each test has a short form, which is part of `make test`, and a long
 //! form, which `make torture` runs; each adds its line to the table that `make torture` prints.
 
+mod copying;
 mod kill;
+mod lost_answers;
 mod readers;
 mod sources;
 mod syscalls;

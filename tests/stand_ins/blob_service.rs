@@ -12,7 +12,10 @@ mod store;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub use crc64::crc64;
@@ -41,6 +44,7 @@ struct Shared {
     store: Mutex<Store>,
     faults: Mutex<Vec<Fault>>,
     log: Mutex<Vec<String>>,
+    failed: AtomicU64,
 }
 
 impl BlobService {
@@ -57,7 +61,12 @@ impl BlobService {
     async fn start(ca: Option<PrivateCa>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
-        let shared = Arc::new(Shared { store: Mutex::default(), faults: Mutex::default(), log: Mutex::default() });
+        let shared = Arc::new(Shared {
+            store: Mutex::default(),
+            faults: Mutex::default(),
+            log: Mutex::default(),
+            failed: AtomicU64::new(0),
+        });
         let tls = ca.as_ref().map(PrivateCa::server_config);
         let accepting = tokio::spawn(connection::accept(listener, tls, shared.clone()));
         Self { address, shared, ca, accepting }
@@ -122,6 +131,11 @@ impl BlobService {
     /// Fails nothing more.
     pub fn clear_faults(&self) {
         locked(&self.shared.faults).clear();
+    }
+
+    /// How many requests failed as told so far.
+    pub fn faults(&self) -> u64 {
+        self.shared.failed.load(Ordering::SeqCst)
     }
 
     /// Every request so far: method, path and query, without signatures.

@@ -44,8 +44,6 @@ pub struct Passage {
     pub received: u64,
     /// How often the server answered, lost answers included.
     pub answers: u64,
-    /// Faults of its script that happened; slices are none.
-    pub faults: u64,
 }
 
 /// Gives the script of a connection by its number, from 0.
@@ -55,6 +53,7 @@ struct Shared {
     server: SocketAddr,
     scripts: Mutex<Scripts>,
     accepted: AtomicU64,
+    faults: AtomicU64,
     passages: Mutex<Vec<Arc<Mutex<Passage>>>>,
 }
 
@@ -64,7 +63,13 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         let scripts: Mutex<Scripts> = Mutex::new(Box::new(|_| Script::default()));
-        let shared = Arc::new(Shared { server, scripts, accepted: AtomicU64::new(0), passages: Mutex::default() });
+        let shared = Arc::new(Shared {
+            server,
+            scripts,
+            accepted: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            passages: Mutex::default(),
+        });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self { address, shared, accepting }
     }
@@ -98,9 +103,9 @@ impl FaultProxy {
         locked(&self.shared.passages).iter().map(|passage| *locked(passage)).collect()
     }
 
-    /// How many faults happened since then.
+    /// How many faults happened so far, on all connections that there ever were; slices are none.
     pub fn faults(&self) -> u64 {
-        self.passages().iter().map(|passage| passage.faults).sum()
+        self.shared.faults.load(Ordering::SeqCst)
     }
 }
 
@@ -118,7 +123,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
                 let (script, passage) = shared.next();
-                connections.spawn(connect(client, shared.server, script, passage));
+                connections.spawn(connect(client, shared.clone(), script, passage));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -137,15 +142,15 @@ impl Shared {
 
 /// Connects both ends until one leaves or a fault cuts them apart. Whatever breaks is the clients' and the
 /// servers' to notice.
-async fn connect(mut client: TcpStream, server: SocketAddr, script: Script, passage: Arc<Mutex<Passage>>) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
+async fn connect(mut client: TcpStream, shared: Arc<Shared>, script: Script, passage: Arc<Mutex<Passage>>) {
+    let Ok(mut server) = TcpStream::connect(shared.server).await else { return };
     if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
         return;
     }
     let cut = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let side = Side::new(&script, &passage);
+        let side = Side::new(&script, &passage, &shared.faults);
         let up = Direction::to_server(&side).pump(from_client, to_server);
         let down = Direction::to_client(&side).pump(from_server, to_client);
         tokio::try_join!(up, down).err()

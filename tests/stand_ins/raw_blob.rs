@@ -39,6 +39,18 @@ pub struct Sending<'a> {
 
 /// The same with headers.
 pub async fn send(raw: &Raw<'_>, sending: &Sending<'_>) -> (u16, Vec<u8>) {
+    try_send(&client(raw.authority.as_ref()), raw, sending).await.expect("an answer")
+}
+
+/// The same over the connections of this client.
+///
+/// # Errors
+/// No answer came.
+pub async fn try_send(
+    client: &reqwest::Client,
+    raw: &Raw<'_>,
+    sending: &Sending<'_>,
+) -> reqwest::Result<(u16, Vec<u8>)> {
     let Sending { method, path, query, headers: more, body } = *sending;
     let mut url: reqwest::Url = format!("{}{path}", raw.endpoint).parse().expect("a URL or a method");
     if !query.is_empty() {
@@ -54,15 +66,16 @@ pub async fn send(raw: &Raw<'_>, sending: &Sending<'_>) -> (u16, Vec<u8>) {
     let signature =
         shared_key(&Signed { method, path: url.path(), query: &query, headers: &headers }, raw.account, raw.key);
     headers.push(("authorization".into(), format!("SharedKey {}:{signature}", raw.account)));
-    let mut request = client(raw.authority.as_ref()).request(method.parse().expect("a URL or a method"), url);
+    let mut request = client.request(method.parse().expect("a URL or a method"), url);
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let answer = request.body(body.to_vec()).send().await.expect("an answer");
-    (answer.status().as_u16(), answer.bytes().await.expect("a whole answer").to_vec())
+    let answer = request.body(body.to_vec()).send().await?;
+    Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
 }
 
-fn client(authority: Option<&PathBuf>) -> reqwest::Client {
+/// A client that trusts this authority.
+pub fn client(authority: Option<&PathBuf>) -> reqwest::Client {
     use rustls_pki_types::{CertificateDer, pem::PemObject};
     let mut roots = rustls::RootCertStore::empty();
     if let Some(path) = authority {

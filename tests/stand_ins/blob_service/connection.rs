@@ -1,6 +1,9 @@
 //! Sockets: accepts them, speaks TLS if told, and lets faults happen.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -48,6 +51,9 @@ async fn respond(incoming: hyper::Request<Incoming>, shared: Arc<Shared>) -> io:
     let request = Request::new(&parts);
     locked(&shared.log).push(request.line());
     let effect = fault::next(&mut locked(&shared.faults), request.operation());
+    if effect.is_some() {
+        shared.failed.fetch_add(1, Ordering::SeqCst);
+    }
     match effect {
         Some(Effect::Reset) => return Err(closed()),
         Some(Effect::StopReading) => std::future::pending::<()>().await,

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -38,6 +38,7 @@ impl From<io::Error> for Cut {
 pub(super) struct Side<'a> {
     script: &'a Script,
     passage: &'a Mutex<Passage>,
+    faults: &'a AtomicU64,
     /// The server was sent something since its last answer.
     asked: AtomicBool,
     /// One end has left.
@@ -45,8 +46,8 @@ pub(super) struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(script: &'a Script, passage: &'a Mutex<Passage>) -> Self {
-        Self { script, passage, asked: AtomicBool::new(false), left: Notify::new() }
+    pub(super) fn new(script: &'a Script, passage: &'a Mutex<Passage>, faults: &'a AtomicU64) -> Self {
+        Self { script, passage, faults, asked: AtomicBool::new(false), left: Notify::new() }
     }
 }
 
@@ -154,7 +155,7 @@ impl<'a> Direction<'a> {
     }
 
     async fn happen(&self, effect: Effect, byte: &mut u8, from: &ReadHalf<'_>) -> Result<(), Cut> {
-        locked(self.side.passage).faults += 1;
+        self.side.faults.fetch_add(1, Ordering::SeqCst);
         match effect {
             Effect::Reset => Err(Cut::Reset),
             Effect::Close => Err(Cut::Close),

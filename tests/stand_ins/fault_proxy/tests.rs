@@ -86,7 +86,7 @@ async fn without_a_script_everything_passes() {
         (echo.asked().as_str(), answers.as_str(), kind(outcome)),
         ("questionand more", "QUESTIONAND MORE", None)
     );
-    assert_eq!(passage, Passage { sent: 16, received: 16, answers: 2, faults: 0 });
+    assert_eq!(passage, Passage { sent: 16, received: 16, answers: 2 });
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_connection_breaks_at_the_very_byte() {
         let (_, answers, outcome, passage) = talk(Script::at(At::Received(byte), Effect::Reset)).await;
         assert_eq!(answers, "QUESTIONAND MORE"[..byte as usize]);
         assert_eq!(kind(outcome), Some(ErrorKind::ConnectionReset), "byte {byte}");
-        assert_eq!((passage.received, passage.faults), (byte, 1));
+        assert_eq!(passage.received, byte);
 
         let (_, answers, outcome, _) = talk(Script::at(At::Received(byte), Effect::Close)).await;
         assert_eq!(answers, "QUESTIONAND MORE"[..byte as usize]);
@@ -171,5 +171,5 @@ async fn scripts_go_by_the_number_of_the_connection() {
     }
     assert_eq!((proxy.passages().len(), proxy.faults()), (6, 3));
     proxy.heal();
-    assert!(ask().await.is_ok() && proxy.faults() == 0);
+    assert!(ask().await.is_ok() && proxy.faults() == 3);
 }

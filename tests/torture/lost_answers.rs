@@ -1,0 +1,84 @@
+//! Answers that are lost after the work was done: of a block, of a block list, of a rename.
+
+mod naive;
+mod renames;
+
+use rand::Rng as _;
+use ropeway_tests::{
+    blob_service::{Effect, Fault, Operation},
+    fault_proxy::{FaultProxy, Script},
+};
+
+use super::{
+    copying::{
+        Copying,
+        sources::Given,
+        targets::{BlobStore, Shape},
+    },
+    table::{Tally, dice, events},
+};
+
+/// The service does what it was asked and closes the connection, or closes it first and does it later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_service_that_loses_answers_has_every_row_once() {
+    let (store, given, mut dice) = (BlobStore::fake().await, Given::new(4), dice());
+    let (expected, source) = (given.rows(), || given.source());
+    let copying = Copying { source: &source, expected: &expected };
+    let wanted = events(32, 700);
+    let mut tally = Tally::default();
+    while store.service().faults() < u64::from(wanted) {
+        let shape = if dice.random() { Shape::Single } else { Shape::Folder };
+        for _ in 0..dice.random_range(1..=3) {
+            // How many such requests a copy has: blocks, lists, all of them.
+            let (operation, requests) = match (dice.random_range(0..3), shape) {
+                (0, _) => (Operation::PutBlock, 4),
+                (1, Shape::Single) => (Operation::PutBlockList, 1),
+                (1, Shape::Folder) => (Operation::PutBlockList, 6),
+                _ => (Operation::Any, 12),
+            };
+            let effect = if dice.random_ratio(3, 4) { Effect::LoseAnswer } else { Effect::Late };
+            let (skip, times) = (dice.random_range(0..requests), dice.random_range(1..=2));
+            store.service().inject(Fault { operation, skip, times, effect });
+        }
+        copying.course(&store.place(shape), &mut tally, || store.service().clear_faults()).await;
+        store.service().clear_faults();
+    }
+    tally.events = store.service().faults();
+
+    store.service().inject(Fault::once(Operation::PutBlockList, Effect::LoseAnswer));
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(naive::doubles(&store, &expected).await);
+    tally.verdict("lost answers: blob service", wanted);
+}
+
+/// The same with the emulator of others, which knows nothing of faults: the proxy resets the connection when the
+/// answer comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn azurite_behind_a_line_that_loses_answers_has_every_row_once() {
+    let store = BlobStore::azurite().await;
+    let proxy = FaultProxy::start(store.address()).await;
+    let (store, given, mut dice) = (store.via(proxy.address()), Given::new(3), dice());
+    let (expected, source) = (given.rows(), || given.source());
+    let copying = Copying { source: &source, expected: &expected };
+    let wanted = events(10, 200);
+    let mut tally = Tally::default();
+    proxy.heal();
+    let calm = copying.course(&store.place(Shape::Folder), &mut tally, || ()).await;
+    assert_eq!((calm.failures, calm.retries), (0, 0));
+    // The first two answers may be TLS alone.
+    let whole = proxy.passages();
+    let talkative: Vec<_> = (0..).zip(&whole).filter(|(_, passage)| passage.answers > 3).collect();
+    while proxy.faults() < u64::from(wanted) {
+        let (number, passage) = talkative[dice.random_range(0..talkative.len())];
+        proxy.only(number, Script::lose_answer(dice.random_range(3..=passage.answers)));
+        let shape = if dice.random_ratio(1, 4) { Shape::Single } else { Shape::Folder };
+        copying.course(&store.place(shape), &mut tally, || proxy.heal()).await;
+    }
+    tally.events = proxy.faults();
+
+    // One answer of TLS, one to the first block, one to the first list.
+    proxy.only(0, Script::lose_answer(3));
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(naive::doubles(&store, &expected).await);
+    tally.verdict("lost answers: Azurite", wanted);
+}
