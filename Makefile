@@ -1,23 +1,25 @@
 # `make demo` and `make test` are the two commands of the README. Both install what is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test torture lint install advisories bench
+.PHONY: demo test torture programs lint install advisories bench
 
 demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, then read back
 	cargo build --release --locked --package ropeway
 	cargo run --locked --quiet --package ropeway-tests --bin ropeway-demo
 
-test: install lint ## everything that must hold
-	cargo build --locked --workspace --bins
+test: install lint programs ## everything that must hold
 	cargo nextest run --locked --workspace --all-features
 
-torture: install ## the long form of tests/torture and of the engine's simulation, hours of it; prints what was done and what broke
-	cargo build --locked --workspace --bins
+torture: install programs ## the long form of tests/torture and of the engine's simulation, hours of it; prints what was done and what broke
 	@rm -f target/torture.tsv
 	status=0; ROPEWAY_SEEDS=50000 ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
 		cargo nextest run --locked --workspace --all-features --profile torture -E 'test(torture::) | binary_id(ropeway-engine::protocol)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
 		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
+
+# The programs that tests start. Built as the tests are, or every dependency is compiled a second time.
+programs:
+	cargo build --locked --workspace --all-features --bins --tests
 
 lint:
 	cargo fmt --all --check
