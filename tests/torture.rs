@@ -8,5 +8,6 @@ mod readers;
 mod sources;
 mod syscalls;
 mod table;
+mod takeover;
 mod targets;
 mod trial;

@@ -117,6 +117,11 @@ impl Example {
         self.run_or_resume(id).spawn().expect("the binary starts")
     }
 
+    /// `resume --take-over`; it goes on in the background.
+    pub(crate) fn take_over(&self, id: &str) -> Child {
+        self.resume_command(id).arg("--take-over").spawn().expect("the binary starts")
+    }
+
     /// The same as the last arguments of another program.
     pub(crate) fn start_under(&self, program: &str, arguments: &[String], id: &str) -> Child {
         let own = self.run_or_resume(id);

@@ -111,6 +111,11 @@ impl<'a> Trial<'a> {
         assert!(begun <= most, "{about}: {chunks} chunks took {begun} attempts, though only {times} interruptions");
     }
 
+    /// The rows that are copied.
+    pub(crate) fn rows(&self) -> &'a [Row] {
+        &self.pair.source.rows
+    }
+
     /// Folders that only this trial works in.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
         [self.example.path("state")].into_iter().chain(self.target.folder()).collect()

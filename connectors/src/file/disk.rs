@@ -75,13 +75,24 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(|error| failed("replace", to, error))
 }
 
+/// Moves a file, if it is there, to a folder that has to be there in any case.
+pub(super) fn move_away(from: &Path, to: &Path) -> Result<()> {
+    let has_place = to.parent().is_some_and(is_real_folder);
+    if has_place && length(from).is_none() { Ok(()) } else { rename(from, to) }
+}
+
 /// Writes a small file so that it stands there whole or not at all.
 pub(super) fn replace(path: &Path, temporary: &Path, content: &[u8]) -> Result<()> {
-    remove_file(temporary)?;
-    let mut file = create_new(temporary)?;
-    io::Write::write_all(&mut file, content).map_err(|error| failed("write", temporary, error))?;
-    sync(&file, temporary)?;
+    write(temporary, content)?;
     rename(temporary, path)
+}
+
+/// Writes a small file that nobody looks at yet.
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<()> {
+    remove_file(path)?;
+    let mut file = create_new(path)?;
+    io::Write::write_all(&mut file, content).map_err(|error| failed("write", path, error))?;
+    sync(&file, path)
 }
 
 /// Removes a file if it is there.

@@ -147,8 +147,10 @@ impl Publication for Folder {
         let mark = folder.join(SUCCESS);
         if !is_content(&mark, &success) {
             staging.still_ours()?;
-            // Until everything is in place nothing vouches for the folder, also not an earlier run.
-            disk::remove_file(&mark)?;
+            // Until everything is in place nothing vouches for the folder, also not an earlier run. The staging
+            // folder goes before the mark comes: a process that was stopped here has nowhere to move the mark of
+            // the one that finished the run in its place.
+            disk::move_away(&mark, &staging.own("stale"))?;
             disk::sync_folder(folder)?;
             for (part, piece) in &parts {
                 self.reveal(part, piece)?;
@@ -159,10 +161,14 @@ impl Publication for Folder {
             disk::replace(&manifests, &staging.own("manifest"), &text)?;
             manifests.parent().map_or(Ok(()), disk::sync_folder)?;
             disk::sync_folder(folder)?;
-            disk::replace(&mark, &staging.own("success"), &success)?;
+            let whole = staging.beside("success");
+            disk::write(&whole, &success)?;
+            staging.remove()?;
+            disk::rename(&whole, &mark)?;
             disk::sync_folder(folder)?;
         }
         staging.remove()?;
+        staging.remove_beside("success")?;
         let names = parts.iter().map(|(part, _)| folder.join(&part.name).display().to_string());
         Ok(Published {
             files: parts.len() as u64,

@@ -62,6 +62,16 @@ impl Staging {
         self.path.join(format!("{name}-{}", self.epoch))
     }
 
+    /// Where this process gathers what outlives the staging folder, hidden as well.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.path.with_extension(format!("{name}-{}", self.epoch))
+    }
+
+    /// Removes what this process and earlier ones gathered there.
+    pub(super) fn remove_beside(&self, name: &str) -> Result<()> {
+        (1..=self.epoch).try_for_each(|epoch| disk::remove_file(&Self { epoch, ..self.clone() }.beside(name)))
+    }
+
     /// # Errors
     /// Another process has taken the run over.
     pub(super) fn still_ours(&self) -> Result<()> {

@@ -102,6 +102,10 @@ pub(crate) struct ResumeArgs {
     /// The run, as `ropeway runs` lists it
     #[arg(value_name = "RUN_ID")]
     pub(crate) run_id: String,
+    /// Take the run from a process that still holds it and can neither go on nor be ended: one that
+    /// is stopped, or that hangs on a dead disk; should it go on after all, it fails
+    #[arg(long)]
+    pub(crate) take_over: bool,
     #[command(flatten)]
     pub(crate) definition: DefinitionArgs,
     #[command(flatten)]

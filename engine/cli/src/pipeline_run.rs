@@ -30,6 +30,8 @@ pub(crate) struct Order<'a> {
     /// What earlier processes did of it.
     pub(crate) earlier: Vec<ActivityReport>,
     pub(crate) state: &'a StateFolder,
+    /// Whether to take the run from a process that holds it.
+    pub(crate) take_over: bool,
     /// The state folder as it was typed, for the resume command.
     pub(crate) named: Option<&'a Path>,
 }
@@ -50,8 +52,7 @@ pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputSh
         metrics::serve(address, board.clone()).await?;
     }
 
-    let folder = order.state.run(&order.run);
-    let _held = folder.hold()?;
+    let folder = order.state.run(&order.run).hold(order.take_over)?;
     let mut file = begin(&order, &definitions, &pipeline);
     folder.write(&file)?;
     let crew = Crew {

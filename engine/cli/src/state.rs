@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
+use ropeway_engine::{Error, ErrorKind, Result, checkpoint::file::FileCheckpoint, chunk::RunId};
 use serde::{Deserialize, Serialize};
 
 use crate::{report::PipelineReport, request::Request};
@@ -25,7 +25,13 @@ pub(crate) struct StateFolder(PathBuf);
 
 /// One run.
 #[derive(Debug)]
-pub(crate) struct RunFolder(PathBuf);
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    /// The lock, while this process works on the run.
+    held: Option<File>,
+    /// It may take the copies from a process that holds them as well.
+    take_over: bool,
+}
 
 /// The content of `run.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,7 +78,7 @@ impl StateFolder {
 
     /// The folder of a run, which may not exist yet.
     pub(crate) fn run(&self, id: &RunId) -> RunFolder {
-        RunFolder(self.0.join(id.as_str()))
+        RunFolder::new(self.0.join(id.as_str()))
     }
 
     /// Every run that has a record, oldest first. A damaged record is passed over with a warning:
@@ -83,7 +89,7 @@ impl StateFolder {
         let mut runs = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| wrong("the state folder cannot be read", &self.0, error))?;
-            match RunFolder(entry.path()).read() {
+            match RunFolder::new(entry.path()).read() {
                 Ok(Some(run)) => runs.push(run),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "a run is not listed"),
@@ -95,12 +101,16 @@ impl StateFolder {
 }
 
 impl RunFolder {
+    fn new(path: PathBuf) -> Self {
+        Self { path, held: None, take_over: false }
+    }
+
     /// What is known of the run; `None` for a run that was never begun.
     ///
     /// # Errors
     /// [`ErrorKind::Spec`] for a record that this program cannot read.
     pub(crate) fn read(&self) -> Result<Option<RunFile>> {
-        let path = self.0.join("run.json");
+        let path = self.path.join("run.json");
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -118,44 +128,82 @@ impl RunFolder {
     /// Replaces the record in one step.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the disk does not take it.
+    /// [`ErrorKind::Unavailable`] if the disk does not take it, [`ErrorKind::Data`] if the run was taken over.
     pub(crate) fn write(&self, run: &RunFile) -> Result<()> {
+        self.still_ours()?;
         let written = serde_json::to_vec_pretty(run).map_err(io::Error::other).and_then(|text| {
-            make_private(&self.0)?;
-            replace(&self.0, "run.json", &text)
+            make_private(&self.path)?;
+            replace(&self.path, "run.json", &text)
         });
         written.map_err(|error| {
             Error::new(
                 ErrorKind::Unavailable,
                 "the state folder does not take the record of the run; is the disk full?",
             )
-            .with("folder", self.0.display())
+            .with("folder", self.path.display())
             .caused_by(error)
         })
     }
 
-    /// Holds the run as long as the file lives: two processes must not both write its record.
+    /// Holds the run as long as this lives: two processes must not both write its record. With `take_over` it
+    /// is taken from a process that has it, which notices at the next record that it writes.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if another process has it.
-    pub(crate) fn hold(&self) -> Result<File> {
-        let path = self.0.join("lock");
-        let opened = make_private(&self.0)
-            .and_then(|()| OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path));
-        let file = opened.map_err(|error| wrong("the folder of the run cannot be made", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(error) => {
-                Err(Error::new(ErrorKind::Unavailable, "another process works on this run; wait for it to end")
-                    .with("run", self.0.display())
-                    .caused_by(error))
-            }
+    pub(crate) fn hold(self, take_over: bool) -> Result<Self> {
+        let path = self.path.join("lock");
+        let failed = |error| wrong("the folder of the run cannot be made", &path, error);
+        make_private(&self.path).map_err(failed)?;
+        let mut lock = private(&path).map_err(failed)?;
+        let is_free = lock.try_lock().is_ok() && is_named(&lock, &path);
+        if !is_free && !take_over {
+            return Err(self.busy(&path));
         }
+        if !is_free {
+            // A new file under the old name: whoever has locked the old one has nothing any more.
+            let own = self.path.join(format!(".lock.{}", std::process::id()));
+            lock = private(&own).map_err(failed)?;
+            lock.lock().and_then(|()| fs::rename(&own, &path)).map_err(failed)?;
+        }
+        // For the one who finds it locked.
+        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(failed)?;
+        Ok(Self { held: Some(lock), take_over, ..self })
+    }
+
+    fn busy(&self, lock: &Path) -> Error {
+        let process = fs::read_to_string(lock).unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::Unavailable,
+            "another process works on this run; wait for it to end or end it; if neither is possible, take the run \
+             over: ropeway resume --take-over",
+        );
+        error.with("process", process.trim().escape_debug()).with("run", self.path.display())
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Data`] if another process has taken the run from this one.
+    fn still_ours(&self) -> Result<()> {
+        let path = self.path.join("lock");
+        if self.held.as_ref().is_none_or(|lock| is_named(lock, &path)) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Data, "another process has taken this run over; leave the run to it")
+            .with("run", self.path.display()))
+    }
+
+    /// The engine's checkpoint of a Copy.
+    ///
+    /// # Errors
+    /// Those of [`FileCheckpoint::open`], and if another process has taken the run from this one.
+    pub(crate) fn checkpoint(&self, copy: &RunId) -> Result<FileCheckpoint> {
+        self.still_ours()?;
+        let open = if self.take_over { FileCheckpoint::seize } else { FileCheckpoint::open };
+        open(&self.checkpoints(), copy)
     }
 
     /// Where the engine keeps the checkpoints of the Copies.
     pub(crate) fn checkpoints(&self) -> PathBuf {
-        self.0.join("copies")
+        self.path.join("copies")
     }
 }
 
@@ -170,6 +218,18 @@ fn default_root() -> Result<PathBuf> {
 
 fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a file of the owner's, or makes it.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// True if the open file is the one that has this name.
+fn is_named(file: &File, path: &Path) -> bool {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    let named = fs::symlink_metadata(path).ok().map(identity);
+    named.is_some() && file.metadata().ok().map(identity) == named
 }
 
 /// Writes beside the file, then renames: a reader sees the old record or the new one.

@@ -67,6 +67,16 @@ impl FileCheckpoint {
         Ok(Self { held: Mutex::new(Journal::open(folder, run)?) })
     }
 
+    /// The same, even while another process holds the run, one that is stopped or hangs and cannot be ended. From
+    /// then on that process fails, fatally, as soon as it records anything; what it still sends to the sink
+    /// carries its old epoch.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`ErrorKind::Unavailable`] also if a third process takes it over right now.
+    pub fn seize(folder: &Path, run: &RunId) -> Result<Self> {
+        Ok(Self { held: Mutex::new(Journal::seize(folder, run)?) })
+    }
+
     /// What is known of a run, without holding it or counting as a process that worked on it.
     /// `None` if there is no such run.
     ///

@@ -6,44 +6,49 @@ use std::{
 };
 
 /// What can change a file, a folder or what a server knows.
-const CHANGING: &str = "openat,write,pwrite64,writev,pwritev,copy_file_range,sendfile,fsync,fdatasync,ftruncate,\
-     fallocate,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,unlink,unlinkat,rmdir,flock,connect,sendto,sendmsg";
+pub(crate) const CHANGING: &str = "openat,write,pwrite64,writev,pwritev,copy_file_range,sendfile,fsync,\
+     fdatasync,ftruncate,fallocate,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,unlink,unlinkat,rmdir,flock,connect,sendto,sendmsg";
 
 /// Calls that a file system carries out on names rather than on open files.
 const BY_NAME: [&str; 9] = ["openat", "rename", "renameat", "renameat2", "link", "linkat", "mkdir", "unlink", "rmdir"];
 
 /// One call among those of its name and path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Call {
-    pub(super) name: String,
+pub(crate) struct Call {
+    pub(crate) name: String,
     /// Where, its beginning replaced by the number of the place it is below; `None` for a socket.
-    pub(super) path: Option<String>,
+    pub(crate) path: Option<String>,
     /// Among those of its thread, where it has no path.
-    pub(super) nth: u32,
+    pub(crate) nth: u32,
 }
 
 impl Call {
     /// Arguments that let strace kill the process before this call. The places are those of the process.
-    pub(super) fn kill(&self, places: &[PathBuf]) -> Vec<String> {
+    pub(crate) fn kill(&self, places: &[PathBuf]) -> Vec<String> {
+        self.signal("KILL", Path::new("/dev/null"), places)
+    }
+
+    /// Arguments that let strace send this signal as the call begins. All signals but SIGKILL come after it.
+    pub(crate) fn signal(&self, signal: &str, log: &Path, places: &[PathBuf]) -> Vec<String> {
         let Self { name, path, nth } = self;
-        let mut arguments = ["-f", "-qq", "-o", "/dev/null"].map(str::to_owned).to_vec();
+        let mut arguments = ["-f", "-qq", "-o", &log.to_string_lossy()].map(str::to_owned).to_vec();
         if let Some(path) = path {
             arguments.extend(["-P".to_owned(), real(path, places)]);
         }
-        let inject = format!("inject={name}:signal=KILL:when={nth}");
+        let inject = format!("inject={name}:signal={signal}:when={nth}");
         arguments.extend(["-e".to_owned(), format!("trace={name}"), "-e".to_owned(), inject]);
         arguments
     }
 }
 
-/// Arguments that let strace write a log of the calls that change something.
-pub(super) fn watch(log: &Path) -> Vec<String> {
+/// Arguments that let strace write a log of the calls of these names.
+pub(crate) fn watch(log: &Path, names: &str) -> Vec<String> {
     let log = log.to_string_lossy();
-    ["-f", "-qq", "-y", "-o", &log, "-e", &format!("trace={CHANGING}")].map(str::to_owned).to_vec()
+    ["-f", "-qq", "-y", "-o", &log, "-e", &format!("trace={names}")].map(str::to_owned).to_vec()
 }
 
-/// Every call of a log that changed something below these places or went to a socket.
-pub(super) fn recorded(log: &str, places: &[PathBuf]) -> Vec<Call> {
+/// Every call of a log that was about something below these places or went to a socket.
+pub(crate) fn recorded(log: &str, places: &[PathBuf]) -> Vec<Call> {
     let lines: Vec<_> = log.lines().filter_map(Line::parse).collect();
     let mut times: BTreeMap<(&str, String), u32> = BTreeMap::new();
     let mut of_thread: BTreeMap<(&str, &str), u32> = BTreeMap::new();

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    checkpoint::file::FileCheckpoint,
     progress::Counters,
     run::{Job, Summary},
 };
@@ -131,7 +130,7 @@ async fn within(
     name: &str,
 ) -> Result<Summary> {
     let job = &prepared.job;
-    let checkpoint = FileCheckpoint::open(&crew.folder.checkpoints(), &job.run)?;
+    let checkpoint = crew.folder.checkpoint(&job.run)?;
     let (log, cancel) = (EventLog { activity: name.to_owned() }, crew.cancel.child_token());
     let run = ropeway_engine::run::run(job, &checkpoint, counters, &log, &cancel);
     tokio::pin!(run);

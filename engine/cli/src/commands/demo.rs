@@ -49,6 +49,7 @@ pub(crate) async fn perform(args: DemoArgs, console: &Console) -> Result<u8> {
         started: Moment(Utc::now()),
         earlier: Vec::new(),
         state: &state,
+        take_over: false,
         named: args.state.state.as_deref(),
     };
     let code = pipeline_run::perform(order, &args.watch, args.output.output, console).await?;

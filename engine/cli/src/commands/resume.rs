@@ -26,6 +26,7 @@ pub(crate) async fn perform(args: ResumeArgs, console: &Console) -> Result<u8> {
             .caused_by(error)
     })?;
     let (started, earlier) = (file.report.started, file.report.activities);
-    let order = Order { run, request, started, earlier, state: &state, named: args.state.state.as_deref() };
+    let (take_over, named) = (args.take_over, args.state.state.as_deref());
+    let order = Order { run, request, started, earlier, state: &state, take_over, named };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await
 }

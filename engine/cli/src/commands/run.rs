@@ -24,7 +24,8 @@ pub(crate) async fn perform(args: RunArgs, console: &Console) -> Result<u8> {
     }
     let started = earlier.as_ref().map_or_else(Moment::now, |report| report.started);
     let earlier = earlier.map(|report| report.activities).unwrap_or_default();
-    let order = Order { run, request, started, earlier, state: &state, named: args.state.state.as_deref() };
+    let order =
+        Order { run, request, started, earlier, state: &state, take_over: false, named: args.state.state.as_deref() };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await
 }
 

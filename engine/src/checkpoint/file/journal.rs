@@ -1,9 +1,9 @@
 //! The file of a journal: locked, appended to, synchronised.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, chunk::RunId, disk_space::free_bytes, retry::RetryClass};
 
-/// A journal that this process holds. Whoever opens it a second time is refused.
+/// A journal that this process holds. Whoever opens it a second time is refused; who seizes it puts another
+/// file in its place, which the next append here notices.
 pub(super) struct Journal {
     file: File,
     path: PathBuf,
@@ -39,18 +40,43 @@ impl Journal {
     /// Opens or starts the journal and reads it; a write that a crash cut off is dropped.
     pub(super) fn open(folder: &Path, run: &RunId) -> Result<(Self, State)> {
         let path = path(folder, run);
+        create_folder(folder).map_err(|error| failed(&path, error))?;
+        let file = lock(&path)?.ok_or_else(|| held(run, &path))?;
+        Self::read(file, path, folder)
+    }
+
+    /// The same, if need be from a process that holds it and cannot be ended: what it recorded is copied to a
+    /// new file with a new epoch, which takes the name of the old one in one step. What the old process still
+    /// appends goes to a file without a name, and it is refused there. Of several that seize at once one wins.
+    pub(super) fn seize(folder: &Path, run: &RunId) -> Result<(Self, State)> {
+        let path = path(folder, run);
+        create_folder(folder).map_err(|error| failed(&path, error))?;
+        if let Some(file) = lock(&path)? {
+            return Self::read(file, path, folder);
+        }
+        let next = folder.join(format!("{run}.next"));
+        let file = lock(&next)?.ok_or_else(|| held(run, &path))?;
         let failed = |error| failed(&path, error);
-        create_folder(folder).map_err(failed)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(&path)
-            .map_err(failed)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| held(run, &path, error))?;
+        let bytes = fs::read(&path).map_err(failed)?;
+        let scan = frames::scan(&bytes, &path)?;
+        let mut state = replay(&scan.payloads, &path)?;
+        file.set_len(0).and_then(|()| file.write_all_at(&bytes[..scan.whole], 0)).map_err(failed)?;
+        let (end, count) = (scan.whole as u64, scan.payloads.len() as u64);
+        let mut journal = Self { file, end, next: count, broken: false, path: next.clone() };
+        journal.trim(end).map_err(failed)?;
+        if state.plan.is_some() {
+            // The old process may be about to take this epoch for itself; ours will be a greater one.
+            let entry = Entry::Epoch { at: super::now(), epoch: state.epoch + 1 };
+            journal.append(&entry, true)?;
+            state.apply(entry)?;
+        }
+        fs::rename(&next, &path).map_err(failed)?;
+        sync_folder(folder).map_err(failed)?;
+        Ok((Self { path, ..journal }, state))
+    }
+
+    fn read(file: File, path: PathBuf, folder: &Path) -> Result<(Self, State)> {
+        let failed = |error| failed(&path, error);
         let bytes = read(&file).map_err(failed)?;
         let scan = frames::scan(&bytes, &path)?;
         let state = replay(&scan.payloads, &path)?;
@@ -92,6 +118,14 @@ impl Journal {
         if durable {
             self.file.sync_data().map_err(|error| failed(&self.path, error))?;
         }
+        if !is_named(&self.file, &self.path).map_err(|error| failed(&self.path, error))? {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "the journal of this run was replaced: another process has taken the run over; leave the run to it",
+            )
+            .class(RetryClass::Fatal)
+            .with("file", self.path.display()));
+        }
         self.broken = false;
         self.end += record.len() as u64;
         self.next += 1;
@@ -108,6 +142,36 @@ pub(super) fn peek(folder: &Path, run: &RunId) -> Result<Option<State>> {
         Err(error) => return Err(failed(&path, error)),
     };
     replay(&frames::scan(&bytes, &path)?.payloads, &path).map(Some)
+}
+
+/// Opens the file, or makes it, and locks it; `None` where someone else has it.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let failed = |error| failed(path, error);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
+        .map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        // Between opening and locking another file may have got the name.
+        Ok(()) => Ok(is_named(&file, path).map_err(failed)?.then_some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// True as long as the open file is the one that has this name.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((ours.dev(), ours.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn read(mut file: &File) -> io::Result<Vec<u8>> {
@@ -146,10 +210,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn held(run: &RunId, path: &Path, error: rustix::io::Errno) -> Error {
-    if error != rustix::io::Errno::WOULDBLOCK {
-        return failed(path, error.into());
-    }
+fn held(run: &RunId, path: &Path) -> Error {
     Error::new(ErrorKind::Unavailable, "another process is working on this run; wait for it, or stop it first")
         .class(RetryClass::Permanent)
         .with("run", run)

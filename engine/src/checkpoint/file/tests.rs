@@ -114,6 +114,44 @@ async fn a_second_process_is_refused_and_inspection_is_not() {
 }
 
 #[tokio::test]
+async fn a_process_whose_run_was_seized_records_nothing_any_more() {
+    let folder = tempdir().unwrap();
+    let state = folder.path().join("state");
+    let seize = || FileCheckpoint::seize(&state, &run_id());
+    let stopped = open(&folder).unwrap();
+    stopped.create(plan(2)).await.unwrap();
+    stopped.record(&[receipt(0)]).await.unwrap();
+
+    let successor = seize().unwrap();
+    let error = stopped.record(&[receipt(1)]).await.unwrap_err();
+    assert!(error.is_fatal() && error.to_string().contains("taken the run over"), "{error}");
+    // Also where it has not yet said which epoch it is.
+    assert!(stopped.take_over().await.is_err());
+    let record = successor.take_over().await.unwrap().unwrap();
+    assert_eq!(record.receipts, [receipt(0)]);
+    assert!(record.epoch > 2, "the stopped process may have had epoch 2 in mind");
+    let third = seize().unwrap();
+    assert!(successor.record(&[receipt(1)]).await.unwrap_err().is_fatal());
+    assert!(open(&folder).is_err(), "the one that seized it holds it");
+    third.record(&[receipt(1)]).await.unwrap();
+    drop(third);
+    // Nobody holds it: seizing is opening.
+    let record = seize().unwrap().take_over().await.unwrap().unwrap();
+    assert_eq!(record.receipts, [receipt(0), receipt(1)]);
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "nothing but the journal is left");
+}
+
+#[tokio::test]
+async fn a_run_is_seized_before_it_was_planned() {
+    let folder = tempdir().unwrap();
+    let stopped = open(&folder).unwrap();
+    let successor = FileCheckpoint::seize(&folder.path().join("state"), &run_id()).unwrap();
+    assert!(successor.take_over().await.unwrap().is_none());
+    assert_eq!(successor.create(plan(1)).await.unwrap().epoch, 1);
+    assert!(stopped.create(plan(2)).await.unwrap_err().is_fatal());
+}
+
+#[tokio::test]
 async fn inspection_changes_nothing_and_lists_failures() {
     let folder = tempdir().unwrap();
     write_run(&folder).await;

@@ -1,0 +1,204 @@
+//! SIGSTOP, another process takes the run over and ends it, SIGCONT: the first one changes nothing any more.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rand::{Rng, rngs::StdRng};
+use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
+
+use super::{
+    readers,
+    sources::Source,
+    syscalls::{
+        calls::{self, Call},
+        strace_works, watched,
+    },
+    table::{Tally, dice, events},
+    targets::{Format, Sink},
+    trial::{Pair, Trial, judge},
+};
+use crate::end_to_end::oracle::Row;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_changes_nothing_after_its_run_was_taken_over() {
+    let (wanted, mut dice) = (events(10, 300), dice());
+    let source = Source::csv(4, 250);
+    let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
+    let mut tally = Tally::default();
+    let moments: Vec<_> = Sink::ALL.map(|sink| Moments::of(&source, sink, &blobs, &mut tally)).into();
+    let mut fenced = 0;
+    for number in 0.. {
+        if tally.events >= u64::from(wanted) {
+            break;
+        }
+        assert!(number < 20 * wanted, "the runs are over before they can be stopped");
+        let moments = &moments[number as usize % moments.len()];
+        let pair = Pair { source: &source, sink: moments.sink, format: Format::Csv, slots: 1 };
+        let mut trial = Trial::new(pair, &blobs, &format!("taken-over-{number}"));
+        let stopped = moments.stop(&mut trial, &mut dice);
+        match stopped.and_then(|stopped| outlived(stopped, &mut trial, &moments.digest, &mut tally)) {
+            Some(true) => fenced += 1,
+            Some(false) | None => {}
+        }
+    }
+    println!("{} processes were stopped, {fenced} of them were told that they had lost the run", tally.events);
+    assert!(fenced > 0, "no process was stopped in the middle of its work");
+    twin(&source.rows, &mut tally);
+    tally.verdict("zombies: SIGSTOP, take over, SIGCONT", wanted);
+}
+
+/// When a copy to this sink can be stopped.
+struct Moments {
+    sink: Sink,
+    whole: Duration,
+    /// What it does to its files; none where strace may not trace.
+    calls: Vec<Call>,
+    id: String,
+    digest: String,
+}
+
+impl Moments {
+    fn of(source: &Source, sink: Sink, blobs: &Arc<BlobService>, tally: &mut Tally) -> Self {
+        let id = format!("undisturbed-{sink:?}").to_lowercase();
+        let trial = |name: &str| {
+            let pair = Pair { source, sink, format: Format::Csv, slots: 1 };
+            let mut trial = Trial::new(pair, blobs, &format!("{id}-{name}"));
+            trial.id.clone_from(&id);
+            trial
+        };
+        let clock = Instant::now();
+        let mut timed = trial("timed");
+        let output = timed.start().wait_with_output().expect("our child");
+        let (whole, (digest, _)) = (clock.elapsed(), timed.succeeded(output, tally));
+        let calls = if strace_works() {
+            let names = format!("{},getdents64", calls::CHANGING);
+            let (calls, same) = watched(&mut trial("watched"), &names, tally);
+            assert_eq!(same, digest);
+            calls.into_iter().filter(|call| call.path.is_some()).collect()
+        } else {
+            println!("strace may not trace processes here: they are stopped at random moments only");
+            Vec::new()
+        };
+        Self { sink, whole, calls, id, digest }
+    }
+
+    /// Starts a run and stops it after a random time, or after a random call. `None` if it was over before.
+    fn stop(&self, trial: &mut Trial<'_>, dice: &mut StdRng) -> Option<Stopped> {
+        if self.calls.is_empty() || dice.random() {
+            let mut child = trial.start();
+            thread::sleep(self.whole.mul_f64(dice.random_range(0.0..1.0)));
+            signal("STOP", child.id());
+            let pid = child.id();
+            let over = child.try_wait().expect("our child").is_some();
+            return (!over && is_stopped(pid)).then_some(Stopped { child, pid });
+        }
+        // Names of files hold the id.
+        trial.id.clone_from(&self.id);
+        let call = &self.calls[dice.random_range(0..self.calls.len())];
+        let log = trial.example.path("strace.log");
+        let mut child = trial.start_under("strace", &call.signal("STOP", &log, &trial.places()));
+        loop {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            if let Some(line) = said.lines().find(|line| line.ends_with("--- stopped by SIGSTOP ---")) {
+                let pid = line.split(' ').next().and_then(|thread| thread.parse().ok()).expect("a number");
+                println!("stopped after {call:?}");
+                return Some(Stopped { child, pid });
+            }
+            if child.try_wait().expect("our child").is_some() {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A process that waits for SIGCONT, or strace with such a process.
+struct Stopped {
+    child: Child,
+    pid: u32,
+}
+
+/// Lets another process finish the run of a stopped one, then wakes that one up. True if it was told that it is
+/// not its run any more; `None` if it had not begun or was done already.
+fn outlived(stopped: Stopped, trial: &mut Trial<'_>, digest: &str, tally: &mut Tally) -> Option<bool> {
+    let record = fs::read(trial.example.path("state/runs").join(&trial.id).join("run.json")).unwrap_or_default();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
+    if record["report"]["status"] != "InProgress" {
+        signal("CONT", stopped.pid);
+        stopped.child.wait_with_output().expect("our child");
+        return None;
+    }
+    let refused = trial.example.resume(&trial.id).ended(4).stderr;
+    assert!(refused.contains("--take-over"), "{refused}");
+    let holder = fs::read_to_string(trial.example.path("state/runs").join(&trial.id).join("lock")).expect("a lock");
+    assert!(refused.contains(&format!("process={holder}")), "{refused}");
+
+    let successor = trial.example.take_over(&trial.id).wait_with_output().expect("our child");
+    assert_eq!(trial.succeeded(successor, tally).0, digest, "{}", trial.about());
+    let before = trial.target.visible();
+    signal("CONT", stopped.pid);
+    let ended = trial.example.said(stopped.child.wait_with_output().expect("our child"));
+    tally.events += 1;
+    let after = trial.target.visible();
+    if before != after {
+        let names = |seen: &super::targets::Visible| seen.keys().cloned().collect::<Vec<_>>();
+        println!("{}: {:?} became {:?}: {}", trial.about(), names(&before), names(&after), ended.stderr);
+        tally.partial += 1;
+    }
+    judge(trial.target.copy(&after), trial.rows(), tally);
+    let again = trial.example.resume(&trial.id).ended(0).json();
+    assert_eq!(again["activityRuns"][0]["output"]["ropeway"]["digest"], digest, "the report is the successor's");
+    Some(ended.stderr.contains("leave the run to it"))
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+    sent.expect("kill is installed");
+}
+
+/// Waits until all of it stands still; false if it is over.
+fn is_stopped(pid: u32) -> bool {
+    loop {
+        let Ok(status) = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")) else {
+            return false;
+        };
+        match status.lines().find_map(|line| line.strip_prefix("State:")).map(str::trim_start) {
+            Some(state) if state.starts_with('T') => return true,
+            Some(state) if !state.starts_with(['Z', 'X']) => thread::sleep(Duration::from_millis(1)),
+            _ => return false,
+        }
+    }
+}
+
+/// A program that appends to what readers see, stopped in the middle and finished by another one.
+fn twin(rows: &[Row], tally: &mut Tally) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ids: Vec<_> = rows.iter().map(|row| row[..1].to_vec()).collect();
+    let text: String = ids.iter().map(|row| format!("{}\n", row[0].as_deref().unwrap_or_default())).collect();
+    fs::write(folder.path().join("whole.csv"), format!("id\n{text}")).expect("a writable folder");
+    let naive = "head -n 500 whole.csv > copy.csv; kill -STOP $$; tail -n +501 whole.csv >> copy.csv";
+    let child = Command::new("sh").args(["-c", naive]).current_dir(folder.path()).spawn().expect("a shell");
+    let pid = child.id();
+    let mut stopped = Stopped { child, pid };
+    assert!(is_stopped(pid));
+    let whole = fs::read(folder.path().join("whole.csv")).expect("readable");
+    fs::write(folder.path().join("copy.csv"), &whole).expect("a writable folder");
+    let judged = || {
+        let mut verdict = Tally::default();
+        let copy = fs::read(folder.path().join("copy.csv")).expect("readable");
+        judge(Some(readers::rows("copy.csv", &copy)), &ids, &mut verdict);
+        verdict
+    };
+    let before = judged();
+    assert_eq!((before.lost, before.duplicate, before.partial), (0, 0, 0), "{before:?}");
+    signal("CONT", pid);
+    stopped.child.wait().expect("our child");
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(judged().duplicate > 0);
+}
