@@ -130,7 +130,7 @@ const RARE: &[(&str, &str, &str)] = &[
     ("ntext", "N'gr\u{f6}\u{df}e'", "gr\u{f6}\u{df}e"),
     ("image", "0x0102", "0102"),
     ("sql_variant", "CAST(1.50 AS decimal(9,2))", "1.50"),
-    ("hierarchyid", "0x58", "58"),
+    ("hierarchyid", "CAST(0x58 AS hierarchyid)", "58"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

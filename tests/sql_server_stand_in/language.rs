@@ -175,3 +175,18 @@ async fn a_unique_index_takes_one_null() {
         .unwrap_err();
     assert_eq!(error.number, 1505, "{error}");
 }
+
+#[tokio::test]
+async fn a_schema_is_dropped_once_it_is_empty() {
+    let server = Server::start().unwrap();
+    let mut client = tiberius(&server).await;
+    client.simple_query("CREATE SCHEMA staging").await.unwrap();
+    client.simple_query("CREATE TABLE staging.t (id int NOT NULL)").await.unwrap();
+    assert_eq!(failure(&mut client, "DROP SCHEMA staging").await, 3729);
+    client.simple_query("DROP TABLE staging.t").await.unwrap();
+    client.simple_query("DROP SCHEMA staging").await.unwrap();
+    assert_eq!(failure(&mut client, "DROP SCHEMA staging").await, 15151);
+    client.simple_query("DROP SCHEMA IF EXISTS staging").await.unwrap();
+    assert_eq!(failure(&mut client, "DROP SCHEMA dbo").await, 15150);
+    assert_eq!(failure(&mut client, "CREATE TABLE staging.t (id int NOT NULL)").await, 2760);
+}

@@ -3,11 +3,14 @@
 
 mod describe;
 mod rows;
+mod schemas;
 mod views;
 
 pub(super) use describe::{Shape, system_type_id};
 pub(super) use rows::partition_rows;
+pub(super) use schemas::{create_schema, drop_schema};
 
+use self::schemas::schema_id;
 use super::SqlError;
 use super::parser::parse;
 use super::sql_type::SqlType;
@@ -187,21 +190,6 @@ pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &Tab
         create_index(sqlite, &entry, index)?;
     }
     Ok(())
-}
-
-fn schema_id(sqlite: &Connection, database: &str, schema: &str) -> Result<i64, SqlError> {
-    let query =
-        format!("SELECT schema_id FROM {} WHERE name = ?1 COLLATE NOCASE", physical(database, "sys", "schemas"));
-    let found = sqlite.query_row(&query, [schema], |row| row.get(0)).optional()?;
-    found.ok_or_else(|| {
-        SqlError::new(
-            2760,
-            16,
-            format!(
-                "The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."
-            ),
-        )
-    })
 }
 
 fn check_columns(definition: &TableDefinition, table: &str) -> Result<(), SqlError> {
@@ -403,17 +391,6 @@ pub(super) fn drop_column(sqlite: &Connection, mut entry: TableEntry, name: &str
     entry.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
     save(sqlite, &entry, false)?;
     views::replace_columns(sqlite, &entry)
-}
-
-/// CREATE SCHEMA.
-pub(super) fn create_schema(sqlite: &Connection, database: &str, name: &str) -> Result<(), SqlError> {
-    if schema_id(sqlite, database, name).is_ok() {
-        return Err(
-            SqlError::new(2714, 16, format!("There is already an object named '{name}' in the database.")).state(6)
-        );
-    }
-    let id = next_number(sqlite, "schema", 5)?;
-    views::add_schema(sqlite, database, name, id)
 }
 
 /// CREATE PARTITION SCHEME.

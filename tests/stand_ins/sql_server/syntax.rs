@@ -168,6 +168,7 @@ pub(super) enum Statement {
     AddColumn(Name, ColumnDefinition),
     DropColumn(Name, String),
     CreateSchema(String),
+    DropSchema { name: String, if_exists: bool },
     CreateIndex(IndexDefinition),
     CreateStatistics { name: String, table: Name, columns: Vec<String> },
     UpdateStatistics(Name),

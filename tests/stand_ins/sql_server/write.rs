@@ -77,6 +77,10 @@ impl State {
             Statement::AddColumn(name, column) => catalogue::add_column(sqlite, table(name)?, column)?,
             Statement::DropColumn(name, column) => catalogue::drop_column(sqlite, table(name)?, column)?,
             Statement::CreateSchema(name) => catalogue::create_schema(sqlite, &self.database, name)?,
+            Statement::DropSchema { name, if_exists } => match catalogue::drop_schema(sqlite, &self.database, name) {
+                Err(error) if *if_exists && error.number == 15_151 => {}
+                dropped => dropped?,
+            },
             Statement::CreateIndex(index) => {
                 let entry = table(&index.table)?;
                 self.atomically(|| catalogue::create_index(sqlite, &entry, index))?;

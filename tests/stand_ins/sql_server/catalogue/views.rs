@@ -177,6 +177,11 @@ pub(super) fn add_schema(sqlite: &Connection, database: &str, name: &str, id: i6
     Ok(())
 }
 
+pub(super) fn remove_schema(sqlite: &Connection, database: &str, id: i64) -> Result<(), SqlError> {
+    sqlite.execute(&format!("DELETE FROM {} WHERE schema_id = ?1", physical(database, "sys", "schemas")), [id])?;
+    Ok(())
+}
+
 pub(super) fn add_object(sqlite: &Connection, entry: &TableEntry, schema_id: i64) -> Result<(), SqlError> {
     // 2024-01-02 in steps of 1/300 s since 1900.
     const CREATED: i64 = 45_292 * 25_920_000;

@@ -13,6 +13,10 @@ impl Parser {
         match verb {
             "CREATE" => self.create(),
             "DROP" => {
+                if self.accept("SCHEMA") {
+                    let if_exists = self.accept_all(&["IF", "EXISTS"]);
+                    return Ok(Statement::DropSchema { name: self.identifier()?, if_exists });
+                }
                 if !self.accept("TABLE") {
                     return Err(SqlError::not_taught(format!("DROP {}", self.peek().text)));
                 }
