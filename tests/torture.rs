@@ -4,6 +4,7 @@
 mod copying;
 mod kill;
 mod lost_answers;
+mod network;
 mod readers;
 mod sources;
 mod syscalls;

@@ -11,7 +11,7 @@ use ropeway_tests::{
 
 use super::{
     copying::{
-        Copying,
+        ABSENCE, Copying,
         sources::Given,
         targets::{BlobStore, Shape},
     },
@@ -23,7 +23,7 @@ use super::{
 async fn a_blob_service_that_loses_answers_has_every_row_once() {
     let (store, given, mut dice) = (BlobStore::fake().await, Given::new(4), dice());
     let (expected, source) = (given.rows(), || given.source());
-    let copying = Copying { source: &source, expected: &expected };
+    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let wanted = events(32, 700);
     let mut tally = Tally::default();
     while store.service().faults() < u64::from(wanted) {
@@ -59,7 +59,7 @@ async fn azurite_behind_a_line_that_loses_answers_has_every_row_once() {
     let proxy = FaultProxy::start(store.address()).await;
     let (store, given, mut dice) = (store.via(proxy.address()), Given::new(3), dice());
     let (expected, source) = (given.rows(), || given.source());
-    let copying = Copying { source: &source, expected: &expected };
+    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let wanted = events(10, 200);
     let mut tally = Tally::default();
     proxy.heal();

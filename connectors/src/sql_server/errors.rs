@@ -1,6 +1,6 @@
 //! Errors of the session layer as errors of Ropeway: what they mean, and what to do next.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{error::Error as StdError, fmt::Write as _, io, time::Duration};
 
 use mssql_tds::error::{Error as TdsError, SqlErrorInfo};
 use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
@@ -27,10 +27,8 @@ pub(crate) struct Place<'a> {
 pub(crate) fn translate(error: TdsError, place: Place<'_>) -> Error {
     let translated = match &error {
         TdsError::SqlServerError { diagnostics } => return from_server(&diagnostics.errors, place),
-        TdsError::TlsError(source) => return untrusted(&source.to_string(), place),
-        TdsError::TlsHandshakeError { source, cert_sans, .. } => {
-            return untrusted(&format!("{source}; the certificate is for {cert_sans}"), place);
-        }
+        TdsError::TlsError(source) => return no_tls(source, "", place),
+        TdsError::TlsHandshakeError { source, cert_sans, .. } => return no_tls(source, cert_sans, place),
         TdsError::CertificateExpired | TdsError::CertificateMismatch | TdsError::NoServerCertificate => {
             return untrusted(&error.to_string(), place);
         }
@@ -96,6 +94,46 @@ fn unreachable_server(text: &str, place: Place<'_>) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{advice}: {}", printable(text)))
         .class(RetryClass::Reconnect)
         .code("SqlFailedToConnect")
+}
+
+/// TLS ended. Most often the certificate is the reason; but a line may break in a handshake as anywhere.
+fn no_tls(error: &(dyn StdError + 'static), names: &str, place: Place<'_>) -> Error {
+    let text = error.to_string();
+    let broke = is_of_a_socket(error) || text.to_lowercase().contains("eof");
+    if broke {
+        return unreachable_server(&text, place).with("server", place.server);
+    }
+    if text.contains("certificate") {
+        let names = if names.is_empty() { String::new() } else { format!("; the certificate is for {names}") };
+        return untrusted(&format!("{text}{names}"), place);
+    }
+    let error = Error::new(
+        ErrorKind::Unavailable,
+        format!(
+            "no encrypted connection comes about: {}; check which versions of TLS the server allows, and that nothing \
+             between here and there changes the bytes",
+            printable(&text)
+        ),
+    )
+    .class(RetryClass::Reconnect)
+    .code("SqlFailedToConnect")
+    .with("server", place.server);
+    // A server that has spoken TLS before has no other version now.
+    if place.worked_before { error } else { error.at_most(3, ErrorKind::Spec, RetryClass::Permanent) }
+}
+
+/// The session layer panicked while it connected. How a line cuts an answer into pieces is chance: another time it
+/// is another way, or it is a defect after all.
+pub(crate) fn stumbled(place: Place<'_>) -> Error {
+    Error::new(ErrorKind::Unavailable, "the session layer stumbled over the server's answer to the login")
+        .class(RetryClass::Reconnect)
+        .with("server", place.server)
+        .at_most(3, ErrorKind::Bug, RetryClass::Fatal)
+}
+
+/// True if a socket's error is behind it.
+fn is_of_a_socket(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<io::Error>() || error.source().is_some_and(is_of_a_socket)
 }
 
 /// The server's certificate does not prove that it is the server.
@@ -245,6 +283,25 @@ mod tests {
     fn a_missing_encryption_is_never_tried_again() {
         let error = TdsError::ProtocolError("Server does not support encryption but client requires it".into());
         assert_eq!(translate(error, PLACE).kind(), ErrorKind::Spec);
+    }
+
+    #[test]
+    fn only_a_certificate_that_is_not_trusted_ends_at_once() {
+        let words = |text: &str| Box::<dyn StdError>::from(text.to_owned());
+        let refused = words("error:0A000086:SSL routines::certificate verify failed (self-signed certificate)");
+        let error = no_tls(&*refused, "shop, [2001:db8::1]", PLACE);
+        assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("is for shop"), "{error}");
+
+        for broken in [io::Error::from(io::ErrorKind::ConnectionReset).into(), words("unexpected EOF")] {
+            let error = no_tls(&*broken, "(unavailable: no certificate came)", PLACE);
+            assert_eq!(error.retry_class(), RetryClass::Reconnect, "{error}");
+            assert_eq!(error.attempts_allowed(), None);
+        }
+        let odd = words("error:0A00010B:SSL routines::wrong version number");
+        let first = no_tls(&*odd, "", Place { worked_before: false, connecting: true, ..PLACE });
+        assert_eq!((first.retry_class(), first.attempts_allowed()), (RetryClass::Reconnect, Some(3)), "{first}");
+        assert_eq!(first.after(3).kind(), ErrorKind::Spec);
+        assert_eq!(no_tls(&*odd, "", PLACE).attempts_allowed(), None);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Sessions with SQL Server. Everything that knows how `mssql-tds` is called is here: its API is
 //! young and will move.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
 use mssql_tds::{
     connection::{
         client_context::{ClientContext, TdsAuthenticationMethod, VectorVersion},
@@ -20,7 +23,7 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    errors::{Place, translate},
+    errors::{Place, stumbled, translate},
     login::{Credential, Encrypt, Login},
     rows::{RowBatch, variant::text_of},
     tls::Pin,
@@ -74,9 +77,12 @@ impl Session {
     ) -> Result<Self> {
         let server = login.server.to_string();
         let place = Place { server: &server, database: &login.database, connecting: true, worked_before };
-        let client = TdsConnectionProvider::new()
-            .create_client(context(login, pin, token), &format!("tcp:{server}"), None)
+        let (provider, address) = (TdsConnectionProvider::new(), format!("tcp:{server}"));
+        // `mssql-tds` 0.3 panics where the line cuts a packet's header in two during the TLS handshake.
+        let client = AssertUnwindSafe(provider.create_client(context(login, pin, token), &address, None))
+            .catch_unwind()
             .await
+            .map_err(|_| stumbled(place))?
             .map_err(|error| translate(error, place))?;
         // The layer below refuses this already; a password never leaves in clear text by a slip of ours.
         if login.encrypt != Encrypt::Optional && !client.is_encrypted() {

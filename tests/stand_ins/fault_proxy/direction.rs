@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Passage, locked,
-    script::{At, Effect, Script},
+    script::{At, Effect, Script, Slices},
 };
 
 /// How both ends are cut apart.
@@ -58,7 +58,7 @@ pub(super) struct Direction<'a> {
     passed: u64,
     /// Bytes at which something happens, the next one last.
     due: Vec<(u64, Effect)>,
-    slices: Option<(usize, StdRng)>,
+    slices: Option<(Slices, StdRng)>,
 }
 
 impl<'a> Direction<'a> {
@@ -78,7 +78,7 @@ impl<'a> Direction<'a> {
         };
         let mut due: Vec<_> = side.script.faults().iter().filter_map(mine).collect();
         due.sort_by_key(|(byte, _)| std::cmp::Reverse(*byte));
-        let dice = |(longest, seed)| (longest, StdRng::seed_from_u64(seed ^ u64::from(to_server)));
+        let dice = |slices: Slices| (slices, StdRng::seed_from_u64(slices.seed ^ u64::from(to_server)));
         Self { side, to_server, passed: 0, due, slices: side.script.slices().map(dice) }
     }
 
@@ -134,7 +134,10 @@ impl<'a> Direction<'a> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let most = rest.len();
-            let length = self.slices.as_mut().map_or(most, |(longest, dice)| dice.random_range(1..=*longest).min(most));
+            let length = match &mut self.slices {
+                Some((slices, dice)) if self.passed >= slices.from => dice.random_range(1..=slices.longest).min(most),
+                _ => most,
+            };
             let (slice, later) = rest.split_at(length);
             to.write_all(slice).await?;
             rest = later;

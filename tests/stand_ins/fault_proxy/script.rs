@@ -6,7 +6,16 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     faults: Vec<(At, Effect)>,
-    slices: Option<(usize, u64)>,
+    slices: Option<Slices>,
+}
+
+/// How bytes are cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slices {
+    pub(super) longest: usize,
+    pub(super) seed: u64,
+    /// Earlier bytes of the direction pass whole.
+    pub(super) from: u64,
 }
 
 /// When something happens. Bytes are counted from 0, in one direction, from the connection's first one.
@@ -59,14 +68,19 @@ impl Script {
 
     /// Bytes pass in slices of 1 to `longest` at a time, both ways; the seed says which.
     pub fn sliced(longest: usize, seed: u64) -> Self {
-        Self { slices: Some((longest.max(1), seed)), ..Self::default() }
+        Self::sliced_from(0, longest, seed)
+    }
+
+    /// The same from this byte of each direction on.
+    pub fn sliced_from(from: u64, longest: usize, seed: u64) -> Self {
+        Self { slices: Some(Slices { longest: longest.max(1), seed, from }), ..Self::default() }
     }
 
     pub(super) fn faults(&self) -> &[(At, Effect)] {
         &self.faults
     }
 
-    pub(super) fn slices(&self) -> Option<(usize, u64)> {
+    pub(super) fn slices(&self) -> Option<Slices> {
         self.slices
     }
 }

@@ -1,6 +1,7 @@
 //! Places for small copies, looked at apart from Ropeway's own clients.
 
 use std::{
+    fs,
     net::SocketAddr,
     sync::{
         Arc,
@@ -16,12 +17,48 @@ use ropeway_tests::{
     raw_blob::{Raw, signed},
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::Target;
 use crate::{end_to_end::oracle::Row, torture::readers};
 
 const CONTAINER: &str = "torture";
 const FILE: &str = "rows.parquet";
+
+/// A file of this machine.
+pub(crate) struct LocalFile(TempDir);
+
+impl LocalFile {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        self.0.path().join("out")
+    }
+}
+
+impl Target for LocalFile {
+    fn sink(&self) -> Arc<dyn Sink> {
+        let location = json!({"type": "FileServerLocation", "folderPath": "out", "fileName": FILE});
+        let service = json!({"type": "FileServer", "host": self.0.path()});
+        connect("FileServer", service, location, json!({}))
+    }
+
+    async fn rows(&self) -> Result<Option<Vec<Row>>, String> {
+        let entries = fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let visible: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
+        match visible.as_slice() {
+            [] => Ok(None),
+            [name] if name == FILE => {
+                let bytes = fs::read(self.folder().join(FILE)).map_err(|error| error.to_string())?;
+                readers::rows(FILE, &bytes).map(Some)
+            }
+            _ => Err(format!("more than {FILE} is visible: {visible:?}")),
+        }
+    }
+}
 
 /// A blob service with a container, which sinks reach under another address.
 pub(crate) struct BlobStore {

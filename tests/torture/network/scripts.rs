@@ -1,0 +1,73 @@
+//! What breaks, and where: scripts for one connection of a copy each.
+
+use rand::{Rng as _, rngs::StdRng};
+use ropeway_tests::fault_proxy::{At, Effect, Passage, Script};
+
+/// Bytes from the beginning of a connection that the long form breaks one by one.
+const EVERY: u64 = 4_096;
+
+/// The number of a connection, and what happens to it.
+pub(super) type Case = (u64, Script);
+
+/// Resets and truncations: at so many bytes, spread over all that passed in an undisturbed copy; in the long form
+/// at every one of the first bytes, in both directions.
+pub(super) fn breaks(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Case> {
+    let effect = |case: u64| if case / 2 % 2 == 0 { Effect::Reset } else { Effect::Close };
+    if u64::from(cases) < 2 * EVERY {
+        return (0..cases).map(|case| spread(whole, (case, cases), effect(case.into()), dice)).collect();
+    }
+    let mut found = Vec::new();
+    for byte in 0..EVERY {
+        for sent in [true, false] {
+            let reach = (0..).zip(whole).filter(|(_, passage)| bytes(passage, sent) > byte);
+            let numbers: Vec<u64> = reach.map(|(number, _)| number).collect();
+            if !numbers.is_empty() {
+                let number = numbers[dice.random_range(0..numbers.len())];
+                found.push((number, Script::at(place(sent, byte), effect(dice.random_range(0..4)))));
+            }
+        }
+    }
+    found
+}
+
+/// Single bits that are another ones.
+pub(super) fn flips(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Case> {
+    (0..cases)
+        .map(|case| {
+            let bit = dice.random_range(0..8);
+            spread(whole, (case, cases), Effect::Flip(bit), dice)
+        })
+        .collect()
+}
+
+/// Lines on which nothing passes any more: from the first byte on, in the middle of a request, in the middle of an
+/// answer.
+pub(super) fn silences(whole: &[Passage], dice: &mut StdRng) -> Vec<Case> {
+    let stall = Effect::Stall(None);
+    let middle = |case, dice: &mut StdRng| spread(whole, (case, 2), stall, dice);
+    vec![(0, Script::blackhole()), middle(0, dice), middle(1, dice)]
+}
+
+/// The part of the passage that belongs to this case of so many; every other one is sent.
+fn spread(whole: &[Passage], (case, cases): (u32, u32), effect: Effect, dice: &mut StdRng) -> Case {
+    let sent = case.is_multiple_of(2);
+    let total: u64 = whole.iter().map(|passage| bytes(passage, sent)).sum();
+    let part = (f64::from(case) + dice.random_range(0.0..1.0)) / f64::from(cases);
+    let mut byte = ((total as f64 * part) as u64).min(total.saturating_sub(1));
+    for (number, passage) in (0..).zip(whole) {
+        let length = bytes(passage, sent);
+        if byte < length {
+            return (number, Script::at(place(sent, byte), effect));
+        }
+        byte -= length;
+    }
+    panic!("nothing passed in an undisturbed copy: {whole:?}");
+}
+
+fn bytes(passage: &Passage, sent: bool) -> u64 {
+    if sent { passage.sent } else { passage.received }
+}
+
+fn place(sent: bool, byte: u64) -> At {
+    if sent { At::Sent(byte) } else { At::Received(byte) }
+}
