@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -31,26 +31,48 @@ async fn a_stopped_process_changes_nothing_after_its_run_was_taken_over() {
     let source = Source::csv(4, 250);
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
-    let moments: Vec<_> = Sink::ALL.map(|sink| Moments::of(&source, sink, &blobs, &mut tally)).into();
+    let sinks = Sink::ALL.map(|sink| Moments::of(&source, sink, &blobs, &mut tally));
+    let is_long = events(0, 1) == 1;
+    let chosen =
+        sinks.iter().flat_map(|of| of.calls.iter().filter(|call| is_long || is_late(call)).map(move |call| (of, call)));
+    let mut chosen = chosen.map(|(of, call)| (of, Moment::After(call.clone())));
     let mut fenced = 0;
     for number in 0.. {
-        if tally.events >= u64::from(wanted) {
+        assert!(number < 20 * wanted as usize, "the runs are over before they can be stopped");
+        let next = chosen.next();
+        if next.is_none() && tally.events >= u64::from(wanted) {
             break;
         }
-        assert!(number < 20 * wanted, "the runs are over before they can be stopped");
-        let moments = &moments[number as usize % moments.len()];
+        let (moments, moment) = next.unwrap_or_else(|| {
+            let moments = &sinks[number % sinks.len()];
+            (moments, moments.random(&mut dice))
+        });
         let pair = Pair { source: &source, sink: moments.sink, format: Format::Csv, slots: 1 };
         let mut trial = Trial::new(pair, &blobs, &format!("taken-over-{number}"));
-        let stopped = moments.stop(&mut trial, &mut dice);
-        match stopped.and_then(|stopped| outlived(stopped, &mut trial, &moments.digest, &mut tally)) {
-            Some(true) => fenced += 1,
-            Some(false) | None => {}
-        }
+        // Names of files hold the id.
+        trial.id.clone_from(&moments.id);
+        let stopped = stop(&moment, &trial);
+        let told = stopped.and_then(|stopped| outlived(stopped, &mut trial, &moments.digest, &mut tally));
+        fenced += u64::from(told == Some(true));
     }
     println!("{} processes were stopped, {fenced} of them were told that they had lost the run", tally.events);
     assert!(fenced > 0, "no process was stopped in the middle of its work");
     twin(&source.rows, &mut tally);
     tally.verdict("zombies: SIGSTOP, take over, SIGCONT", wanted);
+}
+
+/// The process has just looked whether the run is still its own, and goes on to publish: what it does next was decided
+/// before the run was lost.
+fn is_late(call: &Call) -> bool {
+    let is_staging = call.path.as_ref().is_some_and(|path| path.ends_with(".ropeway"));
+    call.name == "getdents64" && is_staging && call.nth <= 2
+}
+
+/// When a process is stopped.
+#[derive(Debug)]
+enum Moment {
+    After(Call),
+    At(Duration),
 }
 
 /// When a copy to this sink can be stopped.
@@ -88,40 +110,74 @@ impl Moments {
         Self { sink, whole, calls, id, digest }
     }
 
-    /// Starts a run and stops it after a random time, or after a random call. `None` if it was over before.
-    fn stop(&self, trial: &mut Trial<'_>, dice: &mut StdRng) -> Option<Stopped> {
+    fn random(&self, dice: &mut StdRng) -> Moment {
         if self.calls.is_empty() || dice.random() {
-            let mut child = trial.start();
-            thread::sleep(self.whole.mul_f64(dice.random_range(0.0..1.0)));
-            signal("STOP", child.id());
-            let pid = child.id();
-            let over = child.try_wait().expect("our child").is_some();
-            return (!over && is_stopped(pid)).then_some(Stopped { child, pid });
-        }
-        // Names of files hold the id.
-        trial.id.clone_from(&self.id);
-        let call = &self.calls[dice.random_range(0..self.calls.len())];
-        let log = trial.example.path("strace.log");
-        let mut child = trial.start_under("strace", &call.signal("STOP", &log, &trial.places()));
-        loop {
-            let said = fs::read_to_string(&log).unwrap_or_default();
-            if let Some(line) = said.lines().find(|line| line.ends_with("--- stopped by SIGSTOP ---")) {
-                let pid = line.split(' ').next().and_then(|thread| thread.parse().ok()).expect("a number");
-                println!("stopped after {call:?}");
-                return Some(Stopped { child, pid });
-            }
-            if child.try_wait().expect("our child").is_some() {
-                return None;
-            }
-            thread::sleep(Duration::from_millis(2));
+            Moment::At(self.whole.mul_f64(dice.random_range(0.0..1.0)))
+        } else {
+            Moment::After(self.calls[dice.random_range(0..self.calls.len())].clone())
         }
     }
 }
 
-/// A process that waits for SIGCONT, or strace with such a process.
+/// Starts a run and stops it. `None` if it was over before.
+fn stop(moment: &Moment, trial: &Trial<'_>) -> Option<Stopped> {
+    match moment {
+        Moment::At(time) => stop_at(*time, trial),
+        Moment::After(call) => stop_after(call, trial),
+    }
+}
+
+fn stop_at(time: Duration, trial: &Trial<'_>) -> Option<Stopped> {
+    let mut child = trial.start();
+    thread::sleep(time);
+    let pid = child.id();
+    signal("STOP", pid);
+    let is_over = child.try_wait().expect("our child").is_some();
+    (!is_over && is_stopped(pid)).then(|| Stopped::new(child, pid))
+}
+
+fn stop_after(call: &Call, trial: &Trial<'_>) -> Option<Stopped> {
+    let log = trial.example.path("strace.log");
+    let mut child = trial.start_under("strace", &call.signal("STOP", &log, &trial.places()));
+    loop {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        if let Some(line) = said.lines().find(|line| line.ends_with("--- stopped by SIGSTOP ---")) {
+            let pid = line.split(' ').next().and_then(|thread| thread.parse().ok()).expect("a number");
+            println!("stopped after {call:?}");
+            return Some(Stopped::new(child, pid));
+        }
+        if child.try_wait().expect("our child").is_some() {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A process that waits for SIGCONT, or strace with such a process. Nobody else would end it if a test fails.
 struct Stopped {
-    child: Child,
+    child: Option<Child>,
     pid: u32,
+}
+
+impl Stopped {
+    fn new(child: Child, pid: u32) -> Self {
+        Self { child: Some(child), pid }
+    }
+
+    /// Lets it go on to its end.
+    fn wake(mut self) -> Output {
+        signal("CONT", self.pid);
+        self.child.take().expect("it waits").wait_with_output().expect("our child")
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            signal("KILL", self.pid);
+            drop(child.wait());
+        }
+    }
 }
 
 /// Lets another process finish the run of a stopped one, then wakes that one up. True if it was told that it is
@@ -130,8 +186,7 @@ fn outlived(stopped: Stopped, trial: &mut Trial<'_>, digest: &str, tally: &mut T
     let record = fs::read(trial.example.path("state/runs").join(&trial.id).join("run.json")).unwrap_or_default();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
     if record["report"]["status"] != "InProgress" {
-        signal("CONT", stopped.pid);
-        stopped.child.wait_with_output().expect("our child");
+        stopped.wake();
         return None;
     }
     let refused = trial.example.resume(&trial.id).ended(4).stderr;
@@ -142,8 +197,7 @@ fn outlived(stopped: Stopped, trial: &mut Trial<'_>, digest: &str, tally: &mut T
     let successor = trial.example.take_over(&trial.id).wait_with_output().expect("our child");
     assert_eq!(trial.succeeded(successor, tally).0, digest, "{}", trial.about());
     let before = trial.target.visible();
-    signal("CONT", stopped.pid);
-    let ended = trial.example.said(stopped.child.wait_with_output().expect("our child"));
+    let ended = trial.example.said(stopped.wake());
     tally.events += 1;
     let after = trial.target.visible();
     if before != after {
@@ -185,7 +239,7 @@ fn twin(rows: &[Row], tally: &mut Tally) {
     let naive = "head -n 500 whole.csv > copy.csv; kill -STOP $$; tail -n +501 whole.csv >> copy.csv";
     let child = Command::new("sh").args(["-c", naive]).current_dir(folder.path()).spawn().expect("a shell");
     let pid = child.id();
-    let mut stopped = Stopped { child, pid };
+    let stopped = Stopped::new(child, pid);
     assert!(is_stopped(pid));
     let whole = fs::read(folder.path().join("whole.csv")).expect("readable");
     fs::write(folder.path().join("copy.csv"), &whole).expect("a writable folder");
@@ -197,8 +251,7 @@ fn twin(rows: &[Row], tally: &mut Tally) {
     };
     let before = judged();
     assert_eq!((before.lost, before.duplicate, before.partial), (0, 0, 0), "{before:?}");
-    signal("CONT", pid);
-    stopped.child.wait().expect("our child");
+    stopped.wake();
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(judged().duplicate > 0);
 }
