@@ -37,9 +37,18 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
 }
 
 /// Makes the names in a folder survive a power cut.
+///
+/// # Errors
+/// One that ends the run: who asks a second time may be told that all is well, because the system has
+/// forgotten which names it could not write.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    let open = File::open(folder).and_then(|folder| folder.sync_all());
-    open.map_err(|error| failed("write to disk", folder, error))
+    let opened = File::open(folder).map_err(|error| failed("open", folder, error))?;
+    opened.sync_all().map_err(|error| {
+        let advice = "names of files may be lost; check the disk, then resume the run";
+        Error::new(ErrorKind::Data, format!("cannot write the folder {} to disk: {advice}", shown(folder)))
+            .class(RetryClass::Fatal)
+            .caused_by(error)
+    })
 }
 
 /// Creates a folder and its missing ancestors, durably.
@@ -232,6 +241,17 @@ mod tests {
         let other = failed("write", folder.path(), rustix::io::Errno::IO.into());
         assert_eq!(other.retry_class(), RetryClass::Transient);
         assert!(!other.to_string().contains("free bytes"), "{other}");
+    }
+
+    /// The folders of the kernel's own files cannot be synchronised, so this is a real failure.
+    #[test]
+    fn a_folder_that_could_not_be_written_is_not_tried_again() {
+        let error = sync_folder(Path::new("/proc")).unwrap_err();
+        assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Data, RetryClass::Fatal));
+        assert!(error.to_string().contains("/proc") && error.to_string().contains("check the disk"), "{error}");
+        let absent = sync_folder(Path::new("/proc/absent")).unwrap_err();
+        assert_eq!((absent.kind(), absent.retry_class()), (ErrorKind::Spec, RetryClass::Permanent));
+        sync_folder(tempfile::tempdir().unwrap().path()).unwrap();
     }
 
     /// Transcribed from the manual pages and not from the table above.
