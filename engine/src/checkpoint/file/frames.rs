@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, Result};
 /// The first line of every journal; the number is the version of the format.
 pub(super) const HEADER: &[u8] = b"ropeway journal 1\n";
 
+/// What the first line of every version begins with.
+const NAME: &[u8] = b"ropeway journal ";
+
 const HEAD: usize = 20;
 
 /// Appends a record to `out`.
@@ -48,6 +51,9 @@ pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
         return Ok(scan);
     }
     if !bytes.starts_with(HEADER) {
+        if let Some(version) = version(bytes).filter(|version| *version > 1) {
+            return Err(newer(path, version));
+        }
         return Err(damaged(path, 0, "it does not begin like a journal of this version of Ropeway"));
     }
     scan.whole = HEADER.len();
@@ -58,6 +64,12 @@ pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
         scan.whole += HEAD + payload.len();
     }
     Ok(scan)
+}
+
+/// The version that a first line names.
+fn version(bytes: &[u8]) -> Option<u32> {
+    let line = bytes.strip_prefix(NAME)?.split(|&byte| byte == b'\n').next()?;
+    std::str::from_utf8(line).ok()?.parse().ok()
 }
 
 /// The payload of the record at the start of these bytes, or `None` where the journal ends.
@@ -93,4 +105,10 @@ fn damaged(path: &Path, offset: usize, what: &str) -> Error {
     )
     .with("file", path.display())
     .with("offset", offset)
+}
+
+fn newer(path: &Path, version: u32) -> Error {
+    let (ours, advice) = (env!("CARGO_PKG_VERSION"), "resume this run with the Ropeway that began it, or a newer one");
+    let text = format!("the journal of this run has format {version}, and Ropeway {ours} reads format 1; {advice}");
+    Error::new(ErrorKind::Spec, text).with("file", path.display()).with("offset", 0)
 }

@@ -1,3 +1,5 @@
+mod versions;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -10,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
-use super::{FileCheckpoint, Inspection};
+use super::{FileCheckpoint, Inspection, frames::HEADER};
 use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
@@ -220,7 +222,10 @@ async fn every_flipped_bit_is_found() {
         fs::write(journal(&folder), &bytes).unwrap();
         match FileCheckpoint::inspect(&folder.path().join("state"), &run_id()) {
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Data, "bit {bit}: {error}");
+                // Some flips of the version's digit make a version of the future.
+                let future = bytes[..HEADER.len() - 2] == whole[..HEADER.len() - 2] && bit / 8 == HEADER.len() - 2;
+                let kinds = [ErrorKind::Data, ErrorKind::Spec];
+                assert!(kinds[..1 + usize::from(future)].contains(&error.kind()), "bit {bit}: {error}");
                 assert!(error.to_string().contains("orders.2026.journal"), "{error}");
                 assert!(error.to_string().contains("offset="), "{error}");
                 assert!(open(&folder).is_err());
@@ -269,15 +274,6 @@ async fn a_lost_record_in_the_middle_is_found() {
     fs::write(journal(&folder), without).unwrap();
     let Err(error) = open(&folder) else { panic!("a lost record went unnoticed") };
     assert!(error.to_string().contains("missing"), "{error}");
-}
-
-#[tokio::test]
-async fn a_journal_of_another_version_is_left_alone() {
-    let folder = tempdir().unwrap();
-    write_run(&folder).await;
-    fs::write(journal(&folder), b"ropeway journal 2\nwhatever").unwrap();
-    assert_eq!(open(&folder).err().map(|error| error.kind()), Some(ErrorKind::Data));
-    assert_eq!(fs::read(journal(&folder)).unwrap(), b"ropeway journal 2\nwhatever");
 }
 
 #[tokio::test]
