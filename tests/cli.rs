@@ -6,7 +6,7 @@ mod demo;
 mod golden;
 mod help;
 mod json_output;
-mod kill;
+pub(crate) mod kill;
 mod repeat;
 mod settings;
 pub(crate) mod workshop;

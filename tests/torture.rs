@@ -2,6 +2,7 @@
 //! form, which `make torture` runs; each adds its line to the table that `make torture` prints.
 
 mod copying;
+mod journal;
 mod kill;
 mod lost_answers;
 mod network;

@@ -84,7 +84,7 @@ fn is_whole(file: &std::path::PathBuf) -> bool {
 }
 
 /// Every row below the data folder, comparable, sorted.
-fn rows(workshop: &Workshop) -> Vec<Vec<u8>> {
+pub(crate) fn rows(workshop: &Workshop) -> Vec<Vec<u8>> {
     let mut rows = Vec::new();
     for file in workshop.visible().iter().filter(|file| file.extension().is_some_and(|end| end == "parquet")) {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).expect("readable")).expect("Parquet");

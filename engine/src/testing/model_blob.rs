@@ -39,7 +39,7 @@ pub enum Broken {
     NeverLost,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Blob {
     staged: BTreeMap<String, RecordBatch>,
     published: Option<Vec<RecordBatch>>,
@@ -49,6 +49,12 @@ impl ModelBlob {
     /// A blob whose protocol is broken.
     pub fn broken(broken: Broken) -> Self {
         Self { broken, ..Self::default() }
+    }
+
+    /// A blob of its own that holds what this one holds now.
+    pub fn fork(&self) -> Self {
+        let blob = self.blob.lock().unwrap().clone();
+        Self { blob: Arc::new(Mutex::new(blob)), broken: self.broken }
     }
 
     /// What a reader of the blob sees; `None` before it is published.

@@ -24,7 +24,7 @@ pub struct ModelTable {
     without_ledger: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Table {
     rows: Vec<RecordBatch>,
     ledger: BTreeMap<ChunkId, Receipt>,
@@ -36,6 +36,12 @@ impl ModelTable {
     /// Does not ask the ledger whether a chunk is committed: a test that accepts it has no teeth.
     pub fn without_ledger() -> Self {
         Self { without_ledger: true, ..Self::default() }
+    }
+
+    /// A table of its own that holds what is committed in this one now; open transactions stay here.
+    pub fn fork(&self) -> Self {
+        let table = Table { locked: BTreeSet::new(), ..self.table.lock().unwrap().clone() };
+        Self { table: Arc::new(Mutex::new(table)), without_ledger: self.without_ledger }
     }
 
     /// Everything that a reader of the table sees.
