@@ -13,7 +13,7 @@ use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 use self::calls::{Call, recorded};
 use super::{
     sources::Source,
-    table::{Tally, events},
+    table::{Tally, is_long},
     targets::{Format, Sink},
     trial::{Pair, Trial, judge},
 };
@@ -27,7 +27,7 @@ async fn sigkill_before_every_system_call() {
         println!("skipped: strace may not trace processes here");
         return;
     }
-    let long = events(0, 1) == 1;
+    let long = is_long();
     let source = Source::csv(FILES, 50);
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();

@@ -6,10 +6,12 @@ use rand::{SeedableRng as _, rngs::StdRng};
 
 /// The count of the short form, or of the long one where `ROPEWAY_TORTURE=long` asks for it.
 pub(crate) fn events(short: u32, long: u32) -> u32 {
-    match env::var("ROPEWAY_TORTURE").as_deref() {
-        Ok("long") => long,
-        _ => short,
-    }
+    if is_long() { long } else { short }
+}
+
+/// True where the long form is asked for.
+pub(crate) fn is_long() -> bool {
+    env::var("ROPEWAY_TORTURE").is_ok_and(|form| form == "long")
 }
 
 /// Dice of a seed that is printed; `ROPEWAY_TEST_SEED` repeats it.

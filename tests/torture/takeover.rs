@@ -19,7 +19,7 @@ use super::{
         calls::{self, Call},
         strace_works, watched,
     },
-    table::{Tally, dice, events},
+    table::{Tally, dice, events, is_long},
     targets::{Format, Sink},
     trial::{Pair, Trial, judge},
 };
@@ -32,9 +32,9 @@ async fn a_stopped_process_changes_nothing_after_its_run_was_taken_over() {
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
     let sinks = Sink::ALL.map(|sink| Moments::of(&source, sink, &blobs, &mut tally));
-    let is_long = events(0, 1) == 1;
-    let chosen =
-        sinks.iter().flat_map(|of| of.calls.iter().filter(|call| is_long || is_late(call)).map(move |call| (of, call)));
+    let chosen = sinks
+        .iter()
+        .flat_map(|of| of.calls.iter().filter(|call| is_long() || is_late(call)).map(move |call| (of, call)));
     let mut chosen = chosen.map(|(of, call)| (of, Moment::After(call.clone())));
     let mut fenced = 0;
     for number in 0.. {
