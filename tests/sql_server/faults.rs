@@ -123,3 +123,16 @@ async fn wait_until(done: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_takes_longer_than_its_time_out_says_which_setting_that_is() {
+    let Some(stage) = hundred_rows() else { return };
+    let table = json!({"schema": "dbo", "table": "t"});
+    let source = stage.source(table, json!({"queryTimeout": "00:00:01"}));
+    let chunk = only_chunk(&*source).await;
+    stage.server().on("SELECT * FROM [dbo].[t]", Fault::Hang, 1);
+    let error = read(&*source, &chunk).await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Shrink, "{error}");
+    assert!(error.to_string().contains("queryTimeout"), "{error}");
+    assert_eq!(texts(&read(&*source, &chunk).await.unwrap(), "n").len(), 100);
+}

@@ -1,16 +1,18 @@
 //! Sessions with SQL Server. Everything that knows how `mssql-tds` is called is here: its API is
 //! young and will move.
 
+mod patience;
+
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 use mssql_tds::{
     connection::{
         client_context::{ClientContext, TdsAuthenticationMethod, VectorVersion},
-        tds_client::{BufferedRowPoll, ExecuteOptions, ResultSet as _, TdsClient},
+        tds_client::{BufferedRowPoll, ResultSet as _, TdsClient},
     },
     connection_provider::tds_connection_provider::TdsConnectionProvider,
-    core::{EncryptionOptions, EncryptionSetting},
+    core::{EncryptionOptions, EncryptionSetting, TdsResult},
     datatypes::{sql_string::SqlString, sqltypes::SqlType},
     error::Error as TdsError,
     message::{
@@ -22,6 +24,7 @@ use mssql_tds::{
 use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use self::patience::Patience;
 use super::{
     errors::{Place, stumbled, translate},
     login::{Credential, Encrypt, Login},
@@ -65,6 +68,8 @@ pub(crate) struct Session {
     client: TdsClient,
     server: String,
     database: String,
+    /// Of the query that runs.
+    patience: Patience,
 }
 
 impl Session {
@@ -88,7 +93,7 @@ impl Session {
         if login.encrypt != Encrypt::Optional && !client.is_encrypted() {
             return Err(Error::new(ErrorKind::Spec, "the server offers no encryption").with("server", server));
         }
-        Ok(Self { client, database: login.database.clone(), server })
+        Ok(Self { client, database: login.database.clone(), server, patience: Patience::default() })
     }
 
     /// The next statement begins with the session's defaults.
@@ -148,22 +153,9 @@ impl Session {
 
     /// Starts a query; `None` if it has no result.
     async fn begin(&mut self, query: Query, timeout: Option<u32>) -> Result<Option<Vec<ColumnMetadata>>> {
-        let mut options = ExecuteOptions::new();
-        if let Some(seconds) = timeout {
-            options = options.timeout_secs(seconds);
-        }
-        let started = async {
-            if query.parameters.is_empty() {
-                self.client.execute(query.sql, options).await?;
-            } else {
-                let parameters = query.parameters.into_iter();
-                let parameters =
-                    parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
-                self.client.execute_sp_executesql(query.sql, parameters.collect(), options).await?;
-            }
-            if self.client.on_rows() { Ok(true) } else { self.client.advance_to_rows().await }
-        };
-        match started.await {
+        self.patience = Patience::of(timeout);
+        let started = self.patience.limit(begun(&mut self.client, query)).await;
+        match started {
             Ok(true) => Ok(Some(self.client.get_metadata().clone())),
             Ok(false) => Ok(None),
             Err(error) => Err(self.failed(error)),
@@ -172,24 +164,14 @@ impl Session {
 
     /// Reads rows until the batch is full. False if the result has no more.
     pub(crate) async fn fill(&mut self, batch: &mut RowBatch) -> Result<bool> {
-        while !batch.is_full() {
-            let more = match self.client.try_next_buffered_row_into(batch) {
-                Ok(BufferedRowPoll::Complete) => Ok(true),
-                Ok(BufferedRowPoll::Partial) => self.client.finish_row_into(batch).await.map(|()| true),
-                Ok(BufferedRowPoll::Pending) => self.client.next_row_into(batch).await,
-                Ok(BufferedRowPoll::Exhausted) => Ok(false),
-                Err(error) => Err(error),
-            };
-            if !more.map_err(|error| self.failed(error))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let filled = self.patience.limit(filled(&mut self.client, batch)).await;
+        filled.map_err(|error| self.failed(error))
     }
 
     /// Reads what follows the rows: an error of the statement may be there.
     pub(crate) async fn finish(&mut self) -> Result<()> {
-        self.client.close_query().await.map_err(|error| self.failed(error))
+        let closed = self.patience.limit(self.client.close_query()).await;
+        closed.map_err(|error| self.failed(error))
     }
 
     /// Ends a query whose rows nobody wants: the server stops it.
@@ -201,6 +183,34 @@ impl Session {
         let place = Place { server: &self.server, database: &self.database, connecting: false, worked_before: true };
         translate(error, place)
     }
+}
+
+/// Sends a query; false if it has no result.
+async fn begun(client: &mut TdsClient, query: Query) -> TdsResult<bool> {
+    if query.parameters.is_empty() {
+        client.execute(query.sql, ()).await?;
+    } else {
+        let parameters = query.parameters.into_iter();
+        let parameters = parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
+        client.execute_sp_executesql(query.sql, parameters.collect(), ()).await?;
+    }
+    if client.on_rows() { Ok(true) } else { client.advance_to_rows().await }
+}
+
+/// Reads rows until the batch is full; false if there are no more.
+async fn filled(client: &mut TdsClient, batch: &mut RowBatch) -> TdsResult<bool> {
+    while !batch.is_full() {
+        let more = match client.try_next_buffered_row_into(batch)? {
+            BufferedRowPoll::Complete => true,
+            BufferedRowPoll::Partial => client.finish_row_into(batch).await.map(|()| true)?,
+            BufferedRowPoll::Pending => client.next_row_into(batch).await?,
+            BufferedRowPoll::Exhausted => false,
+        };
+        if !more {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A row of a small result.
