@@ -13,6 +13,7 @@ mod cli;
 mod end_to_end;
 mod files;
 mod odbc;
+mod read_back;
 mod sql_server;
 mod sql_server_stand_in;
 mod torture;

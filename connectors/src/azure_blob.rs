@@ -17,6 +17,7 @@ pub(crate) mod http;
 mod names;
 mod part;
 mod probe;
+mod read_back;
 mod sas;
 mod shared_key;
 mod single;

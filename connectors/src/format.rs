@@ -7,12 +7,14 @@
 pub(crate) mod charset;
 pub(crate) mod compression;
 pub(crate) mod delimited_text;
+mod input;
 pub(crate) mod parquet;
 pub(crate) mod values;
 
-use std::{fs::File, sync::Arc};
+use std::sync::Arc;
 
 use self::delimited_text::{DelimitedText, TextFiles, TextReadSettings};
+pub(crate) use self::input::{Input, ReadAt};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -96,6 +98,11 @@ pub(crate) trait Format: Send + Sync + 'static {
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>>;
     /// The bytes after the last fragment, from all fragments in file order.
     fn trailer(&self, schema: &SchemaRef, fragments: &[Fragment]) -> Result<Vec<u8>>;
+    /// Reads back files that were written with these columns: every value as it went in, or an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] if the format cannot tell all values of a column apart.
+    fn read_back(&self, schema: &SchemaRef) -> Result<Arc<dyn ReadFormat>>;
 }
 
 /// Encodes the rows of one fragment.
@@ -133,14 +140,17 @@ pub(crate) struct Fragment {
 /// How the bytes of files become rows. Blocking, and pure but for reading the open file.
 pub(crate) trait ReadFormat: Send + Sync + 'static {
     /// The columns of a file.
-    fn schema(&self, file: File) -> Result<SchemaRef>;
+    fn schema(&self, file: Input) -> Result<SchemaRef>;
     /// The slices of a file that can be read on their own, each of about so many bytes.
-    fn slices(&self, file: File, bytes: u64) -> Result<Vec<Slice>>;
+    fn slices(&self, file: Input, bytes: u64) -> Result<Vec<Slice>>;
     /// The rows of a slice; every batch has the schema of the file.
-    fn read(&self, file: File, slice: &Slice, limit: BatchLimit) -> Result<Batches>;
+    fn read(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Batches>;
     /// Peak bytes of reading a slice.
     fn working_set(&self, limit: BatchLimit) -> u64;
 }
+
+/// Bytes of a slice of a file that is read back, about.
+pub(crate) const READ_BACK_BYTES: u64 = 32 << 20;
 
 /// The rows of a slice of a file.
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;

@@ -1,6 +1,7 @@
 //! Sources and sinks of Ropeway, one folder per system, the same file names in each.
 
 mod azure_blob;
+mod blocking;
 mod file;
 mod format;
 mod layout;

@@ -99,6 +99,11 @@ pub enum Event<'a> {
     Paced(Pace),
     /// Every chunk is durable; the run is being made visible.
     Publishing,
+    /// The run is visible; it is read back from the sink and compared.
+    ReadingBack {
+        /// Files or blobs to read.
+        files: u64,
+    },
 }
 
 /// How many chunks may be in flight.

@@ -5,6 +5,7 @@ pub(crate) mod columns;
 mod copy;
 mod pacing;
 mod prospect;
+mod read_back;
 mod retrying;
 mod settings;
 mod stillness;
@@ -23,12 +24,14 @@ use tokio_util::sync::CancellationToken;
 use self::{
     admission::{Admission, admit},
     copy::{Crew, cancelled},
+    read_back::ReadBack,
     retrying::retrying,
     stillness::in_time,
 };
 pub(crate) use self::{pacing::Gate, stillness::unless_still};
 pub use self::{
     prospect::{Prospect, prospect},
+    read_back::INCONSISTENT,
     settings::{Job, Settings},
     summary::Summary,
 };
@@ -74,12 +77,13 @@ pub async fn run(
     }
 
     let start = start(job, store, known, cancel);
-    let Started { record, schema, admission, target } =
+    let Started { record, schema, admission, target, read_back } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
     count_earlier_work(&record, counters);
     let RunRecord { plan, epoch, mut receipts, .. } = record;
     let slots = admission.slots as usize;
-    let crew = Crew { job, store, counters, observer, cancel, schema, target: target.clone(), epoch, slots };
+    let crew =
+        Crew { job, store, counters, observer, cancel, schema: schema.clone(), target: target.clone(), epoch, slots };
     crew.forget_lost(&mut receipts).await?;
     observer.observe(&Event::Planned { chunks: &plan.chunks, done: receipts.len(), slots, epoch });
 
@@ -87,6 +91,12 @@ pub async fn run(
     observer.observe(&Event::Publishing);
     let publish = || published(job, &*target, &receipts);
     let published = retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))?;
+
+    if let Some(working_set) = read_back {
+        observer.observe(&Event::ReadingBack { files: published.files });
+        let check = ReadBack::new(job, &*target, &schema, working_set, cancel)?;
+        check.compare(&receipts).await.map_err(|error| error.on(Side::Sink))?;
+    }
 
     let summary = Summary {
         chunks: receipts.len() as u64,
@@ -98,6 +108,7 @@ pub async fn run(
         slots: admission.slots,
         epoch,
         published,
+        read_back: read_back.is_some(),
         description: plan.description,
         guarantee: job.sink.guarantee(),
         started_unix_ms: started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
@@ -128,6 +139,8 @@ struct Started {
     schema: SchemaRef,
     admission: Admission,
     target: Arc<dyn SinkRun>,
+    /// Peak bytes of a slice that is read back, if the run asks for it.
+    read_back: Option<u64>,
 }
 
 /// Everything that comes before the first chunk, in an order that matters: whatever can be refused
@@ -148,6 +161,7 @@ async fn start(
     }
     columns::fit(job, &schema)?;
     let admission = admit(job, &schema)?;
+    let read_back = read_back::working_set(job, &schema)?;
     let record = match known {
         Some(record) => record,
         None => store.create(plan(job, &schema, admission, &patience, cancel).await?).await?,
@@ -167,7 +181,7 @@ async fn start(
     if record.opening.is_none() {
         store.record_opening(&target.opening()).await?;
     }
-    Ok(Started { record, schema, admission, target: Arc::from(target) })
+    Ok(Started { record, schema, admission, target: Arc::from(target), read_back })
 }
 
 async fn plan(

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
+    digest::Digest,
+    source::BatchStream,
 };
 
 /// How a sink stores one column.
@@ -45,6 +47,19 @@ pub struct Published {
     pub names: Vec<String>,
 }
 
+/// A file of a published run, as it should be found when it is read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its name for a person: a path, a URL without a query.
+    pub name: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// The digest of its rows.
+    pub digest: Digest,
+    /// What [`SinkRun::read_back`] takes: together, all of the file.
+    pub slices: Vec<Value>,
+}
+
 /// A place that rows are written to.
 #[async_trait]
 pub trait Sink: Send + Sync + 'static {
@@ -63,6 +78,18 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Peak bytes that one open writer may hold, encode buffer and in-flight uploads included.
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64;
+
+    /// Peak bytes that one slice may hold while it is read back. No IO. The engine asks before it
+    /// writes the plan of a run whose sink shall be read back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] if the sink cannot give every value of these columns back.
+    fn read_back_set(&self, _schema: &SchemaRef, _limit: BatchLimit) -> Result<u64> {
+        Err(Error::new(
+            ErrorKind::Spec,
+            "this sink cannot be read back; remove validateDataConsistency: rows and digests are compared anyway as they are written",
+        ))
+    }
 }
 
 /// One run of one sink. Chunks are opened, written and committed concurrently.
@@ -96,6 +123,18 @@ pub trait SinkRun: Send + Sync {
     /// and at every resume, the engine calls it again with the same receipts.
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published>;
 
+    /// The files of the published run, from the receipts. Only for a sink with
+    /// [`Sink::read_back_set`], after `finish`.
+    async fn stored(&self, _receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        Err(unreadable())
+    }
+
+    /// The rows of a slice of [`stored`](Self::stored), as the store gives them now, with values of
+    /// the types of the run's columns.
+    async fn read_back(&self, _slice: &Value, _limit: BatchLimit) -> Result<BatchStream> {
+        Err(unreadable())
+    }
+
     /// Discards the run. Only for a run that will never be resumed.
     async fn abort(&self) -> Result<()>;
 }
@@ -123,4 +162,8 @@ pub trait ChunkWriter: Send {
 
     /// Best effort; the sink must also survive a process that dies without calling it.
     async fn abort(self: Box<Self>);
+}
+
+fn unreadable() -> Error {
+    Error::new(ErrorKind::Bug, "a sink that cannot be read back was read back; please report it")
 }

@@ -28,6 +28,8 @@ pub struct ResolvedCopy {
     pub policy: Policy,
     /// `parallelCopies`, when the definition has it.
     pub parallel_copies: Option<u32>,
+    /// `validateDataConsistency`: what is written is read back and compared.
+    pub validate_data_consistency: bool,
     /// Where rows come from.
     pub source: ResolvedSide,
     /// Where rows go.
@@ -81,6 +83,7 @@ pub(crate) fn resolve(
     let policy = context.evaluate(activity.value.get("policy").unwrap_or(&null), &policy_path, findings);
     let policy = Policy::read(&policy.real, &policy_path, findings);
     let parallel_copies = parallel_copies(&settings.real, &path, findings);
+    let validate_data_consistency = flag(&settings.real, "validateDataConsistency", &path, findings);
     let translator = settings
         .real
         .get("translator")
@@ -95,6 +98,7 @@ pub(crate) fn resolve(
         name: activity.name.to_owned(),
         policy,
         parallel_copies,
+        validate_data_consistency,
         source,
         sink,
         translator,
@@ -130,6 +134,20 @@ fn parallel_copies(settings: &Value, path: &str, findings: &mut Findings) -> Opt
     }
     // Zero is how the user interface writes "automatic".
     number.filter(|number| *number > 0)
+}
+
+/// A property that is true or false, or an expression's text of it; absent is false.
+fn flag(settings: &Value, name: &str, path: &str, findings: &mut Findings) -> bool {
+    match settings.get(name) {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(it)) => *it,
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => true,
+        Some(Value::String(text)) if text.is_empty() || text.eq_ignore_ascii_case("false") => false,
+        Some(_) => {
+            findings.error("wrong-value", &property(path, name), format!("'{name}' must be true or false"));
+            false
+        }
+    }
 }
 
 /// The copy whose ends are resolved.

@@ -54,7 +54,7 @@ const TABLE: &[(&str, Properties)] = &[
             ("sink", Done),
             ("translator", Done),
             ("parallelCopies", Done),
-            // Rows and a digest of every chunk are compared anyway.
+            // Rows and a digest of every chunk are compared anyway; with it, the sink is read back too.
             ("validateDataConsistency", Done),
             ("enableStaging", STAGING),
             ("stagingSettings", STAGING),

@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     future::Future,
+    num::NonZero,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -259,6 +260,26 @@ impl Blob {
         })
         .await?;
         Ok(Some((bytes, state)))
+    }
+
+    /// Some bytes of this version of the blob, as many as there are.
+    pub(crate) async fn range(&self, state: &BlobState, start: u64, length: u64) -> Result<Bytes, Fault> {
+        let end = start.saturating_add(length).min(state.length);
+        if start >= end {
+            return Ok(Bytes::new());
+        }
+        let etag = Etag::from(state.etag.as_str());
+        patiently(|| async {
+            let options = BlobClientDownloadOptions {
+                if_match: Some(etag.clone()),
+                range: Some((start..end).into()),
+                // One request: the caller asks for as much as it wants at once.
+                partition_size: usize::try_from(end - start).ok().and_then(NonZero::new),
+                ..Default::default()
+            };
+            Ok(self.client.download(Some(options)).await?.body.collect().await?)
+        })
+        .await
     }
 
     /// Deletes the blob if it is still this version; absent is as good.

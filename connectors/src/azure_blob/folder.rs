@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
-    sink::{Opened, Published, RunContext, SinkRun},
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
+    sink::{Opened, Published, RunContext, SinkRun, Stored},
+    source::BatchStream,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,8 +18,10 @@ use super::{
     commit::{Settled, commit_once, is_of},
     names,
     part::{PartWriter, Parts},
+    read_back,
     sink::BlobSink,
 };
+use crate::format::Slice;
 use crate::layout::{Manifest, Part, SUCCESS, manifest_name};
 
 /// Requests that tidy up at once.
@@ -179,6 +182,20 @@ impl SinkRun for FolderRun {
         let condition = self.opening.etag.clone().map_or(Condition::Absent, Condition::Unchanged);
         self.put(SUCCESS, mark, condition).await?;
         self.published(&manifest)
+    }
+
+    async fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        let parts: Vec<Vec<Part>> = receipts.iter().map(parts_of).collect::<Result<_>>()?;
+        let stored = |part: Part| {
+            let name = self.blob(&part.name)?.url;
+            Ok(Stored { name, rows: part.rows, digest: part.digest, slices: vec![part.name.into()] })
+        };
+        parts.into_iter().flatten().map(stored).collect()
+    }
+
+    async fn read_back(&self, slice: &Value, limit: BatchLimit) -> Result<BatchStream> {
+        let blob = self.blob(&String::deserialize(slice).map_err(not_ours)?)?;
+        read_back::stream(&blob, self.sink.format.read_back(&self.context.schema)?, Slice::Whole, limit).await
     }
 
     async fn abort(&self) -> Result<()> {

@@ -6,11 +6,12 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    chunk::{Attempt, Chunk, ChunkId, Receipt},
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     cpu,
     digest::Digest,
     retry::RetryClass,
-    sink::{ChunkWriter, Opened, Published, RunContext, SinkRun},
+    sink::{ChunkWriter, Opened, Published, RunContext, SinkRun, Stored},
+    source::BatchStream,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,10 +21,11 @@ use super::{
     client::{Blob, BlobState, Commit, Condition},
     commit::{Settled, commit_once, is_of},
     encode::Encoding,
+    read_back,
     sink::{BlobSink, no_room},
     upload::Upload,
 };
-use crate::format::Fragment;
+use crate::format::{Fragment, Slice};
 
 /// A run that writes one blob.
 pub(crate) struct SingleBlobRun {
@@ -150,6 +152,21 @@ impl SinkRun for SingleBlobRun {
             .with("blob", self.blob.url.escape_debug())
             .with("run", &self.context.run)),
         }
+    }
+
+    async fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        let format = self.sink.format.read_back(&self.context.schema)?;
+        Ok(vec![Stored {
+            name: self.blob.url.clone(),
+            rows: receipts.iter().map(|receipt| receipt.rows).sum(),
+            digest: receipts.iter().map(|receipt| receipt.digest).sum(),
+            slices: read_back::slices(&self.blob, format).await?,
+        }])
+    }
+
+    async fn read_back(&self, slice: &Value, limit: BatchLimit) -> Result<BatchStream> {
+        let slice = Slice::deserialize(slice).map_err(not_ours)?;
+        read_back::stream(&self.blob, self.sink.format.read_back(&self.context.schema)?, slice, limit).await
     }
 
     async fn abort(&self) -> Result<()> {

@@ -18,7 +18,7 @@ use super::{
     client::{Blob, Container},
     commit::{self, RUN},
     folder::FolderRun,
-    names,
+    names, read_back,
     single::SingleBlobRun,
     spec::{Dataset, Ropeway, SinkSettings, SinkSpec},
     upload::{Upload, UploadPlan},
@@ -122,6 +122,10 @@ impl Sink for Shared {
         // The block that is filled, those on the way, and the encoder's bytes that nobody took yet.
         let blocks = BlockSizes::longest(self.0.block) + self.0.in_flight();
         self.0.format.working_set(schema, limit).saturating_add(blocks as u64)
+    }
+
+    fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
+        Ok(self.0.format.read_back(schema)?.working_set(limit).saturating_add(read_back::WORKING_SET))
     }
 }
 

@@ -10,6 +10,9 @@ use std::{
 use ropeway_engine::{Error, ErrorKind, Result, disk_space::free_bytes, retry::RetryClass};
 use rustix::io::Errno;
 
+pub(super) use crate::blocking::blocking;
+use crate::format::Input;
+
 /// Opens a new file; never an existing one, and never through a link.
 pub(super) fn create_new(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
@@ -29,6 +32,11 @@ pub(super) fn open(path: &Path) -> Result<File> {
     }
     Err(Error::new(ErrorKind::Spec, "this is not a regular file; name a file or a folder of files")
         .with("path", shown(path)))
+}
+
+/// The same, for a format to read.
+pub(super) fn input(path: &Path) -> Result<Input> {
+    Input::new(open(path)?).map_err(|error| failed("open", path, error))
 }
 
 /// Makes the content of a file survive a power cut.
@@ -124,16 +132,6 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// The length of a regular file; `None` if there is none.
 pub(super) fn length(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(|found| found.is_file()).map(|found| found.len())
-}
-
-/// Runs what blocks on a thread where it may.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "reading and writing files is neither CPU work nor a driver's session"
-    )]
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::new(ErrorKind::Bug, "work on files ended early; please report it").caused_by(error))?
 }
 
 /// What the system's errors mean; whatever is not here is tried again as transient.

@@ -10,12 +10,14 @@ use std::{
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{ChunkId, Receipt},
-    sink::Published,
+    sink::{Published, Stored},
 };
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{disk, sink::Shared, writer::Piece};
 use crate::{
-    format::Fragment,
+    format::{Fragment, READ_BACK_BYTES, Slice},
     layout::{FolderSettings, Manifest, Part, SUCCESS, manifest_name},
 };
 
@@ -25,6 +27,22 @@ pub(super) trait Publication: Send + Sync {
     fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>>;
     /// Makes the rows of all receipts visible.
     fn publish(&self, receipts: &[Receipt]) -> Result<Published>;
+    /// The files that are visible now.
+    fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>>;
+}
+
+/// What is read back of one file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    /// In the target folder.
+    pub(super) name: String,
+    pub(super) slice: Slice,
+}
+
+impl Recipe {
+    fn of(name: &str, slice: Slice) -> Value {
+        json!(Self { name: name.to_owned(), slice })
+    }
 }
 
 /// All chunks in one file.
@@ -54,6 +72,20 @@ impl Publication for SingleFile {
         disk::rename(&whole, &self.path())?;
         disk::sync_folder(&self.shared.folder)?;
         self.published()
+    }
+
+    fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        let path = self.path();
+        let format = self.shared.format.read_back(&self.shared.schema)?;
+        let slices = format
+            .slices(disk::input(&path)?, READ_BACK_BYTES)
+            .map_err(|error| error.with("file", disk::shown(&path)))?;
+        Ok(vec![Stored {
+            name: path.display().to_string(),
+            rows: receipts.iter().map(|receipt| receipt.rows).sum(),
+            digest: receipts.iter().map(|receipt| receipt.digest).sum(),
+            slices: slices.into_iter().map(|slice| Recipe::of(&self.name, slice)).collect(),
+        }])
     }
 }
 
@@ -175,6 +207,16 @@ impl Publication for Folder {
             bytes: parts.iter().map(|(part, _)| part.bytes).sum(),
             names: names.collect(),
         })
+    }
+
+    fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        let stored = |(part, _): (Part, Piece)| Stored {
+            name: self.shared.folder.join(&part.name).display().to_string(),
+            rows: part.rows,
+            digest: part.digest,
+            slices: vec![Recipe::of(&part.name, Slice::Whole)],
+        };
+        Ok(self.parts(receipts)?.into_iter().map(stored).collect())
     }
 }
 

@@ -11,19 +11,22 @@ use std::{
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::{
-    Result,
+    Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
-    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored},
+    source::BatchStream,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     disk,
     paths::{Root, Target},
-    publish::{Folder, Publication, SingleFile},
+    publish::{Folder, Publication, Recipe, SingleFile},
     staging::Staging,
     writer::{FLUSH_BYTES, FileWriter},
 };
-use crate::{format::Format, layout::FolderSettings};
+use crate::{blocking, format::Format, layout::FolderSettings};
 
 /// Where files of one dataset go.
 pub(super) struct FileSink {
@@ -70,6 +73,10 @@ impl Sink for FileSink {
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.format.working_set(schema, limit).saturating_add(2 * FLUSH_BYTES as u64)
+    }
+
+    fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
+        Ok(self.format.read_back(schema)?.working_set(limit))
     }
 }
 
@@ -127,6 +134,23 @@ impl SinkRun for FileRun {
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
         let (publication, receipts) = (Arc::clone(&self.publication), receipts.to_vec());
         disk::blocking(move || publication.publish(&receipts)).await
+    }
+
+    async fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        let (publication, receipts) = (Arc::clone(&self.publication), receipts.to_vec());
+        disk::blocking(move || publication.stored(&receipts)).await
+    }
+
+    async fn read_back(&self, slice: &Value, limit: BatchLimit) -> Result<BatchStream> {
+        let Recipe { name, slice } = Recipe::deserialize(slice).map_err(|error| {
+            Error::new(ErrorKind::Bug, "a file cannot be found again; please report it").caused_by(error)
+        })?;
+        let shared = self.shared.clone();
+        let open = move || {
+            let format = shared.format.read_back(&shared.schema)?;
+            format.read(disk::input(&shared.folder.join(name))?, &slice, limit)
+        };
+        Ok(blocking::stream(disk::blocking(open).await?))
     }
 
     async fn abort(&self) -> Result<()> {

@@ -18,7 +18,7 @@ use ropeway_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{disk, listing::Selection, paths::Root};
-use crate::format::{Batches, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice};
 
 /// The files of one dataset.
 pub(super) struct FileSource {
@@ -47,7 +47,7 @@ impl Source for FileSource {
             let files = selection.files(&root)?;
             let first = files.first().ok_or_else(|| selection.nothing(&root))?;
             let path = root.real(first)?;
-            format.schema(disk::open(&path)?).map_err(|error| error.with("file", disk::shown(&path)))
+            format.schema(disk::input(&path)?).map_err(|error| error.with("file", disk::shown(&path)))
         })
         .await
     }
@@ -125,11 +125,12 @@ fn chunk(id: usize, recipe: &Recipe) -> Result<Chunk> {
 
 fn slices(root: &Root, path: &Path, format: &dyn ReadFormat, target: ChunkTarget) -> Result<Vec<Recipe>> {
     let whole = root.real(path)?;
-    let file = disk::open(&whole)?;
-    let (bytes, modified_ns) = identity(&file.metadata().map_err(|error| disk::failed("open", &whole, error))?);
+    let (bytes, modified_ns) =
+        identity(&disk::open(&whole)?.metadata().map_err(|error| disk::failed("open", &whole, error))?);
     // Every slot gets several chunks where the file is large enough to be cut at all.
     let slice_bytes = target.bytes.min(bytes / u64::from(target.chunks.max(1))).max(1 << 20);
-    let slices = format.slices(file, slice_bytes).map_err(|error| error.with("file", disk::shown(&whole)))?;
+    let slices =
+        format.slices(disk::input(&whole)?, slice_bytes).map_err(|error| error.with("file", disk::shown(&whole)))?;
     Ok(slices.into_iter().map(|slice| Recipe { path: path.to_owned(), bytes, modified_ns, slice }).collect())
 }
 
@@ -152,10 +153,11 @@ impl Reading {
     fn open(root: &Root, recipe: Recipe, format: &dyn ReadFormat, limit: BatchLimit) -> Result<Self> {
         let path = root.real(&recipe.path)?;
         let file = disk::open(&path)?;
-        let handle = file.try_clone().map_err(|error| disk::failed("open", &path, error))?;
-        let reading = Self { batches: Box::new(std::iter::empty()), path, recipe, file: handle };
+        let failed = |error| disk::failed("open", &path, error);
+        let input = file.try_clone().and_then(Input::new).map_err(failed)?;
+        let reading = Self { batches: Box::new(std::iter::empty()), path, recipe, file };
         reading.unchanged()?;
-        let batches = format.read(file, &reading.recipe.slice, limit);
+        let batches = format.read(input, &reading.recipe.slice, limit);
         Ok(Self { batches: batches.map_err(|error| error.with("file", disk::shown(&reading.path)))?, ..reading })
     }
 

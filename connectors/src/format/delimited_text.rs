@@ -15,9 +15,13 @@ mod cells;
 mod dialect;
 mod encoder;
 mod numbers;
+mod parse;
 mod parser;
+mod read_back;
 mod reader;
 mod settings;
+
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
@@ -28,7 +32,7 @@ pub(crate) use self::{
     reader::{TextFiles, TextReadSettings},
     settings::WriteSettings,
 };
-use super::{Format, Fragment, FragmentEncoder, charset::Charset, compression::Compression};
+use super::{Format, Fragment, FragmentEncoder, ReadFormat, charset::Charset, compression::Compression};
 
 /// The format of a `DelimitedText` dataset.
 #[derive(Clone, Debug)]
@@ -103,6 +107,11 @@ impl Format for DelimitedText {
 
     fn trailer(&self, _schema: &SchemaRef, _fragments: &[Fragment]) -> Result<Vec<u8>> {
         Ok(self.compression.trailer().to_vec())
+    }
+
+    fn read_back(&self, schema: &SchemaRef) -> Result<Arc<dyn ReadFormat>> {
+        self.fit(schema)?;
+        Ok(Arc::new(read_back::ReadBack::new(self, schema)?))
     }
 }
 

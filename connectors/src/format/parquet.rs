@@ -10,8 +10,11 @@ mod dictionary;
 mod encoder;
 mod footer;
 mod pages;
+mod read_back;
 mod reader;
 mod settings;
+
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use ropeway_engine::{Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
@@ -19,7 +22,7 @@ use ropeway_engine::{Result, chunk::BatchLimit, digest::RowDigester, sink::Colum
 pub(crate) use self::reader::ParquetFiles;
 pub(crate) use self::settings::{DatasetProperties, Settings};
 use self::{columns::Columns, encoder::Encoder};
-use super::{Format, Fragment, FragmentEncoder};
+use super::{Format, Fragment, FragmentEncoder, ReadFormat};
 
 /// The four bytes at both ends of a Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -67,6 +70,10 @@ impl Format for Parquet {
 
     fn trailer(&self, schema: &SchemaRef, fragments: &[Fragment]) -> Result<Vec<u8>> {
         footer::join(&Columns::of(schema)?, fragments)
+    }
+
+    fn read_back(&self, schema: &SchemaRef) -> Result<Arc<dyn ReadFormat>> {
+        Ok(Arc::new(read_back::ReadBack::new(schema)?))
     }
 }
 

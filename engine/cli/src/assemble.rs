@@ -77,7 +77,13 @@ impl Extras {
 /// [`ErrorKind::Spec`] for a type that no connector has, or for settings it refuses.
 pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run: RunId) -> Result<Job> {
     let parallel = extras.parallel(copy.parallel_copies);
-    let run_settings = Settings { parallel, memory_bytes: extras.memory, lossy: extras.lossy, ..Settings::default() };
+    let run_settings = Settings {
+        parallel,
+        memory_bytes: extras.memory,
+        lossy: extras.lossy,
+        read_back: copy.validate_data_consistency,
+        ..Settings::default()
+    };
     let source_type = copy.source.linked_service_type.as_str();
     let taken = settings::taken(&extras.source_settings, registry, source_type);
     let fingerprint = settings::identity(copy.fingerprint, &taken, registry.source_settings(source_type));

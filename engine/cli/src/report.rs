@@ -108,6 +108,9 @@ pub(crate) struct Copied {
     pub(crate) chunks: Chunks,
     /// Chunks that were open at once, at most.
     pub(crate) slots: u64,
+    /// True if the sink was read back, and holds what was read.
+    #[serde(default)]
+    pub(crate) read_back: bool,
     /// The digest of all rows, equal at the source and at the sink.
     pub(crate) digest: String,
     pub(crate) guarantee: String,

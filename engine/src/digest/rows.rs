@@ -21,7 +21,8 @@ const BLOCK: usize = 1024;
 ///
 /// The digest depends on the values alone: not on the order of rows, on where batches are cut, on
 /// slices, nor on how a column is laid out (`Utf8`, `LargeUtf8`, `Utf8View` and dictionaries of them
-/// are one). Floats count bit by bit, so `-0.0` is not `0.0`. Cheap to clone and to share.
+/// are one). Floats count bit by bit, so `-0.0` is not `0.0`; but one NaN is as good as another, for no
+/// database and no text tells them apart. Cheap to clone and to share.
 #[derive(Clone, Debug)]
 pub struct RowDigester {
     columns: Vec<Column>,

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::{Job, admission::admit, chunk_target, numbered};
+use super::{Job, admission::admit, chunk_target, numbered, read_back};
 use crate::{Result, Side, chunk::Chunk, sink::ColumnFit, source::SourceDescription};
 
 /// What a run would do now.
@@ -22,6 +22,8 @@ pub struct Prospect {
     pub description: SourceDescription,
     /// What the sink promises about rows.
     pub guarantee: String,
+    /// Whether what is published would be read back and compared.
+    pub read_back: bool,
 }
 
 /// Asks the source and the sink what the job would do. Reads metadata, writes nothing.
@@ -32,6 +34,7 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
     let schema = job.source.schema().await.map_err(|error| error.on(Side::Source))?;
     let fits = job.sink.fit(&schema).map_err(|error| error.on(Side::Sink))?;
     let admission = admit(job, &schema)?;
+    let read_back = read_back::working_set(job, &schema)?.is_some();
     let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
     Ok(Prospect {
@@ -42,5 +45,6 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
         working_set: admission.working_set,
         description: job.source.describe(),
         guarantee: job.sink.guarantee(),
+        read_back,
     })
 }

@@ -45,6 +45,8 @@ pub struct Settings {
     pub retry_allowance: u32,
     /// Whether columns may lose what the sink cannot hold.
     pub lossy: bool,
+    /// Whether what was published is read back from the sink and compared with what was read.
+    pub read_back: bool,
     /// How long one attempt at one chunk may take; `None` for any time.
     pub attempt_timeout: Option<Duration>,
     /// How long a source may work before the first batch of a chunk: a query may have to sort.
@@ -71,6 +73,7 @@ impl Default for Settings {
             retry: RetryPolicy::default(),
             retry_allowance: 50,
             lossy: false,
+            read_back: false,
             attempt_timeout: None,
             first_batch_timeout: Duration::from_secs(2 * 60 * 60),
             stall_timeout: Duration::from_secs(120),

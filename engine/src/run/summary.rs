@@ -26,6 +26,9 @@ pub struct Summary {
     pub epoch: u32,
     /// What the sink left behind.
     pub published: Published,
+    /// Whether it was read back, and found to be what was read.
+    #[serde(default)]
+    pub read_back: bool,
     /// What was read, and how.
     pub description: SourceDescription,
     /// What the sink promises about rows.

@@ -342,6 +342,7 @@ async fn observers_hear_of_the_plan_every_failure_every_commit_and_the_end() {
                 Event::Committed { .. } => "committed",
                 Event::Paced(_) => "paced",
                 Event::Publishing => "publishing",
+                Event::ReadingBack { .. } => "reading back",
             });
         }
     }

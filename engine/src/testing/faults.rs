@@ -13,7 +13,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
-    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 
@@ -136,6 +136,10 @@ impl<S: Sink> Sink for FaultySink<S> {
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.0.working_set(schema, limit)
     }
+
+    fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
+        self.0.read_back_set(schema, limit)
+    }
 }
 
 struct FaultyRun(Box<dyn SinkRun>, Faults);
@@ -159,6 +163,14 @@ impl SinkRun for FaultyRun {
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
         self.1.around(self.0.finish(receipts)).await
+    }
+
+    async fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
+        self.1.around(self.0.stored(receipts)).await
+    }
+
+    async fn read_back(&self, slice: &Value, limit: BatchLimit) -> Result<BatchStream> {
+        self.1.around(self.0.read_back(slice, limit)).await
     }
 
     async fn abort(&self) -> Result<()> {

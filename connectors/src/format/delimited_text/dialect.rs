@@ -71,6 +71,20 @@ impl Dialect {
         Ok(dialect)
     }
 
+    /// Values as they are, for a comparison: nothing is special, and nothing stands for null.
+    pub(super) fn bare() -> Self {
+        Self {
+            column_delimiter: String::new(),
+            row_delimiter: String::new(),
+            any_line_end: false,
+            quote: None,
+            escape: None,
+            null_value: String::new(),
+            quote_all_text: false,
+            special: [false; 256],
+        }
+    }
+
     /// A value that is a text.
     pub(crate) fn write_text(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         let plain = !text.bytes().any(|byte| self.special[usize::from(byte)]);

@@ -1,7 +1,7 @@
 //! Lines to rows. Every column is text, as in Data Factory: what it should become is for the
 //! mapping to say.
 
-use std::{collections::HashMap, fs::File, io::Read, sync::Arc};
+use std::{collections::HashMap, io::Read, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringBuilder},
@@ -16,7 +16,7 @@ use super::{
     parser::{self, Fault, Record},
 };
 use crate::{
-    format::{Batches, ReadFormat, Slice, charset::TextDecoder},
+    format::{Batches, Input, ReadFormat, Slice, charset::TextDecoder},
     lenient,
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct TextReadSettings {
 /// Reads delimited text files.
 #[derive(Clone, Debug)]
 pub(crate) struct TextFiles {
-    format: DelimitedText,
+    pub(super) format: DelimitedText,
     skip_lines: u64,
 }
 
@@ -54,9 +54,9 @@ impl TextFiles {
         Ok(Self { format, skip_lines: settings.skip_line_count.unwrap_or(0) })
     }
 
-    fn open(&self, file: File) -> Result<Lines> {
+    pub(super) fn open(&self, file: Input) -> Result<Lines> {
         let mut lines = Lines {
-            input: self.format.compression.reader(file),
+            input: self.format.compression.reader(file.from(0)),
             decoder: self.format.charset.decoder(),
             dialect: self.format.dialect.clone(),
             text: String::new(),
@@ -90,18 +90,18 @@ impl TextFiles {
 }
 
 impl ReadFormat for TextFiles {
-    fn schema(&self, file: File) -> Result<SchemaRef> {
+    fn schema(&self, file: Input) -> Result<SchemaRef> {
         self.columns(&mut self.open(file)?)
     }
 
-    fn slices(&self, _file: File, _bytes: u64) -> Result<Vec<Slice>> {
+    fn slices(&self, _file: Input, _bytes: u64) -> Result<Vec<Slice>> {
         Ok(vec![Slice::Whole])
     }
 
-    fn read(&self, file: File, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
+    fn read(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
         let mut lines = self.open(file)?;
         let schema = self.columns(&mut lines)?;
-        Ok(Box::new(Rows { lines, schema, limit, record: Record::default(), failed: false }))
+        Ok(Box::new(Rows::new(lines, schema, limit)))
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -111,7 +111,7 @@ impl ReadFormat for TextFiles {
 }
 
 /// The records of a file.
-struct Lines {
+pub(super) struct Lines {
     input: Box<dyn Read + Send>,
     decoder: TextDecoder,
     dialect: Dialect,
@@ -125,7 +125,7 @@ struct Lines {
 
 impl Lines {
     /// Reads the next record; false at the end of the file.
-    fn next(&mut self, record: &mut Record) -> Result<bool> {
+    pub(super) fn next(&mut self, record: &mut Record) -> Result<bool> {
         let Some(length) = self.parse(record)? else { return Ok(false) };
         self.consumed += length;
         self.row += 1;
@@ -182,7 +182,7 @@ impl Lines {
         }
     }
 
-    fn bad(&self, message: &'static str) -> Error {
+    pub(super) fn bad(&self, message: &'static str) -> Error {
         Error::new(ErrorKind::Data, message).with("row", self.row + 1).code("DelimitedTextBadDataDetected")
     }
 
@@ -224,15 +224,22 @@ impl Lines {
 }
 
 /// The rows of a file, in batches.
-struct Rows {
+pub(super) struct Rows {
     lines: Lines,
     schema: SchemaRef,
     limit: BatchLimit,
     record: Record,
     failed: bool,
+    /// True if a row with fewer values than columns is an error.
+    pub(super) complete: bool,
 }
 
 impl Rows {
+    /// The rest of the rows; every column of the schema is text.
+    pub(super) fn new(lines: Lines, schema: SchemaRef, limit: BatchLimit) -> Self {
+        Self { lines, schema, limit, record: Record::default(), failed: false, complete: false }
+    }
+
     fn batch(&mut self) -> Result<Option<RecordBatch>> {
         let width = self.schema.fields().len();
         let mut columns: Vec<StringBuilder> = (0..width).map(|_| StringBuilder::new()).collect();
@@ -250,6 +257,9 @@ impl Rows {
                 .with("columns", self.record.len())
                 .with("expected", width)
                 .code("DelimitedTextMoreColumnsThanDefined"));
+            }
+            if self.complete && self.record.len() < width {
+                return Err(self.lines.bad("a row has too few columns").with("columns", self.record.len()));
             }
             for (position, column) in columns.iter_mut().enumerate() {
                 let value = self.record.value(position);

@@ -1,4 +1,4 @@
-use std::{fs::File, io::Write, num::NonZeroU32, sync::Arc};
+use std::{io::Write, num::NonZeroU32, sync::Arc};
 
 use arrow::{
     array::{
@@ -7,13 +7,17 @@ use arrow::{
         Time32SecondArray, Time64NanosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
     },
     compute::concat_batches,
-    datatypes::{DataType, Field, Schema},
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use proptest::prelude::*;
-use ropeway_engine::{ErrorKind, Result, chunk::BatchLimit};
+use ropeway_engine::{
+    ErrorKind, Result,
+    chunk::BatchLimit,
+    digest::{Digest, RowDigester},
+};
 use serde_json::{Value, json};
 
-use crate::format::{Format, Fragment, Slice, for_reading, for_writing};
+use crate::format::{Format, Fragment, Input, Slice, for_reading, for_writing};
 
 fn dataset(properties: Value) -> Value {
     let mut dataset = json!({"type": "DelimitedText"});
@@ -48,11 +52,10 @@ fn text(properties: Value, batch: &RecordBatch) -> String {
     String::from_utf8(encode(format(properties).as_ref(), std::slice::from_ref(batch)).unwrap()).unwrap()
 }
 
-fn opened(bytes: &[u8]) -> File {
+fn opened(bytes: &[u8]) -> Input {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    std::io::Seek::rewind(&mut file).unwrap();
-    file
+    Input::new(file).unwrap()
 }
 
 fn decode_with(properties: Value, settings: Value, bytes: &[u8]) -> Result<RecordBatch> {
@@ -167,7 +170,63 @@ fn every_type_has_its_text() {
         let field = Field::new("v", values.data_type().clone(), true).with_metadata(metadata);
         let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![values]).unwrap();
         assert_eq!(text(json!({}), &batch), format!("{wanted}\r\n"));
+        assert_eq!(reads_back(json!({"firstRowAsHeader": true}), &batch).unwrap(), digest(&batch), "{wanted}");
+        // The last character is another one: no value, or another value.
+        let mut changed: Vec<char> = wanted.chars().collect();
+        let last = changed.last_mut().unwrap();
+        *last = if *last == '8' { '7' } else { '8' };
+        let changed = changed.into_iter().collect::<String>() + "\r\n";
+        let changed = read_digest(format(json!({})).as_ref(), &batch.schema(), changed.as_bytes());
+        assert!(changed.is_err() || changed.unwrap() != digest(&batch), "{wanted}");
     }
+}
+
+fn digest(batch: &RecordBatch) -> Digest {
+    RowDigester::new(&batch.schema()).unwrap().digest(batch).unwrap()
+}
+
+/// The digest of what stands in a file that was written with these columns.
+fn read_digest(format: &dyn Format, schema: &SchemaRef, file: &[u8]) -> Result<Digest> {
+    let limit = BatchLimit { rows: NonZeroU32::new(3).unwrap(), bytes: 1 << 20 };
+    let digester = RowDigester::new(schema).unwrap();
+    format.read_back(schema)?.read(opened(file), &Slice::Whole, limit)?.map(|batch| digester.digest(&batch?)).sum()
+}
+
+fn reads_back(properties: Value, batch: &RecordBatch) -> Result<Digest> {
+    let format = format(properties);
+    let file = encode(format.as_ref(), std::slice::from_ref(batch))?;
+    read_digest(format.as_ref(), &batch.schema(), &file)
+}
+
+#[test]
+fn a_nan_is_a_nan_and_a_text_in_another_form_is_none() {
+    let odd = f64::from_bits(f64::NAN.to_bits() | 1 << 63 | 1);
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![odd]));
+    let batch = RecordBatch::try_from_iter([("v", values)]).unwrap();
+    assert_eq!(reads_back(json!({}), &batch).unwrap(), digest(&batch));
+
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1500]));
+    let batch = RecordBatch::try_from_iter([("v", numbers)]).unwrap();
+    let read = |text: &[u8]| read_digest(format(json!({})).as_ref(), &batch.schema(), text);
+    assert_eq!(read(b"1500\r\n").unwrap(), digest(&batch));
+    for text in [&b"+1500\r\n"[..], b"01500\r\n", b"1500,\r\n", b"x\r\n"] {
+        read(text).unwrap_err();
+    }
+    assert_ne!(read(b"1501\r\n").unwrap(), digest(&batch));
+}
+
+#[test]
+fn null_and_empty_are_told_apart_or_the_column_is_named_beforehand() {
+    let batch = texts(&[Some(""), None, Some("x")]);
+    for properties in [json!({}), json!({"nullValue": "NULL"}), json!({"quoteChar": "", "nullValue": "NULL"})] {
+        assert_eq!(reads_back(properties.clone(), &batch).unwrap(), digest(&batch), "{properties}");
+    }
+    let plain = format(json!({"quoteChar": ""}));
+    let error = plain.read_back(&batch.schema()).err().unwrap();
+    assert!(error.kind() == ErrorKind::Spec && error.to_string().contains("column="), "{error}");
+    let filled: ArrayRef = Arc::new(StringArray::from(vec!["", "x"]));
+    let filled = RecordBatch::try_from_iter_with_nullable([("v", filled, false)]).unwrap();
+    assert_eq!(reads_back(json!({"quoteChar": ""}), &filled).unwrap(), digest(&filled));
 }
 
 #[test]
@@ -294,14 +353,19 @@ proptest! {
         let batch = texts(&values);
         // Without quotes a text that is the null value cannot be told from null: refused, or empty.
         let alike = quote.is_empty() && values.iter().flatten().any(|value| *value == null_value);
-        match encode(format(properties.clone()).as_ref(), &[batch]) {
+        match encode(format(properties.clone()).as_ref(), std::slice::from_ref(&batch)) {
             Err(error) => prop_assert!(alike, "{error}"),
             Ok(_) if alike => {}
             Ok(file) => {
-                let read = decode(properties, &file);
+                let read = decode(properties.clone(), &file);
                 let read: Vec<_> = rows(&read).into_iter().map(|row| row[0].clone()).collect();
                 let wanted: Vec<_> = values.iter().map(|value| value.map(str::to_owned)).collect();
                 prop_assert_eq!(read, wanted);
+                let ambiguous = quote.is_empty() && null_value.is_empty();
+                match reads_back(properties, &batch) {
+                    Ok(read) => prop_assert_eq!(read, digest(&batch)),
+                    Err(error) => prop_assert!(ambiguous, "{}", error),
+                }
             }
         }
     }

@@ -1,12 +1,11 @@
 //! What the headers of pages announce, compared with the memory that there is: a file of one
 //! kilobyte can announce a page of two gigabytes, and the decoder would believe it.
 
-use std::{fs::File, os::unix::fs::FileExt};
-
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use ropeway_engine::{Error, Result};
 
 use super::reader::damaged;
+use crate::format::Input;
 
 /// Bytes read at once for a header, which has some dozens unless it holds statistics.
 const READ_BYTES: usize = 512;
@@ -20,7 +19,7 @@ const DEEPEST: u8 = 8;
 /// # Errors
 /// [`ErrorKind::Data`](ropeway_engine::ErrorKind::Data) if decoding them needs more than `memory` bytes at
 /// once, or if a page is larger compressed than it says it is decompressed.
-pub(super) fn check(file: &File, metadata: &ParquetMetaData, groups: &[usize], memory: u64) -> Result<()> {
+pub(super) fn check(file: &Input, metadata: &ParquetMetaData, groups: &[usize], memory: u64) -> Result<()> {
     for group in groups {
         // One page and one dictionary of every column are decompressed at the same time.
         let mut together = 0;
@@ -42,7 +41,7 @@ fn too_large(column: &ColumnChunkMetaData, bytes: u64, memory: u64) -> Error {
 }
 
 /// Bytes of the largest page and of the largest dictionary together, decompressed.
-fn largest(file: &File, column: &ColumnChunkMetaData) -> Result<u64> {
+fn largest(file: &Input, column: &ColumnChunkMetaData) -> Result<u64> {
     let (start, length) = column.byte_range();
     let end = start.saturating_add(length);
     let (mut at, mut dictionary, mut page) = (start, 0, 0);
@@ -72,19 +71,13 @@ struct Header {
     compressed: u64,
 }
 
-fn header(file: &File, at: u64, end: u64) -> Result<Header> {
+fn header(file: &Input, at: u64, end: u64) -> Result<Header> {
     let cut_off = || damaged("a page has no header");
     let mut bytes = vec![0; READ_BYTES];
     loop {
         let room = usize::try_from(end - at).unwrap_or(usize::MAX).min(bytes.len());
-        let mut read = 0;
-        while read < room {
-            match file.read_at(&mut bytes[read..room], at + read as u64) {
-                Ok(0) => break,
-                Ok(some) => read += some,
-                Err(error) => return Err(damaged("a page cannot be read").caused_by(error)),
-            }
-        }
+        let read =
+            file.fill(at, &mut bytes[..room]).map_err(|error| damaged("a page cannot be read").caused_by(error))?;
         let mut thrift = Thrift { bytes: &bytes[..read], at: 0 };
         if let Some(header) = thrift.page_header() {
             return Ok(header);

@@ -1,26 +1,21 @@
 //! Parquet files as rows, by row groups. What a file says about itself is checked before anything is
 //! allocated for it.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
 
 use super::{MAGIC, columns::type_name, pages};
-use crate::format::{Batches, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice};
 
 /// Bytes of a footer at most.
 const LONGEST_FOOTER: u64 = 64 << 20;
 /// Columns at most.
 const MOST_COLUMNS: usize = 10_000;
 /// Uncompressed bytes of a row group at most.
-const LARGEST_ROW_GROUP: i64 = 1 << 30;
+pub(super) const LARGEST_ROW_GROUP: i64 = 1 << 30;
 
 /// Reads Parquet files.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +25,12 @@ pub(crate) struct ParquetFiles {
 }
 
 impl ReadFormat for ParquetFiles {
-    fn schema(&self, mut file: File) -> Result<SchemaRef> {
-        columns(&footer(&mut file)?)
+    fn schema(&self, file: Input) -> Result<SchemaRef> {
+        columns(&footer(&file)?)
     }
 
-    fn slices(&self, mut file: File, bytes: u64) -> Result<Vec<Slice>> {
-        let footer = footer(&mut file)?;
+    fn slices(&self, file: Input, bytes: u64) -> Result<Vec<Slice>> {
+        let footer = footer(&file)?;
         let groups = footer.metadata().row_groups();
         let mut slices = Vec::new();
         let (mut first, mut gathered) = (0, 0);
@@ -49,8 +44,8 @@ impl ReadFormat for ParquetFiles {
         Ok(slices)
     }
 
-    fn read(&self, mut file: File, slice: &Slice, limit: BatchLimit) -> Result<Batches> {
-        let footer = footer(&mut file)?;
+    fn read(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Batches> {
+        let footer = footer(&file)?;
         let schema = columns(&footer)?;
         let count = footer.metadata().num_row_groups();
         let groups: Vec<usize> = match slice {
@@ -90,16 +85,16 @@ fn batch_rows(footer: &ArrowReaderMetadata, groups: &[usize], limit: BatchLimit)
     (limit.bytes / row_bytes).clamp(1, u64::from(limit.rows.get())) as usize
 }
 
-fn footer(file: &mut File) -> Result<ArrowReaderMetadata> {
+fn footer(file: &Input) -> Result<ArrowReaderMetadata> {
     let read = |error: std::io::Error| {
         Error::new(ErrorKind::Unavailable, "the file cannot be read; see the cause").caused_by(error)
     };
-    let length = file.metadata().map_err(read)?.len();
+    let length = file.length();
     if length < 12 {
         return Err(damaged("it is shorter than any Parquet file"));
     }
     let mut tail = [0; 8];
-    file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut tail)).map_err(read)?;
+    file.fill(length - tail.len() as u64, &mut tail).map_err(read)?;
     let [a, b, c, d, magic @ ..] = tail;
     let footer_length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if magic != *MAGIC {

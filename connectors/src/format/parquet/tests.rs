@@ -12,10 +12,15 @@ use arrow::{
 };
 use bytes::Bytes;
 use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::metadata::ParquetMetaData};
-use ropeway_engine::source::SOURCE_TYPE;
+use ropeway_engine::{
+    Result,
+    chunk::BatchLimit,
+    digest::{Digest, RowDigester},
+    source::SOURCE_TYPE,
+};
 use serde_json::json;
 
-use crate::format::{Finished, Format, Fragment, for_writing};
+use crate::format::{Finished, Format, Fragment, Input, Slice, for_writing};
 
 fn parquet(codec: &str) -> Arc<dyn Format> {
     for_writing(&json!({"type": "Parquet", "compressionCodec": codec}), None).unwrap()
@@ -54,10 +59,10 @@ fn read(file: Vec<u8>) -> (Arc<ParquetMetaData>, RecordBatch) {
     try_read(file).unwrap()
 }
 
-fn try_read(file: Vec<u8>) -> Result<(Arc<ParquetMetaData>, RecordBatch), Box<dyn std::error::Error>> {
+fn try_read(file: Vec<u8>) -> std::result::Result<(Arc<ParquetMetaData>, RecordBatch), Box<dyn std::error::Error>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file))?;
     let (metadata, schema) = (Arc::clone(reader.metadata()), Arc::clone(reader.schema()));
-    let batches: Vec<_> = reader.build()?.collect::<Result<_, _>>()?;
+    let batches: Vec<_> = reader.build()?.collect::<std::result::Result<_, _>>()?;
     Ok((metadata, concat_batches(&schema, &batches)?))
 }
 
@@ -238,10 +243,10 @@ fn what_parquet_cannot_hold_is_refused_by_name() {
 
 /// Reads as a source does, with this much memory for pages.
 fn read_within(file: &[u8], memory: u64) -> ropeway_engine::Result<usize> {
-    use std::io::{Seek, Write};
+    use std::io::Write;
     let mut opened = tempfile::tempfile().unwrap();
     opened.write_all(file).unwrap();
-    opened.rewind().unwrap();
+    let opened = crate::format::Input::new(opened).unwrap();
     let files = super::ParquetFiles { memory };
     let limit = ropeway_engine::chunk::BatchLimit::default();
     crate::format::ReadFormat::read(&files, opened, &crate::format::Slice::Whole, limit)?
@@ -283,5 +288,57 @@ fn pages_that_claim_more_than_there_is_memory_are_refused() {
             assert_eq!(error.kind(), ropeway_engine::ErrorKind::Data);
             assert!(error.to_string().contains(said), "{codec}: {error}");
         }
+    }
+}
+
+fn read_digest(format: &dyn Format, schema: &SchemaRef, file: &[u8], slice: Slice) -> Result<Digest> {
+    let mut opened = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut opened, file).unwrap();
+    let digester = RowDigester::new(schema).unwrap();
+    let batches = format.read_back(schema)?.read(Input::new(opened).unwrap(), &slice, BatchLimit::default())?;
+    batches.map(|batch| digester.digest(&batch?)).sum()
+}
+
+#[test]
+fn every_layout_reads_back_as_it_was_written() {
+    let batch = every_type();
+    let (mut fields, mut columns): (Vec<_>, Vec<_>) =
+        batch.schema().fields().iter().cloned().zip(batch.columns().iter().cloned()).unzip();
+    let text = columns.last().unwrap().clone();
+    let zoned = DataType::Timestamp(TimeUnit::Second, Some("+02:00".into()));
+    for to in [DataType::LargeUtf8, DataType::Utf8View] {
+        fields.push(Arc::new(Field::new(format!("as {to}"), to.clone(), true)));
+        columns.push(cast(&text, &to).unwrap());
+    }
+    fields.push(Arc::new(Field::new("zoned seconds", zoned.clone(), true)));
+    columns.push(cast(&TimestampSecondArray::from(vec![Some(7), None]), &zoned).unwrap());
+    fields.push(Arc::new(Field::new("nothing", DataType::Null, true)));
+    columns.push(Arc::new(arrow::array::NullArray::new(2)));
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let (schema, format) = (batch.schema(), parquet("snappy"));
+    let wanted = RowDigester::new(&schema).unwrap().digest(&batch).unwrap();
+    let bytes = file(format.as_ref(), &schema, &[vec![batch.clone()], vec![], vec![batch.clone()]]);
+    let both: Digest = [wanted, wanted].into_iter().sum();
+    assert_eq!(read_digest(format.as_ref(), &schema, &bytes, Slice::Whole).unwrap(), both);
+    for group in 0..2 {
+        let slice = Slice::RowGroups(group, group + 1);
+        assert_eq!(read_digest(format.as_ref(), &schema, &bytes, slice).unwrap(), wanted);
+    }
+}
+
+#[test]
+fn nothing_is_rounded_away_and_no_name_changes_on_the_way_back() {
+    let seconds: ArrayRef = Arc::new(TimestampSecondArray::from(vec![1]));
+    let milliseconds: ArrayRef = Arc::new(arrow::array::TimestampMillisecondArray::from(vec![1001]));
+    let written = RecordBatch::try_from_iter([("at", seconds)]).unwrap();
+    let format = parquet("none");
+    let read = |name: &str, values: &ArrayRef| {
+        let other = RecordBatch::try_from_iter([(name, Arc::clone(values))]).unwrap();
+        let other = file(format.as_ref(), &other.schema(), &[vec![other.clone()]]);
+        read_digest(format.as_ref(), &written.schema(), &other, Slice::Whole)
+    };
+    read("at", written.column(0)).unwrap();
+    for (name, values) in [("at", &milliseconds), ("then", written.column(0))] {
+        assert_eq!(read(name, values).unwrap_err().kind(), ropeway_engine::ErrorKind::Data, "{name}");
     }
 }

@@ -187,6 +187,7 @@ fn copied(prepared: &Prepared, counters: &Counters, snapshot: &Snapshot, summary
         wrote: summary.published.names.clone(),
         chunks: Chunks { planned: summary.chunks, committed: summary.chunks, retried: summary.retries },
         slots: u64::from(summary.slots).min(summary.chunks),
+        read_back: summary.read_back,
         digest: summary.digest.to_string(),
         guarantee: summary.guarantee.clone(),
         consistency: summary.description.consistency.clone(),

@@ -1,6 +1,7 @@
 //! The report in Data Factory's shape: the pipeline run, its activity runs, and Ropeway's own facts
 //! under `ropeway`.
 
+use ropeway_engine::run::INCONSISTENT;
 use serde_json::{Map, Value, json};
 
 use crate::report::{ActivityReport, Copied, Failure, PipelineReport, Status};
@@ -120,7 +121,7 @@ fn copy_output(activity: &ActivityReport, copied: &Copied) -> Map<String, Value>
     put("effectiveIntegrationRuntime", "Ropeway".into());
     put("usedParallelCopies", copied.slots.into());
     put("executionDetails", json!([execution(activity, copied, seconds)]));
-    put("dataConsistencyVerification", verification(activity.status));
+    put("dataConsistencyVerification", verification(activity, copied));
     put(
         "billingReference",
         json!({
@@ -172,11 +173,15 @@ fn execution(activity: &ActivityReport, copied: &Copied, seconds: u64) -> Value 
     })
 }
 
-/// Rows and digests are always compared, so a copy that succeeded is verified.
-fn verification(status: Status) -> Value {
-    match status {
-        Status::Succeeded => json!({ "VerificationResult": "Verified", "InconsistentData": "None" }),
-        _ => json!({ "VerificationResult": "NotVerified" }),
+/// Rows and digests are always compared as they are written; verified is what was read back.
+fn verification(activity: &ActivityReport, copied: &Copied) -> Value {
+    let code = activity.error.as_ref().and_then(|error| error.code.as_deref());
+    if code == Some(INCONSISTENT) {
+        json!({ "VerificationResult": "Verified", "InconsistentData": "Found" })
+    } else if copied.read_back {
+        json!({ "VerificationResult": "Verified", "InconsistentData": "None" })
+    } else {
+        json!({ "VerificationResult": "NotVerified" })
     }
 }
 

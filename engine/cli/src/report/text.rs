@@ -81,7 +81,8 @@ fn write_copied(text: &mut String, copied: &Copied) -> fmt::Result {
         }
     }
     if !copied.digest.is_empty() {
-        writeln!(text, "  digest      {}, the same at source and sink", copied.digest)?;
+        let compared = if copied.read_back { ", and in the sink when it was read back" } else { "" };
+        writeln!(text, "  digest      {}, the same at source and sink{compared}", copied.digest)?;
     }
     writeln!(
         text,

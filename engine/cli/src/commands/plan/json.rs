@@ -22,6 +22,7 @@ fn activity(plan: &CopyPlan) -> Value {
         "cut": prospect.description.cut,
         "sourceConsistency": prospect.description.consistency,
         "deliveryGuarantee": prospect.guarantee,
+        "readBack": prospect.read_back,
         "memory": { "limitBytes": plan.memory, "workingSetBytes": prospect.working_set, "slots": prospect.slots },
         "chunks": prospect.chunks,
         "columns": columns(plan),

@@ -32,6 +32,9 @@ fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
     writeln!(text, "  cut          {}", Safe(&prospect.description.cut))?;
     writeln!(text, "  consistency  {}", Safe(&prospect.description.consistency))?;
     writeln!(text, "  guarantee    {}", Safe(&prospect.guarantee))?;
+    if prospect.read_back {
+        writeln!(text, "  verification every row is read back from the sink in the end and compared")?;
+    }
     writeln!(
         text,
         "  memory       {} for each of {} chunks at once, of {}",

@@ -1,0 +1,108 @@
+//! Parquet files as they were written: the columns under their names, the values in their types.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    compute::{can_cast_types, cast},
+    datatypes::{Field, Schema, SchemaRef},
+};
+use parquet::arrow::parquet_to_arrow_schema;
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
+
+use super::{
+    columns::Columns,
+    reader::{LARGEST_ROW_GROUP, ParquetFiles, damaged},
+};
+use crate::format::{Batches, Input, ReadFormat, Slice};
+
+/// Reads files of these columns back.
+pub(super) struct ReadBack {
+    files: ParquetFiles,
+    written: SchemaRef,
+}
+
+impl ReadBack {
+    /// # Errors
+    /// A column whose values cannot be brought back into its type.
+    pub(super) fn new(written: &SchemaRef) -> Result<Self> {
+        let stored = parquet_to_arrow_schema(&Columns::of(written)?.descriptor, None).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the Parquet columns cannot be read back; please report it").caused_by(error)
+        })?;
+        for (from, to) in stored.fields().iter().zip(written.fields()) {
+            let types = (from.data_type(), to.data_type());
+            if !can_cast_types(types.0, types.1) || !can_cast_types(types.1, types.0) {
+                return Err(Error::new(
+                    ErrorKind::Spec,
+                    "a column of this type cannot be read back; cast it in the query, or remove validateDataConsistency",
+                )
+                .with("column", to.name().escape_debug())
+                .with("type", to.data_type()));
+            }
+        }
+        // The files are our own: a row group is what a chunk's memory held.
+        Ok(Self { files: ParquetFiles { memory: LARGEST_ROW_GROUP as u64 }, written: Arc::clone(written) })
+    }
+}
+
+impl ReadFormat for ReadBack {
+    fn schema(&self, _file: Input) -> Result<SchemaRef> {
+        Ok(Arc::clone(&self.written))
+    }
+
+    fn slices(&self, file: Input, bytes: u64) -> Result<Vec<Slice>> {
+        self.files.slices(file, bytes)
+    }
+
+    /// Row group by row group, so that the bytes of one are all that is looked at together.
+    fn read(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Batches> {
+        same_names(&self.written, &self.files.schema(file.clone())?)?;
+        let groups = match slice {
+            Slice::Whole => self.files.slices(file.clone(), 1)?,
+            Slice::RowGroups(from, to) => (*from..*to).map(|group| Slice::RowGroups(group, group + 1)).collect(),
+        };
+        let (files, written) = (self.files, Arc::clone(&self.written));
+        let read = move |group: Slice| -> Batches {
+            let written = Arc::clone(&written);
+            match files.read(file.clone(), &group, limit) {
+                Ok(batches) => Box::new(batches.map(move |batch| restored(&batch?, &written))),
+                Err(error) => Box::new(std::iter::once(Err(error))),
+            }
+        };
+        Ok(Box::new(groups.into_iter().flat_map(read)))
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        self.files.working_set(limit).saturating_add(limit.bytes)
+    }
+}
+
+fn same_names(written: &SchemaRef, found: &SchemaRef) -> Result<()> {
+    let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    if names(written) == names(found) { Ok(()) } else { Err(damaged("it has other columns than were written")) }
+}
+
+fn restored(batch: &RecordBatch, written: &Schema) -> Result<RecordBatch> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(written.fields())
+        .map(|(values, field)| Ok((field.name(), restored_column(values, field)?)));
+    let columns: Vec<_> = columns.collect::<Result<_>>()?;
+    RecordBatch::try_from_iter(columns).map_err(|error| damaged("its columns do not fit").caused_by(error))
+}
+
+/// The values in the column's type, if that is what they were written as: nothing may be rounded away
+/// on the way back.
+fn restored_column(values: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+    let to = field.data_type();
+    if values.data_type() == to {
+        return Ok(Arc::clone(values));
+    }
+    let there_and_back = cast(values, to).and_then(|restored| Ok((cast(&restored, values.data_type())?, restored)));
+    match there_and_back {
+        Ok((again, restored)) if again.as_ref() == values.as_ref() => Ok(restored),
+        Ok(_) => Err(damaged("a value is not of its column's type").with("column", field.name().escape_debug())),
+        Err(error) => Err(damaged("a column has another type").caused_by(error)),
+    }
+}

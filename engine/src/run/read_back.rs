@@ -1,0 +1,168 @@
+//! Reads back what was published, and compares it with what was read from the source: file by file,
+//! so that the error can name the one that differs, and over the whole run.
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Job,
+    copy::cancelled,
+    retrying::retrying,
+    stillness::{in_time, unless_still},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    chunk::Receipt,
+    cpu,
+    digest::RowDigester,
+    retry::RetryClass,
+    sink::{SinkRun, Stored},
+    worker::Tally,
+};
+
+/// Peak bytes of a slice that is read back; `None` if the run does not ask for it.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] if the sink cannot be read back, or not within the memory.
+pub(super) fn working_set(job: &Job, schema: &SchemaRef) -> Result<Option<u64>> {
+    if !job.settings.read_back {
+        return Ok(None);
+    }
+    let needed = job.sink.read_back_set(schema, job.settings.batch)?.max(1);
+    if needed > job.settings.memory_bytes {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "reading the sink back (validateDataConsistency) needs more than the memory limit; raise it with --memory",
+        )
+        .with("needed_bytes", needed)
+        .with("limit_bytes", job.settings.memory_bytes));
+    }
+    Ok(Some(needed))
+}
+
+/// One published run, about to be read back.
+pub(super) struct ReadBack<'a> {
+    job: &'a Job,
+    target: &'a dyn SinkRun,
+    cancel: &'a CancellationToken,
+    digester: RowDigester,
+    /// Slices that are read at once.
+    at_once: usize,
+}
+
+impl<'a> ReadBack<'a> {
+    pub(super) fn new(
+        job: &'a Job,
+        target: &'a dyn SinkRun,
+        schema: &SchemaRef,
+        working_set: u64,
+        cancel: &'a CancellationToken,
+    ) -> Result<Self> {
+        let affordable = job.settings.memory_bytes / working_set;
+        let at_once = affordable.clamp(1, u64::from(job.settings.parallel.max(1))) as usize;
+        Ok(Self { job, target, cancel, digester: RowDigester::new(schema)?, at_once })
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Data`], fatal, if a file holds other rows than were read from the source, or
+    /// cannot be read at all.
+    pub(super) async fn compare(&self, receipts: &[Receipt]) -> Result<()> {
+        let work = self.cancel.run_until_cancelled(self.found(receipts));
+        let found = work.await.unwrap_or_else(|| Err(cancelled(self.job)))?;
+        let read: Tally = receipts.iter().map(|receipt| Tally { rows: receipt.rows, digest: receipt.digest }).sum();
+        if found == read { Ok(()) } else { Err(differs("all files together", read, found)) }
+    }
+
+    /// What is in the files, each of which is what it should be.
+    async fn found(&self, receipts: &[Receipt]) -> Result<Tally> {
+        let ask = || in_time(self.job.settings.settle_timeout, self.target.stored(receipts));
+        let files =
+            retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| unreadable(error, None))?;
+        let mut slices = Vec::new();
+        for (at, file) in files.iter().enumerate() {
+            slices.extend(file.slices.iter().map(|slice| self.named(at, file, slice).boxed()));
+        }
+        let mut reading = stream::iter(slices).buffer_unordered(self.at_once);
+        let mut tallies = vec![Tally::default(); files.len()];
+        while let Some((at, tally)) = reading.try_next().await? {
+            tallies[at] = [tallies[at], tally].into_iter().sum();
+        }
+        for (file, found) in files.iter().zip(&tallies) {
+            let stored = Tally { rows: file.rows, digest: file.digest };
+            if *found != stored {
+                return Err(differs(&file.name, stored, *found));
+            }
+        }
+        Ok(tallies.into_iter().sum())
+    }
+
+    /// What is in a slice of the file at this place of the list.
+    async fn named(&self, at: usize, file: &Stored, slice: &Value) -> Result<(usize, Tally)> {
+        let read = || self.slice(slice);
+        let tally = retrying(&self.job.settings.retry, self.cancel, read).await;
+        tally.map(|tally| (at, tally)).map_err(|error| unreadable(error, Some(file)))
+    }
+
+    async fn slice(&self, slice: &Value) -> Result<Tally> {
+        let mut batches = self.moving(self.target.read_back(slice, self.job.settings.batch)).await?;
+        let mut tally = Tally::default();
+        while let Some(batch) = self.moving(batches.try_next()).await? {
+            tally.rows += batch.num_rows() as u64;
+            tally.digest += self.digest(batch).await?;
+        }
+        Ok(tally)
+    }
+
+    async fn digest(&self, batch: RecordBatch) -> Result<crate::digest::Digest> {
+        let digester = self.digester.clone();
+        cpu::run(move || digester.digest(&batch)).await?
+    }
+
+    /// A step that is given up when no byte moves.
+    async fn moving<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.job.settings.stall_timeout;
+        unless_still(limit, || self.target.moved(), step).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Unavailable, "the sink stood still while it was read back")
+                .with("waited_seconds", limit.as_secs())
+                .class(RetryClass::Reconnect))
+        })
+    }
+}
+
+/// The symbolic code of the error of a sink that, read back, holds something else than was read.
+pub const INCONSISTENT: &str = "DataConsistencyVerificationFailed";
+
+fn differs(file: &str, read: Tally, found: Tally) -> Error {
+    Error::new(
+        ErrorKind::Data,
+        "what stands in the sink is not what was read from the source: it was changed after it was written; \
+         look at the store and at who else writes there, then copy again in a new run",
+    )
+    .with("file", file.escape_debug())
+    .with("rows_read", read.rows)
+    .with("rows_found", found.rows)
+    .with("digest_read", read.digest)
+    .with("digest_found", found.digest)
+    .class(RetryClass::Fatal)
+    .code(INCONSISTENT)
+}
+
+/// A file that is gone, or that makes no sense, is one that was changed; what is merely out of reach
+/// is not.
+fn unreadable(error: Error, file: Option<&Stored>) -> Error {
+    if !matches!(error.kind(), ErrorKind::Data | ErrorKind::Spec) {
+        return error;
+    }
+    let changed = Error::new(
+        ErrorKind::Data,
+        "what was written cannot be read back: it was changed or removed after it was written; \
+         look at the store and at who else writes there, then copy again in a new run",
+    );
+    let changed = match file {
+        Some(file) => changed.with("file", file.name.escape_debug()),
+        None => changed,
+    };
+    changed.class(RetryClass::Fatal).code(INCONSISTENT).caused_by(error)
+}
