@@ -5,6 +5,7 @@
 //! behind ODBC) a changed byte can be a changed value, and nobody can know. There the tests only show that the
 //! oracle would.
 
+mod exit_code;
 mod line;
 mod naive;
 mod scripts;

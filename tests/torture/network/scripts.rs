@@ -12,7 +12,8 @@ pub(super) type Case = (u64, Script);
 /// Resets and truncations: at so many bytes, spread over all that passed in an undisturbed copy; in the long form
 /// at every one of the first bytes, in both directions.
 pub(super) fn breaks(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Case> {
-    let effect = |case: u64| if case / 2 % 2 == 0 { Effect::Reset } else { Effect::Close };
+    // Directions alternate too: each gets both.
+    let effect = |case: u64| if (case / 2).is_multiple_of(2) { Effect::Reset } else { Effect::Close };
     if u64::from(cases) < 2 * EVERY {
         return (0..cases).map(|case| spread(whole, (case, cases), effect(case.into()), dice)).collect();
     }
