@@ -8,5 +8,6 @@ mod help;
 mod json_output;
 pub(crate) mod kill;
 mod repeat;
+mod runs;
 mod settings;
 pub(crate) mod workshop;

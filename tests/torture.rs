@@ -2,13 +2,15 @@
 //! form, which `make torture` runs; each adds its line to the table that `make torture` prints.
 
 mod copying;
+mod disk;
 mod journal;
 mod kill;
 mod lost_answers;
 mod network;
+mod power_cut;
 mod readers;
 mod sources;
-mod syscalls;
+pub(crate) mod syscalls;
 mod table;
 mod takeover;
 mod targets;

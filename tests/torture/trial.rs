@@ -35,8 +35,9 @@ pub(crate) struct Trial<'a> {
     pair: Pair<'a>,
     /// Files that readers saw before the copy was complete.
     seen: Visible,
-    /// Attempts at chunks, without those that followed a failure in the same process.
-    begun: u64,
+    /// Attempts at chunks, without those that followed a failure in the same process. Below zero while attempts fail
+    /// before they begin.
+    begun: i64,
     interruptions: u64,
 }
 
@@ -105,7 +106,8 @@ impl<'a> Trial<'a> {
     /// interruption no more chunks again than there are slots.
     #[track_caller]
     pub(crate) fn repeated_little(&self, chunks: u64) {
-        let most = chunks + self.interruptions * u64::from(self.pair.slots);
+        let chunks = i64::try_from(chunks).expect("few chunks");
+        let most = chunks + (self.interruptions * u64::from(self.pair.slots)).cast_signed();
         let (about, begun, times) = (self.about(), self.begun, self.interruptions);
         assert!(begun >= chunks, "{about}: {chunks} chunks in {begun} attempts: the log lacks some");
         assert!(begun <= most, "{about}: {chunks} chunks took {begun} attempts, though only {times} interruptions");
@@ -119,6 +121,11 @@ impl<'a> Trial<'a> {
     /// Folders that only this trial works in.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
         [self.example.path("state")].into_iter().chain(self.target.folder()).collect()
+    }
+
+    /// What is copied.
+    pub(crate) fn source(&self) -> &Source {
+        self.pair.source
     }
 
     /// For messages.

@@ -88,7 +88,10 @@ impl Staging {
         }
     }
 
+    /// Removes it, durably: after a power cut it would stand there again, and nobody would come back for it. This
+    /// also makes the names beside it durable, whichever process gave them.
     pub(super) fn remove(&self) -> Result<()> {
-        disk::remove_folder(&self.path)
+        disk::remove_folder(&self.path)?;
+        self.path.parent().map_or(Ok(()), disk::sync_folder)
     }
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-pub use self::entry::FailureNote;
+pub use self::entry::{FailureNote, Takeover};
 use self::{
     entry::{Entry, State, columns},
     journal::{Journal, SUFFIX},
@@ -43,8 +43,10 @@ pub struct Inspection {
     pub plan: Option<Plan>,
     /// Milliseconds since 1970 when it was planned.
     pub planned_at: u64,
-    /// How many processes took the run over.
+    /// How many processes worked on the run.
     pub epoch: u32,
+    /// When each process after the first took the run over.
+    pub takeovers: Vec<Takeover>,
     /// Receipts of committed chunks, in chunk order.
     pub receipts: Vec<Receipt>,
     /// Attempts that failed, oldest first.
@@ -87,6 +89,7 @@ impl FileCheckpoint {
             plan: state.plan,
             planned_at: state.planned_at,
             epoch: state.epoch,
+            takeovers: state.takeovers,
             receipts: state.receipts.into_values().collect(),
             failures: state.failures,
             report: state.report,

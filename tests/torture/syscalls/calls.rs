@@ -30,13 +30,22 @@ impl Call {
 
     /// Arguments that let strace send this signal as the call begins. All signals but SIGKILL come after it.
     pub(crate) fn signal(&self, signal: &str, log: &Path, places: &[PathBuf]) -> Vec<String> {
+        self.inject(&format!("signal={signal}"), &self.name, log, places)
+    }
+
+    /// Arguments that let strace answer this call with EIO, and log what is done with its file.
+    pub(crate) fn fail(&self, log: &Path, places: &[PathBuf]) -> Vec<String> {
+        self.inject("error=EIO", "fsync,fdatasync,openat,unlink,unlinkat", log, places)
+    }
+
+    fn inject(&self, what: &str, trace: &str, log: &Path, places: &[PathBuf]) -> Vec<String> {
         let Self { name, path, nth } = self;
         let mut arguments = ["-f", "-qq", "-o", &log.to_string_lossy()].map(str::to_owned).to_vec();
         if let Some(path) = path {
             arguments.extend(["-P".to_owned(), real(path, places)]);
         }
-        let inject = format!("inject={name}:signal={signal}:when={nth}");
-        arguments.extend(["-e".to_owned(), format!("trace={name}"), "-e".to_owned(), inject]);
+        let inject = format!("inject={name}:{what}:when={nth}");
+        arguments.extend(["-e".to_owned(), format!("trace={trace}"), "-e".to_owned(), inject]);
         arguments
     }
 }

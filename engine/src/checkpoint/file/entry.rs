@@ -41,6 +41,15 @@ pub struct FailureNote {
     pub message: String,
 }
 
+/// A process that took a run over from one that had ended, or was cut off from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// Its epoch: it is the run's second process, or a later one.
+    pub epoch: u32,
+}
+
 /// A column of the frozen schema, readable by people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Column {
@@ -56,6 +65,7 @@ pub(super) struct State {
     pub(super) plan: Option<Plan>,
     pub(super) planned_at: u64,
     pub(super) epoch: u32,
+    pub(super) takeovers: Vec<Takeover>,
     pub(super) opening: Option<Value>,
     pub(super) receipts: BTreeMap<ChunkId, Receipt>,
     pub(super) failures: Vec<FailureNote>,
@@ -71,7 +81,10 @@ impl State {
                 self.planned_at = at;
                 self.epoch = 1;
             }
-            Entry::Epoch { epoch, .. } => self.epoch = epoch,
+            Entry::Epoch { at, epoch } => {
+                self.epoch = epoch;
+                self.takeovers.push(Takeover { at, epoch });
+            }
             Entry::Opening(opening) => self.opening = Some(opening),
             Entry::Receipts(receipts) => {
                 self.receipts.extend(receipts.into_iter().map(|receipt| (receipt.chunk, receipt)));

@@ -41,7 +41,7 @@ pub(super) fn journals(folder: &RunFolder, run: &RunId, report: &PipelineReport)
 
 impl Journal {
     pub(super) fn text(&self) -> String {
-        let Inspection { epoch, receipts, failures, .. } = &self.inspection;
+        let Inspection { epoch, receipts, .. } = &self.inspection;
         let mut text = format!(
             "{}: {} of {} chunks committed, worked on by {epoch} process{}\n",
             Safe(&self.name),
@@ -58,12 +58,25 @@ impl Journal {
             table.row([&id.0.to_string(), &attempt, &rows, &stored, label]);
         }
         text += &table.print("  ");
-        for failure in failures {
-            let (at, attempt) = (time(failure.at), show(failure.attempt));
-            let message = Safe(&failure.message);
-            text += &format!("  {at} chunk {} attempt {attempt}: {}: {message}\n", failure.chunk.0, failure.kind);
-        }
+        text += &self.history();
         text
+    }
+
+    /// What went wrong and who went on, in the order of the journal. A process that was killed could not say why.
+    fn history(&self) -> String {
+        let Inspection { takeovers, failures, .. } = &self.inspection;
+        let mut lines: Vec<(u32, u64, String)> = Vec::new();
+        for takeover in takeovers {
+            lines.push((takeover.epoch, takeover.at, format!("process {} took the run over", takeover.epoch)));
+        }
+        for failure in failures {
+            let (chunk, attempt, message) = (failure.chunk.0, show(failure.attempt), Safe(&failure.message));
+            let line = format!("chunk {chunk} attempt {attempt}: {}: {message}", failure.kind);
+            lines.push((failure.attempt.epoch, failure.at, line));
+        }
+        // A process begins before anything goes wrong in it, and clocks may be set back; the sort is stable.
+        lines.sort_by_key(|(epoch, ..)| *epoch);
+        lines.iter().map(|(_, at, line)| format!("  {} {line}\n", time(*at))).collect()
     }
 
     pub(super) fn document(&self) -> Value {
@@ -77,10 +90,14 @@ impl Journal {
                 "bytes": receipt.map(|receipt| receipt.bytes),
             })
         };
-        let Inspection { epoch, failures, .. } = &self.inspection;
+        let Inspection { epoch, takeovers, failures, .. } = &self.inspection;
         json!({
             "activityName": self.name,
             "processes": epoch,
+            "takeovers": takeovers.iter().map(|takeover| json!({
+                "at": time(takeover.at),
+                "process": takeover.epoch,
+            })).collect::<Vec<_>>(),
             "chunks": self.chunks().map(chunk).collect::<Vec<_>>(),
             "failures": failures.iter().map(|failure| json!({
                 "at": time(failure.at),

@@ -13,9 +13,10 @@ async fn the_journal_of_version_1_is_readable() {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("state")).unwrap();
     fs::copy(VERSION_1, journal(&folder)).unwrap();
-    let Inspection { planned_at, epoch, failures, ended_at, .. } =
+    let Inspection { planned_at, epoch, takeovers, failures, ended_at, .. } =
         FileCheckpoint::inspect(&folder.path().join("state"), &run_id()).unwrap().unwrap();
-    assert_eq!(epoch, 2);
+    assert_eq!((epoch, takeovers.len(), takeovers[0].epoch), (2, 1, 2));
+    assert!(takeovers[0].at >= planned_at);
     assert!(planned_at > 1_700_000_000_000 && ended_at >= Some(planned_at));
     assert_eq!((failures[0].kind.as_str(), failures[0].chunk, failures[0].attempt), ("Unavailable", ChunkId(1), FIRST));
     let record = open(&folder).unwrap().take_over().await.unwrap().unwrap();
