@@ -10,7 +10,7 @@ use crate::torture::{
         calls::{self, CHANGING, Call},
         strace_works,
     },
-    table::{Tally, Twins, events},
+    table::{Tally, Twins, is_long},
     targets::{Format, Sink},
     trial::{Pair, Trial},
 };
@@ -25,7 +25,7 @@ async fn an_fsync_that_fails_loses_nothing_and_is_not_tried_again() {
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
     let mut points = 0;
-    for sink in if events(0, 1) == 1 { &Sink::ALL[..] } else { &[Sink::File] } {
+    for sink in if is_long() { &Sink::ALL[..] } else { &[Sink::File] } {
         let pair = || Pair { source: &source, sink: *sink, format: Format::Csv, slots: 1 };
         let name = |point: usize| format!("{sink:?}-{point}").to_lowercase();
         let mut first = Trial::new(pair(), &blobs, &name(0));

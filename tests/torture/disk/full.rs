@@ -8,7 +8,7 @@ use super::{mount::Mount, read_only::refused, watched};
 use crate::torture::{
     readers,
     sources::Source,
-    table::{Tally, events},
+    table::{Tally, events, is_long},
     targets::{Format, Sink},
     trial::{Pair, Trial, judge},
 };
@@ -53,7 +53,7 @@ async fn a_disk_that_is_full_at_any_place_and_then_has_room() {
     if !Mount::is_permitted() {
         return;
     }
-    let long = events(0, 1) == 1;
+    let long = is_long();
     let source = Source::csv(6, if long { 100_000 } else { 6_000 });
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
@@ -99,7 +99,7 @@ async fn a_disk_that_gets_room_while_the_copy_waits() {
     let source = Source::csv(6, 6_000);
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
-    for sink in if events(0, 1) == 1 { &[Sink::File, Sink::FileFolder][..] } else { &[Sink::FileFolder] } {
+    for sink in if is_long() { &[Sink::File, Sink::FileFolder][..] } else { &[Sink::FileFolder] } {
         let pair = Pair { source: &source, sink: *sink, format: Format::Csv, slots: 2 };
         let mut trial = Trial::new(pair, &blobs, &format!("waits-{sink:?}").to_lowercase());
         let mount = Mount::small(&trial.target.folder().expect("a folder"), 1 << 19).expect("mounts are permitted");
