@@ -166,7 +166,12 @@ impl Stopped {
 
     /// Lets it go on to its end.
     fn wake(mut self) -> Output {
-        signal("CONT", self.pid);
+        let child = self.child.as_mut().expect("it waits");
+        // Under strace another thread may come by the same call, which stops the process once more.
+        while child.try_wait().expect("our child").is_none() {
+            signal("CONT", self.pid);
+            thread::sleep(Duration::from_millis(5));
+        }
         self.child.take().expect("it waits").wait_with_output().expect("our child")
     }
 }
