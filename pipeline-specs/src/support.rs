@@ -61,7 +61,7 @@ const TABLE: &[(&str, Properties)] = &[
             ("dataIntegrationUnits", Ignored("the copy runs on this machine; --parallel and --memory size it")),
             ("enableSkipIncompatibleRow", NO_SKIP),
             ("redirectIncompatibleRowSettings", NO_SKIP),
-            ("skipErrorFile", NO_SKIP),
+            ("skipErrorFile", Ignored("it is for binary copies; a file that cannot be read fails the copy")),
             ("logSettings", NO_LOG),
             ("logStorageSettings", NO_LOG),
             ("preserve", Ignored("it has a meaning for binary copies only")),

@@ -228,3 +228,32 @@ async fn what_cannot_be_told_apart_is_refused_before_anything_is_written() {
     let unasked = Settings { read_back: false, ..settings() };
     copy(&store, (&dataset, Some("all.csv")), source(chunks()), unasked, |_| {}).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_of_many_windows_and_slices_is_read_back() {
+    // 48 MiB: more than the windows that are held at once, and more than one slice.
+    let seed = rand::random();
+    println!("seed {seed}");
+    let dice = Dice::new(seed);
+    let chunk = || -> RecordBatch {
+        let values: ArrayRef = Arc::new(Int64Array::from_iter_values((0..1 << 20).map(|_| dice.below(1 << 62) as i64)));
+        RecordBatch::try_from_iter([("n", values)]).unwrap()
+    };
+    let chunks: Vec<_> = (0..6).map(|_| chunk()).collect();
+    let dataset = json!({"type": "Parquet", "compressionCodec": "none"});
+    let settings = || Settings { read_back: true, ..Settings::default() };
+    let flip = |store: &Store| {
+        let mut bytes = store.get("all.parquet");
+        assert!(bytes.len() > 44 << 20, "{}", bytes.len());
+        // Amid the values of the last row group.
+        let at = bytes.len() - (2 << 20);
+        bytes[at] ^= 1;
+        store.put("all.parquet", &bytes);
+    };
+    let (sound, spoiled) = (Store::blobs().await, Store::blobs().await);
+    let target = (&dataset, Some("all.parquet"));
+    let summary = copy(&sound, target, source(chunks.clone()), settings(), |_| {}).await.unwrap();
+    assert!(summary.read_back);
+    let error = copy(&spoiled, target, source(chunks), settings(), flip).await.unwrap_err();
+    assert_eq!(error.symbolic_code(), Some(INCONSISTENT), "{error}");
+}
