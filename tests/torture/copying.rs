@@ -58,7 +58,7 @@ pub(crate) struct Course {
 }
 
 impl Copying<'_> {
-    /// Runs to the end. After a failure and `heal` a resume must make it good. What readers see on the way and at
+    /// Runs to the end; `heal` ends what disturbs it. After a failure a resume must make it good. What readers see on the way and at
     /// the end goes into the tally.
     ///
     /// # Panics
@@ -66,7 +66,10 @@ impl Copying<'_> {
     pub(crate) async fn course(&self, target: &impl Target, tally: &mut Tally, heal: impl Fn()) -> Course {
         let state = tempfile::tempdir().expect("a temporary folder");
         for failures in 0..=RESUMES {
-            match self.attempt(target, state.path()).await {
+            let outcome = self.attempt(target, state.path()).await;
+            // Whoever looks now is not to be disturbed.
+            heal();
+            match outcome {
                 Ok(summary) => {
                     self.note(target.rows().await.and_then(|rows| rows.ok_or("no copy is visible".into())), tally);
                     return Course { failures, retries: summary.retries };
@@ -78,7 +81,6 @@ impl Copying<'_> {
                         Ok(None) => {}
                         seen => self.note(seen.map(Option::unwrap_or_default), tally),
                     }
-                    heal();
                 }
             }
         }

@@ -4,15 +4,14 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
 
 use rand::Rng as _;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     cli::workshop::{Workshop, binary},
@@ -116,14 +115,16 @@ fn killed_after(workshop: &Workshop, Rename { from, to }: &Rename) {
         thread::sleep(Duration::from_millis(10));
     }
     assert!(workshop.data().join(to).exists(), "{to} has its name");
-    kill_group(&mut child);
+    kill_traced(&fs::read_to_string(log(workshop)).expect("a log"));
+    child.kill().expect("our child");
+    child.wait().expect("our child");
 }
 
 fn log(workshop: &Workshop) -> PathBuf {
     workshop.data().with_file_name("strace.log")
 }
 
-/// The copy under `strace`, in a process group of its own.
+/// The copy under `strace`.
 fn traced(workshop: &Workshop, more: &[&str]) -> Command {
     let mut command = Command::new("strace");
     command
@@ -137,16 +138,23 @@ fn traced(workshop: &Workshop, more: &[&str]) -> Command {
         .current_dir(workshop.root().parent().expect("the workshop's folder"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
+        .stderr(Stdio::null());
     command
 }
 
-/// Tracer and traced, at once.
-fn kill_group(child: &mut Child) {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process_group(group, Signal::KILL).expect("our own processes");
-    child.wait().expect("our child");
+/// Kills the process whose thread waits for its rename.
+fn kill_traced(log: &str) {
+    let held = log.lines().find(|line| line.contains("(DELAYED)")).expect("a rename that is held");
+    let thread = held.split(' ').next().expect("its number");
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).expect("it lives");
+    let process = status.lines().find_map(|line| line.strip_prefix("Tgid:")).and_then(|id| id.trim().parse().ok());
+    let process = process.and_then(Pid::from_raw).expect("a process");
+    kill_process(process, Signal::KILL).expect("our own process");
+    // Until it has let go of its files; who reaps it may take longer.
+    let stat = format!("/proc/{}/stat", process.as_raw_nonzero());
+    while fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X ")) {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn may_trace() -> bool {
