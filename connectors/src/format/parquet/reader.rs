@@ -3,8 +3,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Field, Schema, SchemaRef},
+};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
 
 use super::{MAGIC, columns::type_name, pages};
@@ -59,12 +64,11 @@ impl ReadFormat for ParquetFiles {
         let rows = batch_rows(&footer, &groups, limit);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_row_groups(groups)
-            .with_batch_size(rows)
-            .build()
+            .with_batch_size(rows);
+        let reader = survived("its row groups cannot be read", || reader.build())?
             .map_err(|error| damaged("its row groups cannot be read").caused_by(error))?;
-        Ok(Box::new(reader.map(move |batch| {
-            let batch = batch.map_err(|error| damaged("a page cannot be decoded").caused_by(error))?;
-            batch.with_schema(Arc::clone(&schema)).map_err(|error| damaged("its columns changed").caused_by(error))
+        Ok(Box::new(batches(reader).map(move |batch| {
+            batch?.with_schema(Arc::clone(&schema)).map_err(|error| damaged("its columns changed").caused_by(error))
         })))
     }
 
@@ -72,6 +76,28 @@ impl ReadFormat for ParquetFiles {
         // A page and a dictionary per column, decompressed, besides the batch.
         limit.bytes.saturating_mul(3).saturating_add(32 << 20)
     }
+}
+
+/// The batches of a reader, up to the first that the file's damage spoils.
+fn batches(reader: ParquetRecordBatchReader) -> impl Iterator<Item = Result<RecordBatch>> {
+    let mut sound = Some(reader);
+    std::iter::from_fn(move || {
+        let reader = sound.as_mut()?;
+        let next = match survived("a page cannot be decoded", || reader.next()) {
+            Ok(next) => next?.map_err(|error| damaged("a page cannot be decoded").caused_by(error)),
+            Err(error) => Err(error),
+        };
+        if next.is_err() {
+            sound = None;
+        }
+        Some(next)
+    })
+}
+
+/// What the `parquet` crate makes of the file's bytes. On some that are damaged it panics instead of
+/// giving an error, as where a level lies outside of its bitmap: that is the file's fault.
+fn survived<T>(how: &'static str, decode: impl FnOnce() -> T) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).map_err(|_| damaged(how))
 }
 
 /// Rows per batch: the average row decides, for the file does not say more.
@@ -105,7 +131,7 @@ fn footer(file: &Input) -> Result<ArrowReaderMetadata> {
     }
     // The Arrow schema some writers add would be trusted blindly; the Parquet types say all we need.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let footer = ArrowReaderMetadata::load(file, options)
+    let footer = survived("its footer cannot be read", || ArrowReaderMetadata::load(file, options))?
         .map_err(|error| damaged("its footer cannot be read").caused_by(error))?;
     check(&footer, length)?;
     Ok(footer)
@@ -123,6 +149,7 @@ fn check(footer: &ArrowReaderMetadata, length: u64) -> Result<()> {
             let (start, bytes) = (column.data_page_offset(), column.compressed_size());
             start >= 0
                 && bytes >= 0
+                && column.dictionary_page_offset().is_none_or(|offset| offset >= 0)
                 && start
                     .checked_add(bytes)
                     .is_some_and(|end| column.dictionary_page_offset().is_some() || end as u64 <= length)

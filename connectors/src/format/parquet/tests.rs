@@ -13,14 +13,15 @@ use arrow::{
 use bytes::Bytes;
 use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::metadata::ParquetMetaData};
 use ropeway_engine::{
-    Result,
+    ErrorKind, Result,
     chunk::BatchLimit,
     digest::{Digest, RowDigester},
     source::SOURCE_TYPE,
 };
 use serde_json::json;
 
-use crate::format::{Finished, Format, Fragment, Input, Slice, for_writing};
+use super::reader::ParquetFiles;
+use crate::format::{Finished, Format, Fragment, Input, ReadFormat as _, Slice, for_writing};
 
 fn parquet(codec: &str) -> Arc<dyn Format> {
     for_writing(&json!({"type": "Parquet", "compressionCodec": codec}), None).unwrap()
@@ -88,6 +89,32 @@ fn fragments_join_in_order_into_one_file() {
         let written = concat_batches(&schema, chunks.iter().flatten()).unwrap();
         assert_eq!(rows.columns(), written.columns(), "{codec}");
     }
+}
+
+#[test]
+fn no_flipped_bit_of_a_file_panics() {
+    let chunk = numbers(0, 30);
+    let sound = file(parquet("none").as_ref(), &chunk.schema(), &[vec![chunk.clone()]]);
+    let files = ParquetFiles { memory: 64 << 20 };
+    let place = tempfile::NamedTempFile::new().unwrap();
+    let rows = |bytes: Vec<u8>| -> Result<usize> {
+        std::fs::write(&place, bytes).unwrap();
+        let batches = files.read(Input::new(place.reopen().unwrap()).unwrap(), &Slice::Whole, BatchLimit::default())?;
+        batches.map(|batch| batch.map(|batch| batch.num_rows())).sum()
+    };
+    assert_eq!(rows(sound.clone()).unwrap(), 30);
+    let mut refused = 0;
+    for at in 0..sound.len() {
+        for bit in 0..8 {
+            let mut flipped = sound.clone();
+            flipped[at] ^= 1 << bit;
+            if let Err(error) = rows(flipped) {
+                assert_eq!(error.kind(), ErrorKind::Data, "byte {at} bit {bit}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > sound.len(), "{refused} of {} flips were refused", sound.len() * 8);
 }
 
 #[test]
