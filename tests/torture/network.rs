@@ -38,7 +38,7 @@ async fn an_encrypted_line_to_sql_server_changes_no_row() {
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(12, 8_192), &mut dice), &mut tally).await;
+    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
     line.flips(scripts::flips(&whole, events(6, 1_000), &mut dice), &mut tally).await;
     line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
     // One connection whose handshake comes byte by byte: the next one is whole.
@@ -59,7 +59,7 @@ async fn a_plain_line_to_sql_server_breaks_and_changes_no_row() {
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(10, 8_192), &mut dice), &mut tally).await;
+    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
     line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally).await;
 
     tally.twins.tried += 1;
@@ -75,7 +75,7 @@ async fn a_line_to_postgresql_breaks_and_changes_no_row() {
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(20, 8_192), &mut dice), &mut tally).await;
+    line.each(scripts::breaks(&whole, events(26, 8_192), &mut dice), &mut tally).await;
     line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
     line.slices(0, events(2, 50), &mut dice, &mut tally).await;
     line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
@@ -96,7 +96,7 @@ async fn a_line_to_a_blob_service_changes_no_row() {
         let place = || store.place(shape);
         let line = Line { copying, place: &place, proxy: &proxy };
         let whole = line.undisturbed(&mut tally).await;
-        line.each(scripts::breaks(&whole, events(10, 8_192), &mut dice), &mut tally).await;
+        line.each(scripts::breaks(&whole, events(13, 8_192), &mut dice), &mut tally).await;
         line.flips(scripts::flips(&whole, events(4, 1_000), &mut dice), &mut tally).await;
         line.slices(0, events(1, 50), &mut dice, &mut tally).await;
         line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
