@@ -159,7 +159,9 @@ async fn start(
     if let Some(record) = &known {
         columns::unchanged(&record.plan.schema, &schema)?;
     }
-    columns::fit(job, &schema)?;
+    let ask = || in_time(patient, job.sink.fit(&schema));
+    let fits = retrying(&patience, cancel, ask).await.map_err(|error| error.on(Side::Sink))?;
+    columns::held(job, &schema, &fits)?;
     let admission = admit(job, &schema)?;
     let read_back = read_back::working_set(job, &schema)?;
     let record = match known {

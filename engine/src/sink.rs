@@ -21,6 +21,16 @@ pub struct ColumnFit {
     pub loss: Option<String>,
 }
 
+/// What `plan` tells a person about a sink.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SinkDescription {
+    /// Where rows go, and how: `[dbo].[orders], bulk load under a table lock`. Empty if the definition
+    /// says it all.
+    pub target: String,
+    /// Statements that run before the first row.
+    pub statements: Vec<String>,
+}
+
 /// What is known about the run when a sink begins it.
 #[derive(Clone, Debug)]
 pub struct RunContext {
@@ -63,15 +73,22 @@ pub struct Stored {
 /// A place that rows are written to.
 #[async_trait]
 pub trait Sink: Send + Sync + 'static {
-    /// How each column would be stored, in schema order. No IO. The engine refuses a run in which a
-    /// column loses something, unless the person allowed it.
+    /// How each column would be stored, in schema order. Looks at the target where its columns decide,
+    /// and changes nothing there. The engine refuses a run in which a column loses something, unless the
+    /// person allowed it.
     ///
     /// # Errors
     /// A column that cannot be stored at all.
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>>;
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>>;
 
-    /// What is promised about rows, in one sentence for `plan` and the report.
+    /// What is promised about rows, in one sentence for `plan` and the report. Asked after `fit`.
     fn guarantee(&self) -> String;
+
+    /// What `plan` tells a person about the target: its name, how rows get there, and the statements that
+    /// a run would begin with. Asked after `fit`.
+    fn describe(&self) -> SinkDescription {
+        SinkDescription::default()
+    }
 
     /// Prepares the target: container, folder, what stands there now. Idempotent per run.
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>>;

@@ -131,8 +131,8 @@ impl Source for Stricken<VecSource> {
 
 #[async_trait]
 impl Sink for Stricken<ModelTable> {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-        self.0.fit(schema)
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        self.0.fit(schema).await
     }
 
     fn guarantee(&self) -> String {

@@ -132,8 +132,8 @@ struct Sabotaged {
 
 #[async_trait]
 impl Sink for Sabotaged {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-        self.sink.fit(schema)
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        self.sink.fit(schema).await
     }
 
     fn guarantee(&self) -> String {

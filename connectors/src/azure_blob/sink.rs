@@ -96,7 +96,7 @@ struct Shared(Arc<BlobSink>);
 
 #[async_trait]
 impl Sink for Shared {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         self.0.format.fit(schema)
     }
 

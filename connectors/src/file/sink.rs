@@ -38,7 +38,7 @@ pub(super) struct FileSink {
 
 #[async_trait]
 impl Sink for FileSink {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         self.format.fit(schema)
     }
 

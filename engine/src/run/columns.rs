@@ -5,23 +5,22 @@ use arrow::datatypes::{Field, SchemaRef};
 use super::Job;
 use crate::{Error, ErrorKind, Result, Side, sink::ColumnFit, source::SOURCE_TYPE};
 
-/// How the sink stores each column.
+/// Refuses columns that the sink cannot hold.
 ///
 /// # Errors
 /// [`ErrorKind::Data`] if a column loses something and nobody allowed it.
-pub(super) fn fit(job: &Job, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-    let fits = job.sink.fit(schema).map_err(|error| error.on(Side::Sink))?;
+pub(super) fn held(job: &Job, schema: &SchemaRef, fits: &[ColumnFit]) -> Result<()> {
     if job.settings.lossy {
-        return Ok(fits);
+        return Ok(());
     }
     let losses: Vec<_> = schema
         .fields()
         .iter()
-        .zip(&fits)
+        .zip(fits)
         .filter_map(|(field, fit)| Some(format!("{}: {}", field.name().escape_debug(), fit.loss.as_ref()?)))
         .collect();
     if losses.is_empty() {
-        return Ok(fits);
+        return Ok(());
     }
     Err(Error::new(
         ErrorKind::Data,

@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::{Job, admission::admit, chunk_target, numbered, read_back};
-use crate::{Result, Side, chunk::Chunk, sink::ColumnFit, source::SourceDescription};
+use crate::{Result, Side, chunk::Chunk, sink::{ColumnFit, SinkDescription}, source::SourceDescription};
 
 /// What a run would do now.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Prospect {
     pub working_set: u64,
     /// What would be read, and how.
     pub description: SourceDescription,
+    /// Where rows would go, and what would happen there first.
+    pub target: SinkDescription,
     /// What the sink promises about rows.
     pub guarantee: String,
     /// Whether what is published would be read back and compared.
@@ -32,7 +34,7 @@ pub struct Prospect {
 /// What `run` would refuse, except for columns that lose something.
 pub async fn prospect(job: &Job) -> Result<Prospect> {
     let schema = job.source.schema().await.map_err(|error| error.on(Side::Source))?;
-    let fits = job.sink.fit(&schema).map_err(|error| error.on(Side::Sink))?;
+    let fits = job.sink.fit(&schema).await.map_err(|error| error.on(Side::Sink))?;
     let admission = admit(job, &schema)?;
     let read_back = read_back::working_set(job, &schema)?.is_some();
     let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
@@ -44,6 +46,7 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
         slots: admission.slots,
         working_set: admission.working_set,
         description: job.source.describe(),
+        target: job.sink.describe(),
         guarantee: job.sink.guarantee(),
         read_back,
     })

@@ -13,7 +13,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
-    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored},
+    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 
@@ -120,12 +120,16 @@ pub struct FaultySink<S>(pub S, pub Faults);
 
 #[async_trait]
 impl<S: Sink> Sink for FaultySink<S> {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-        self.0.fit(schema)
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        self.0.fit(schema).await
     }
 
     fn guarantee(&self) -> String {
         self.0.guarantee()
+    }
+
+    fn describe(&self) -> SinkDescription {
+        self.0.describe()
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {

@@ -70,7 +70,7 @@ impl ModelBlob {
 
 #[async_trait]
 impl Sink for ModelBlob {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let fit =
             |field: &Arc<arrow::datatypes::Field>| ColumnFit { sink_type: field.data_type().to_string(), loss: None };
         Ok(schema.fields().iter().map(fit).collect())

@@ -58,7 +58,7 @@ impl ModelTable {
 
 #[async_trait]
 impl Sink for ModelTable {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let fit =
             |field: &Arc<arrow::datatypes::Field>| ColumnFit { sink_type: field.data_type().to_string(), loss: None };
         Ok(schema.fields().iter().map(fit).collect())

@@ -137,8 +137,8 @@ impl Trick {
 
 #[async_trait]
 impl Sink for Tampered {
-    fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-        let mut fits = self.0.fit(schema)?;
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        let mut fits = self.0.fit(schema).await?;
         for (field, fit) in schema.fields().iter().zip(&mut fits) {
             let lost = matches!(self.1, Trick::CannotHold(name) if name == field.name());
             fit.loss = lost.then(|| "its second half".to_owned());

@@ -164,7 +164,7 @@ impl Script {
             rows.extend(source.read(chunk, whole).await?.try_collect::<Vec<_>>().await?);
         }
         let sink = target.sink();
-        let fits = sink.fit(&schema)?;
+        let fits = sink.fit(&schema).await?;
         ensure(fits.len() == schema.fields().len(), || "fit does not name every column once".into())?;
         ensure(sink.working_set(&schema, whole) > 0, || "the working set is 0".into())?;
         let context = RunContext {

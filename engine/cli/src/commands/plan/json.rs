@@ -21,6 +21,8 @@ fn activity(plan: &CopyPlan) -> Value {
         "statement": prospect.description.statement,
         "cut": prospect.description.cut,
         "sourceConsistency": prospect.description.consistency,
+        "target": prospect.target.target,
+        "targetStatements": prospect.target.statements,
         "deliveryGuarantee": prospect.guarantee,
         "readBack": prospect.read_back,
         "memory": { "limitBytes": plan.memory, "workingSetBytes": prospect.working_set, "slots": prospect.slots },

@@ -31,6 +31,12 @@ fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
     writeln!(text, "  reads        {}", Safe(&prospect.description.statement))?;
     writeln!(text, "  cut          {}", Safe(&prospect.description.cut))?;
     writeln!(text, "  consistency  {}", Safe(&prospect.description.consistency))?;
+    if !prospect.target.target.is_empty() {
+        writeln!(text, "  writes       {}", Safe(&prospect.target.target))?;
+    }
+    for statement in &prospect.target.statements {
+        writeln!(text, "  first runs   {}", Safe(statement))?;
+    }
     writeln!(text, "  guarantee    {}", Safe(&prospect.guarantee))?;
     if prospect.read_back {
         writeln!(text, "  verification every row is read back from the sink in the end and compared")?;
