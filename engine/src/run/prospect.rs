@@ -3,7 +3,12 @@
 use arrow::datatypes::SchemaRef;
 
 use super::{Job, admission::admit, chunk_target, numbered, read_back};
-use crate::{Result, Side, chunk::Chunk, sink::{ColumnFit, SinkDescription}, source::SourceDescription};
+use crate::{
+    Result, Side,
+    chunk::Chunk,
+    sink::{ColumnFit, SinkDescription},
+    source::SourceDescription,
+};
 
 /// What a run would do now.
 #[derive(Clone, Debug)]
