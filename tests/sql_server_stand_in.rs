@@ -8,3 +8,5 @@ mod language;
 mod logins;
 mod raw;
 mod requests;
+mod transactions;
+mod try_catch;

@@ -60,3 +60,33 @@ pub(crate) fn number(error: &tiberius::error::Error) -> u32 {
         other => panic!("not an error of the server: {other}"),
     }
 }
+
+/// The number of the error with which a batch fails.
+pub(crate) async fn failure(client: &mut Tiberius, batch: &str) -> u32 {
+    let error = match client.simple_query(batch).await {
+        Err(error) => error,
+        Ok(stream) => stream.into_results().await.expect_err(batch),
+    };
+    number(&error)
+}
+
+/// The first column of the first result.
+pub(crate) async fn texts(client: &mut Tiberius, batch: &str) -> Vec<String> {
+    let rows = client.simple_query(batch).await.unwrap().into_first_result().await.unwrap();
+    rows.iter().map(|row| row.get::<&str, _>(0).unwrap_or("NULL").to_owned()).collect()
+}
+
+/// Runs a batch that must go well.
+pub(crate) async fn run(client: &mut Tiberius, batch: &str) {
+    let done = match client.simple_query(batch).await {
+        Ok(stream) => stream.into_results().await.map(drop),
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| panic!("{batch}: {error}"));
+}
+
+/// The first value of the first row, an `int`.
+pub(crate) async fn int(client: &mut Tiberius, batch: &str) -> Option<i32> {
+    let row = client.simple_query(batch).await.unwrap().into_row().await.unwrap().expect(batch);
+    row.get(0)
+}

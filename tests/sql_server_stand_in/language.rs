@@ -1,24 +1,11 @@
 //! T-SQL: what it means, and the errors for what it does not.
 
-use super::clients::{Tiberius, number, tiberius};
+use super::clients::{failure, number, texts, tiberius};
 use ropeway_tests::sql_server::Server;
 
 const TABLE: &str =
     "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, name nvarchar(20) NULL, price decimal(10,2) NULL);
     INSERT INTO dbo.t VALUES (1, N'apple', 1.50), (2, N'Äpfel', 2.25), (3, NULL, NULL), (4, N'APPLE ', 0.10)";
-
-async fn failure(client: &mut Tiberius, batch: &str) -> u32 {
-    let error = match client.simple_query(batch).await {
-        Err(error) => error,
-        Ok(stream) => stream.into_results().await.expect_err(batch),
-    };
-    number(&error)
-}
-
-async fn texts(client: &mut Tiberius, batch: &str) -> Vec<String> {
-    let rows = client.simple_query(batch).await.unwrap().into_first_result().await.unwrap();
-    rows.iter().map(|row| row.get::<&str, _>(0).unwrap_or("NULL").to_owned()).collect()
-}
 
 #[tokio::test]
 async fn errors_have_the_numbers_of_the_server() {

@@ -6,7 +6,7 @@
 //! writer, also of another table, waits up to thirty seconds and then gets error 50000, at once where its transaction has read
 //! what the first one changed since; SET LOCK_TIMEOUT and lock hints are
 //! taken and have no effect, so 1222 and 1205 come only from faults. Readers never wait. There are no temporary tables, no
-//! SELECT INTO, no TRY and CATCH, no triggers; XML and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
+//! SELECT INTO, no triggers; XML and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
 
 mod bind;
 mod bulk;
@@ -20,8 +20,10 @@ mod describe;
 mod error;
 mod execute;
 mod faults;
+mod flow;
 mod functions;
 mod lexer;
+mod local;
 mod login;
 mod packet;
 mod parser;

@@ -56,6 +56,9 @@ impl State {
         if response.in_procedure {
             return Err(SqlError::not_taught("INSERT BULK inside of a procedure call").into());
         }
+        if self.doomed {
+            return Err(SqlError::uncommittable().into());
+        }
         let entry = catalogue::table(&self.sqlite, &definition.table, &self.database)?;
         if entry.schema == "sys" {
             return Err(SqlError::new(259, 16, "Ad hoc updates to system catalogs are not allowed.").into());

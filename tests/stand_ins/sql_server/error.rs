@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+const NOT_TAUGHT: &str = "The SQL Server stand-in has not been taught: ";
+
 /// One error (or, below class 11, one information message) as the server sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
@@ -79,6 +81,14 @@ impl SqlError {
         SqlError::new(206, 16, format!("Operand type clash: {from} is incompatible with {to}")).state(2)
     }
 
+    pub(super) fn uncommittable() -> SqlError {
+        SqlError::new(
+            3930,
+            16,
+            "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.",
+        )
+    }
+
     /// What follows an error that ends its statement and nothing else.
     pub(super) fn terminated() -> SqlError {
         SqlError { number: 3621, state: 0, class: 0, message: "The statement has been terminated.".to_owned() }
@@ -97,7 +107,11 @@ impl SqlError {
     /// What the stand-in has not been taught. Number 50000 cannot come from SQL Server's own statements, so a test never
     /// mistakes a gap of the stand-in for an answer of the server.
     pub(super) fn not_taught(what: impl fmt::Display) -> SqlError {
-        SqlError::new(50000, 16, format!("The SQL Server stand-in has not been taught: {what}"))
+        SqlError::new(50000, 16, format!("{NOT_TAUGHT}{what}"))
+    }
+
+    pub(super) fn is_not_taught(&self) -> bool {
+        self.message.starts_with(NOT_TAUGHT)
     }
 
     /// Packs the error into a text that survives the way through SQLite.

@@ -2,8 +2,7 @@
 
 use super::bind::{Binder, BoundQuery, Context, Variable, bound_query};
 use super::catalogue;
-use super::parser::parse;
-use super::protocol::Over;
+use super::flow::Flow;
 use super::response::{Response, SERVER_NAME, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
@@ -17,87 +16,8 @@ pub(super) type Variables = HashMap<String, Variable>;
 
 const SELECT_COMMAND: u16 = 0xC1;
 
-/// What a batch does after a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    Next,
-    Return,
-}
-
 impl State {
-    /// Runs a batch. A syntax error anywhere keeps all of it from running.
-    pub(super) fn run_batch(
-        &mut self,
-        batch: &str,
-        mut variables: Variables,
-        response: &mut Response<'_>,
-    ) -> Result<Variables, Stop> {
-        match parse(batch) {
-            Ok(statements) => {
-                if statements.is_empty() {
-                    response.done(0, 0, 0)?;
-                }
-                self.run_all(&statements, &mut variables, response)?;
-            }
-            Err(error) => {
-                self.last_error = error.number;
-                response.error(&error)?;
-                response.done(token::ERROR, 0, 0)?;
-            }
-        }
-        if self.due.break_after {
-            return Err(Over::Gone.into());
-        }
-        Ok(variables)
-    }
-
-    fn run_all(
-        &mut self,
-        statements: &[(u32, Statement)],
-        variables: &mut Variables,
-        response: &mut Response<'_>,
-    ) -> Result<(), Stop> {
-        for (line, statement) in statements {
-            response.line = *line;
-            match self.run_reported(statement, variables, response)? {
-                Some(Flow::Next) => {}
-                Some(Flow::Return) | None => return Ok(()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs a statement; an error becomes a token. `None` when the error ends the batch.
-    fn run_reported(
-        &mut self,
-        statement: &Statement,
-        variables: &mut Variables,
-        response: &mut Response<'_>,
-    ) -> Result<Option<Flow>, Stop> {
-        match self.run(statement, variables, response) {
-            Ok(flow) => {
-                self.last_error = 0;
-                Ok(Some(flow))
-            }
-            Err(Stop::Error(error)) => {
-                self.last_error = error.number;
-                self.rows = 0;
-                response.error(&error)?;
-                let ends_batch = self.options.abort_transaction || ends_batch(&error);
-                if self.transactions > 0 && (self.options.abort_transaction || error.ends_transaction()) {
-                    self.roll_back(response)?;
-                }
-                if error.terminates_statement() {
-                    response.error(&SqlError::terminated())?;
-                }
-                response.done(token::ERROR, 0, 0)?;
-                Ok(if ends_batch { None } else { Some(Flow::Next) })
-            }
-            Err(other) => Err(other),
-        }
-    }
-
-    fn run(
+    pub(super) fn run(
         &mut self,
         statement: &Statement,
         variables: &mut Variables,
@@ -146,26 +66,19 @@ impl State {
             Statement::Commit => self.commit(response)?,
             Statement::Rollback(name) => self.roll_back_to(name.as_deref(), response)?,
             Statement::Save(name) => self.save_point(name, response)?,
-            Statement::If { condition, then, otherwise } => {
-                return self.condition(condition, then, otherwise, variables, response);
+            Statement::If { .. } | Statement::Block(_) | Statement::Try { .. } => {
+                return self.run_compound(statement, variables, response);
             }
             Statement::Execute { procedure, arguments } => self.execute(procedure, arguments, variables, response)?,
             Statement::ExecuteText(text) => {
                 let (_, text) = self.evaluate(text, Some(SqlType::nvarchar(4000)), variables)?;
                 if let Value::Text(text) = text {
                     let fresh = self.globals();
-                    self.run_batch(&text, fresh, response)?;
+                    self.run_inner_batch(&text, fresh, response)?;
                 }
             }
             Statement::Throw(parts) => return Err(self.thrown(parts, variables)?.into()),
-            Statement::RaiseError(parts) => {
-                let error = self.raised(parts, variables)?;
-                if error.class > 10 {
-                    return Err(error.into());
-                }
-                response.error(&error)?;
-                response.done(0, 0, 0)?;
-            }
+            Statement::RaiseError(parts) => self.raise(parts, variables, response)?,
             Statement::Print(text) => {
                 let (_, text) = self.evaluate(text, Some(SqlType::nvarchar(4000)), variables)?;
                 if let Value::Text(message) = text {
@@ -191,31 +104,6 @@ impl State {
         variables: &Variables,
     ) -> Result<(SqlType, Value), SqlError> {
         Binder::new(&self.context(variables)).evaluate(expression, to)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the three parts of an IF, and what every statement needs")]
-    fn condition(
-        &mut self,
-        condition: &Expression,
-        then: &[Statement],
-        otherwise: &[Statement],
-        variables: &mut Variables,
-        response: &mut Response<'_>,
-    ) -> Result<Flow, Stop> {
-        let is_true = {
-            let context = self.context(variables);
-            let mut binder = Binder::new(&context);
-            let sql = binder.condition(condition)?;
-            let mut statement = self.sqlite.prepare(&format!("SELECT {sql}")).map_err(SqlError::from)?;
-            let mut rows = bound_query(&mut statement, &binder.parameters)?;
-            rows.next()?.map_or(Ok(Some(false)), |row| row.get::<_, Option<bool>>(0))?.unwrap_or(false)
-        };
-        for statement in if is_true { then } else { otherwise } {
-            if self.run(statement, variables, response)? == Flow::Return {
-                return Ok(Flow::Return);
-            }
-        }
-        Ok(Flow::Next)
     }
 
     fn select(&mut self, query: &Query, variables: &mut Variables, response: &mut Response<'_>) -> Result<(), Stop> {
@@ -344,100 +232,4 @@ impl State {
         let (sql, columns) = describe::procedure(&self.context(variables), batch, parameters)?;
         self.send_rows(&sql, &columns, &[], response)
     }
-
-    fn thrown(&self, parts: &[Expression], variables: &Variables) -> Result<SqlError, SqlError> {
-        let values: Vec<Value> = parts
-            .iter()
-            .map(|part| self.evaluate(part, None, variables).map(|(_, value)| value))
-            .collect::<Result<_, _>>()?;
-        match values.as_slice() {
-            [
-                Value::Integer(number @ 50_000..=2_147_483_647),
-                Value::Text(message),
-                Value::Integer(state @ 0..=255),
-            ] => Ok(SqlError { number: *number as i32, state: *state as u8, class: 16, message: message.clone() }),
-            [Value::Integer(number), ..] => Err(SqlError::new(
-                35100,
-                16,
-                format!(
-                    "Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647."
-                ),
-            )),
-            _ => Err(SqlError::syntax("THROW")),
-        }
-    }
-
-    fn raised(&self, parts: &[Expression], variables: &Variables) -> Result<SqlError, SqlError> {
-        let values: Vec<Value> = parts
-            .iter()
-            .map(|part| self.evaluate(part, None, variables).map(|(_, value)| value))
-            .collect::<Result<_, _>>()?;
-        match values.as_slice() {
-            [Value::Text(message), Value::Integer(class), Value::Integer(state)] => {
-                Ok(SqlError { number: 50_000, state: *state as u8, class: *class as u8, message: message.clone() })
-            }
-            _ => Err(SqlError::not_taught("RAISERROR with a message number or arguments")),
-        }
-    }
-
-    /// Runs a batch without a client: the rows of its last SELECT as text.
-    pub(super) fn run_locally(&mut self, batch: &str) -> Result<Vec<Vec<String>>, SqlError> {
-        let mut variables = self.globals();
-        let mut shown = Vec::new();
-        for (_, statement) in parse(batch)? {
-            if let Statement::Query(query) = &statement {
-                shown = self.local_rows(query, &variables)?;
-                continue;
-            }
-            self.run_locally_changed(&statement, &mut variables)?;
-        }
-        Ok(shown)
-    }
-
-    fn run_locally_changed(&mut self, statement: &Statement, variables: &mut Variables) -> Result<(), SqlError> {
-        match statement {
-            Statement::Declare(declared) => {
-                for (name, of, value) in declared {
-                    let value = value.as_ref().map(|value| self.evaluate(value, Some(*of), variables)).transpose()?;
-                    variables.insert(
-                        name.to_lowercase(),
-                        Variable { of: *of, value: value.map_or(Value::Null, |(_, value)| value) },
-                    );
-                }
-                Ok(())
-            }
-            other => self.apply(other, variables).map(|_| ()),
-        }
-    }
-
-    fn local_rows(&self, query: &Query, variables: &Variables) -> Result<Vec<Vec<String>>, SqlError> {
-        let context = self.context(variables);
-        let mut binder = Binder::new(&context);
-        let bound = binder.query(query)?;
-        let mut statement = self.sqlite.prepare(&bound.sql)?;
-        let mut rows = bound_query(&mut statement, &binder.parameters)?;
-        let mut shown = Vec::new();
-        while let Some(row) = rows.next()? {
-            let mut texts = Vec::new();
-            for (index, column) in bound.columns.iter().enumerate() {
-                let datum = super::datum::load(row.get_ref(index)?, column.of)?;
-                texts.push(match datum {
-                    super::datum::Datum::Null => "NULL".to_owned(),
-                    super::datum::Datum::Float(n) => n.to_string(),
-                    super::datum::Datum::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
-                    other => super::text_form::text(&other, column.of)?,
-                });
-            }
-            shown.push(texts);
-        }
-        Ok(shown)
-    }
-}
-
-/// Constraint errors and RAISERROR leave the batch running; binding and conversion errors end it.
-fn ends_batch(error: &SqlError) -> bool {
-    !matches!(
-        error.number,
-        515 | 544 | 547 | 2601 | 2627 | 2628 | 8152 | 50_000 | 3902 | 3903 | 2714 | 3701 | 8134 | 220 | 8115 | 2812
-    ) || error.message.starts_with("The SQL Server stand-in")
 }

@@ -2,19 +2,22 @@
 //! stand-in has not been taught is an error that says so.
 
 mod bulk;
+mod change;
 mod definition;
 mod expression;
+mod flow;
 mod query;
+mod set;
 
 use super::SqlError;
 use super::SqlType;
 use super::lexer::{Kind, Token, is_reserved, tokens};
 use super::sql_type::Argument as TypeArgument;
-use super::syntax::{Argument, Expression, InsertRows, Name, Statement};
+use super::syntax::{Argument, Expression, Literal, Name, Statement};
 
 /// The statements of a batch, each with the line on which it starts.
 pub(super) fn parse(batch: &str) -> Result<Vec<(u32, Statement)>, SqlError> {
-    let mut parser = Parser { tokens: tokens(batch)?, at: 0 };
+    let mut parser = Parser::new(batch)?;
     let mut statements = Vec::new();
     loop {
         while parser.accept(";") {}
@@ -40,7 +43,7 @@ fn not_alone() -> SqlError {
 
 /// A declaration list such as `@a int, @b nvarchar(20) OUTPUT`: names, types, whether output.
 pub(super) fn parse_parameters(text: &str) -> Result<Vec<(String, SqlType, bool)>, SqlError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser::new(text)?;
     let mut parameters = Vec::new();
     if parser.peek().kind == Kind::End {
         return Ok(parameters);
@@ -60,7 +63,7 @@ pub(super) fn parse_parameters(text: &str) -> Result<Vec<(String, SqlType, bool)
 
 /// A condition on its own, as a CHECK constraint keeps it.
 pub(super) fn parse_condition(text: &str) -> Result<Expression, SqlError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser::new(text)?;
     let condition = parser.expression()?;
     if parser.peek().kind == Kind::End { Ok(condition) } else { Err(parser.unexpected()) }
 }
@@ -68,9 +71,17 @@ pub(super) fn parse_condition(text: &str) -> Result<Expression, SqlError> {
 pub(super) struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    /// How many blocks are open.
+    depth: usize,
+    /// How many CATCH blocks are open.
+    catches: usize,
 }
 
 impl Parser {
+    fn new(text: &str) -> Result<Parser, SqlError> {
+        Ok(Parser { tokens: tokens(text)?, at: 0, depth: 0, catches: 0 })
+    }
+
     fn peek(&self) -> &Token {
         &self.tokens[self.at]
     }
@@ -275,7 +286,7 @@ impl Parser {
     /// The rest of EXECUTE; at the start of a batch the word itself may be left out.
     fn execute(&mut self) -> Result<Statement, SqlError> {
         if self.accept("(") {
-            let text = self.expression()?;
+            let text = self.texts()?;
             self.expect(")")?;
             return Ok(Statement::ExecuteText(text));
         }
@@ -299,11 +310,29 @@ impl Parser {
         Ok(Statement::Execute { procedure, arguments })
     }
 
+    /// What EXECUTE takes in parentheses: texts and variables joined by `+`, no other expression.
+    fn texts(&mut self) -> Result<Expression, SqlError> {
+        let mut joined: Option<Expression> = None;
+        loop {
+            if !matches!(self.peek().kind, Kind::Text { .. } | Kind::Variable) {
+                return Err(self.unexpected());
+            }
+            let part = self.constant()?;
+            joined = Some(match joined {
+                Some(left) => Expression::Arithmetic("+", Box::new(left), Box::new(part)),
+                None => part,
+            });
+            if !self.accept("+") {
+                return joined.ok_or_else(|| self.unexpected());
+            }
+        }
+    }
+
     /// An argument of EXECUTE is a constant or a variable, never an expression; a bare word is text.
     fn argument_value(&mut self) -> Result<Expression, SqlError> {
         if self.sees_identifier() {
             let value = self.identifier()?;
-            return Ok(Expression::Literal(super::syntax::Literal::Text { value, wide: true }));
+            return Ok(Expression::Literal(Literal::Text { value, wide: true }));
         }
         self.constant()
     }
@@ -314,91 +343,6 @@ impl Parser {
             "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE",
         ];
         STARTS.into_iter().any(|start| self.sees(start))
-    }
-
-    fn insert(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        if self.accept("BULK") {
-            return self.insert_bulk();
-        }
-        self.accept("INTO");
-        let into = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
-        let columns = if self.sees("(") { self.names_in_parentheses()? } else { Vec::new() };
-        let rows = if self.accept_all(&["DEFAULT", "VALUES"]) {
-            InsertRows::Defaults
-        } else if self.accept("VALUES") {
-            InsertRows::Values(self.value_rows()?)
-        } else if self.sees("SELECT") || self.sees("WITH") {
-            InsertRows::Query(Box::new(self.query()?))
-        } else {
-            return Err(self.unexpected());
-        };
-        if let InsertRows::Values(rows) = &rows
-            && rows.len() > 1000
-        {
-            return Err(SqlError::new(
-                10738,
-                15,
-                "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
-            ));
-        }
-        Ok(Statement::Insert { into, columns, rows })
-    }
-
-    fn value_rows(&mut self) -> Result<Vec<Vec<Expression>>, SqlError> {
-        let mut rows = Vec::new();
-        loop {
-            self.expect("(")?;
-            rows.push(self.expressions()?);
-            self.expect(")")?;
-            if !self.accept(",") {
-                return Ok(rows);
-            }
-        }
-    }
-
-    fn update(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        if self.accept("STATISTICS") {
-            let table = self.name()?;
-            // Every statistic here is from a full scan anyway.
-            self.accept_all(&["WITH", "FULLSCAN"]);
-            return Ok(Statement::UpdateStatistics(table));
-        }
-        let table = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
-        self.expect("SET")?;
-        let mut set = Vec::new();
-        loop {
-            let column = self.identifier()?;
-            self.expect("=")?;
-            set.push((column, self.expression()?));
-            if !self.accept(",") {
-                break;
-            }
-        }
-        let condition = self.where_clause()?;
-        Ok(Statement::Update { table, set, condition })
-    }
-
-    fn delete(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        self.accept("FROM");
-        let table = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
-        let condition = self.where_clause()?;
-        Ok(Statement::Delete { table, condition })
-    }
-
-    fn where_clause(&mut self) -> Result<Option<Expression>, SqlError> {
-        if self.accept("WHERE") { self.expression().map(Some) } else { Ok(None) }
     }
 
     fn declare(&mut self) -> Result<Statement, SqlError> {
@@ -415,196 +359,4 @@ impl Parser {
             }
         }
     }
-
-    fn set(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        if self.peek().kind == Kind::Variable {
-            let name = self.variable()?;
-            self.expect("=")?;
-            return Ok(Statement::SetVariable(name, self.expression()?));
-        }
-        if self.accept_all(&["TRANSACTION", "ISOLATION", "LEVEL"]) {
-            return self.isolation().map(Statement::SetIsolation);
-        }
-        let mut option = self.advance().text.to_ascii_uppercase();
-        let known = OPTIONS.iter().find(|known| known.name == option);
-        let Some(known) = known else {
-            return Err(SqlError::new(195, 15, format!("'{option}' is not a recognized SET option.")).state(5));
-        };
-        if known.takes == Takes::OnOrOff {
-            while self.accept(",") {
-                let next = self.advance().text.to_ascii_uppercase();
-                if !OPTIONS.iter().any(|known| known.name == next && known.takes == Takes::OnOrOff) {
-                    return Err(SqlError::new(195, 15, format!("'{next}' is not a recognized SET option.")).state(5));
-                }
-                option = format!("{option},{next}");
-            }
-            let value = self.advance().text.to_ascii_uppercase();
-            if !matches!(value.as_str(), "ON" | "OFF") {
-                self.at -= 1;
-                return Err(self.unexpected());
-            }
-            return Ok(Statement::SetOption(option, value));
-        }
-        if known.name == "IDENTITY_INSERT" {
-            self.name()?;
-        }
-        let sign = if self.accept("-") { "-" } else { "" };
-        let value = self.advance();
-        let fits = match known.takes {
-            Takes::Number => value.kind == Kind::Integer,
-            _ => matches!(value.kind, Kind::Word | Kind::Text { .. } | Kind::Integer | Kind::Variable),
-        };
-        if !fits {
-            self.at -= 1;
-            return Err(self.unexpected());
-        }
-        Ok(Statement::SetOption(option, format!("{sign}{}", value.text)))
-    }
-
-    /// Numbers as in `sys.dm_exec_sessions.transaction_isolation_level`.
-    fn isolation(&mut self) -> Result<u8, SqlError> {
-        let levels: [(&[&str], u8); 5] = [
-            (&["READ", "UNCOMMITTED"], 1),
-            (&["READ", "COMMITTED"], 2),
-            (&["REPEATABLE", "READ"], 3),
-            (&["SERIALIZABLE"], 4),
-            (&["SNAPSHOT"], 5),
-        ];
-        let found = levels.into_iter().find(|(words, _)| self.accept_all(words));
-        found.map(|(_, level)| level).ok_or_else(|| self.unexpected())
-    }
-
-    fn begin(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        if self.accept("TRAN") || self.accept("TRANSACTION") {
-            if self.sees_identifier() {
-                self.identifier()?;
-            }
-            return Ok(Statement::Begin);
-        }
-        if self.sees("TRY") || self.sees("DISTRIBUTED") {
-            return Err(SqlError::not_taught(format!("BEGIN {}", self.peek().text)));
-        }
-        self.at -= 1;
-        let statements = self.block()?;
-        let always = Expression::Compare("=", Box::new(expression::one()), Box::new(expression::one()));
-        Ok(Statement::If { condition: always, then: statements, otherwise: Vec::new() })
-    }
-
-    fn end_transaction(&mut self, word: &str) -> Result<Statement, SqlError> {
-        self.advance();
-        let named = self.accept("TRAN") || self.accept("TRANSACTION");
-        if !named {
-            self.accept("WORK");
-        }
-        let name = if named && self.sees_identifier() { Some(self.identifier()?) } else { None };
-        match (word, name) {
-            ("COMMIT", _) => Ok(Statement::Commit),
-            ("ROLLBACK", name) => Ok(Statement::Rollback(name)),
-            (_, Some(name)) if named => Ok(Statement::Save(name)),
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    fn condition(&mut self) -> Result<Statement, SqlError> {
-        self.advance();
-        let condition = self.expression()?;
-        let then = self.block()?;
-        self.accept(";");
-        let otherwise = if self.accept("ELSE") { self.block()? } else { Vec::new() };
-        Ok(Statement::If { condition, then, otherwise })
-    }
-
-    /// One statement, or several between BEGIN and END.
-    fn block(&mut self) -> Result<Vec<Statement>, SqlError> {
-        if self.sees("INSERT") && self.sees_ahead(1, "BULK") {
-            return Err(not_alone());
-        }
-        if !self.sees("BEGIN") || self.sees_ahead(1, "TRAN") || self.sees_ahead(1, "TRANSACTION") {
-            return Ok(vec![self.statement()?]);
-        }
-        self.advance();
-        let mut statements = Vec::new();
-        loop {
-            while self.accept(";") {}
-            if self.sees("END") && !statements.is_empty() {
-                self.advance();
-                return Ok(statements);
-            }
-            if self.sees("INSERT") && self.sees_ahead(1, "BULK") {
-                return Err(not_alone());
-            }
-            statements.push(self.statement()?);
-        }
-    }
-
-    fn message(&mut self, word: &str) -> Result<Statement, SqlError> {
-        self.advance();
-        match word {
-            "PRINT" => self.expression().map(Statement::Print),
-            "THROW" if self.peek().kind == Kind::End || self.sees(";") => Err(SqlError::new(
-                10704,
-                15,
-                "To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.",
-            )),
-            "THROW" => {
-                let mut parts = vec![self.constant()?];
-                for _ in 0..2 {
-                    self.expect(",")?;
-                    parts.push(self.constant()?);
-                }
-                Ok(Statement::Throw(parts))
-            }
-            _ => {
-                self.expect("(")?;
-                let parts = self.expressions()?;
-                self.expect(")")?;
-                Ok(Statement::RaiseError(parts))
-            }
-        }
-    }
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
-    OnOrOff,
-    Number,
-    Word,
-}
-
-struct SetOption {
-    name: &'static str,
-    takes: Takes,
-}
-
-const fn option(name: &'static str, takes: Takes) -> SetOption {
-    SetOption { name, takes }
-}
-
-static OPTIONS: &[SetOption] = &[
-    option("ANSI_DEFAULTS", Takes::OnOrOff),
-    option("ANSI_NULLS", Takes::OnOrOff),
-    option("ANSI_NULL_DFLT_ON", Takes::OnOrOff),
-    option("ANSI_PADDING", Takes::OnOrOff),
-    option("ANSI_WARNINGS", Takes::OnOrOff),
-    option("ARITHABORT", Takes::OnOrOff),
-    option("CONCAT_NULL_YIELDS_NULL", Takes::OnOrOff),
-    option("CURSOR_CLOSE_ON_COMMIT", Takes::OnOrOff),
-    option("FMTONLY", Takes::OnOrOff),
-    option("IMPLICIT_TRANSACTIONS", Takes::OnOrOff),
-    option("NOCOUNT", Takes::OnOrOff),
-    option("NO_BROWSETABLE", Takes::OnOrOff),
-    option("NUMERIC_ROUNDABORT", Takes::OnOrOff),
-    option("QUOTED_IDENTIFIER", Takes::OnOrOff),
-    option("XACT_ABORT", Takes::OnOrOff),
-    option("DATEFIRST", Takes::Number),
-    option("LOCK_TIMEOUT", Takes::Number),
-    option("ROWCOUNT", Takes::Number),
-    option("TEXTSIZE", Takes::Number),
-    option("DATEFORMAT", Takes::Word),
-    option("DEADLOCK_PRIORITY", Takes::Word),
-    option("LANGUAGE", Takes::Word),
-    option("CONTEXT_INFO", Takes::Word),
-    option("IDENTITY_INSERT", Takes::Word),
-];

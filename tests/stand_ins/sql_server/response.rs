@@ -15,6 +15,8 @@ pub(super) const SERVER_NAME: &str = "ropeway";
 pub(super) enum Stop {
     /// An error token: the batch goes on or not, as its number says.
     Error(SqlError),
+    /// An error has been sent that ends the batch and all that called it.
+    Ended,
     /// The client sent an attention.
     Attention,
     Over(Over),

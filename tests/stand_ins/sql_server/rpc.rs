@@ -97,6 +97,9 @@ impl State {
     pub(super) fn call(&mut self, call: Call, response: &mut Response<'_>) -> Result<(), Stop> {
         let was_inside = std::mem::replace(&mut response.in_procedure, true);
         let result = self.call_named(&bare(&call.procedure), &call.procedure, &call.parameters, response);
+        if !matches!(result, Err(Stop::Over(_) | Stop::Attention)) {
+            self.end_request(response)?;
+        }
         response.in_procedure = was_inside;
         match result {
             Ok(outputs) => {
@@ -111,6 +114,7 @@ impl State {
                 response.error(&error)?;
                 Ok(response.done_procedure(token::ERROR)?)
             }
+            Err(Stop::Ended) => Ok(response.done_procedure(token::ERROR)?),
             Err(other) => Err(other),
         }
     }
@@ -213,7 +217,7 @@ impl State {
         if let Some((name, ..)) = declared.iter().find(|(name, ..)| !variables.contains_key(&name.to_lowercase())) {
             return Err(SqlError::new(8178, 16, format!("The parameterized query '({declarations}){statement}' expects the parameter '{name}', which was not supplied.")).into());
         }
-        let after = self.run_batch(statement, variables, response)?;
+        let after = self.run_inner_batch(statement, variables, response)?;
         let value = |name: &str| after.get(&name.to_lowercase()).map_or(Value::Null, |variable| variable.value.clone());
         Ok(outputs.into_iter().map(|(name, of)| (name.clone(), of, value(&name))).collect())
     }

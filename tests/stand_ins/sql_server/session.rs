@@ -146,7 +146,7 @@ impl Session {
             other => return Err(Violation::new(format!("{other:?} after the login")).into()),
         };
         match result {
-            Ok(()) => Ok(()),
+            Ok(()) | Err(Stop::Ended) => Ok(()),
             Err(Stop::Over(over)) => Err(over),
             Err(Stop::Attention) => {
                 self.see_attention();
@@ -172,7 +172,10 @@ impl Session {
         acknowledge_reset(&mut response, message)?;
         if prepare_faults(&mut self.state, &mut response, &batch)? {
             let variables = self.state.globals();
-            self.state.run_batch(&batch, variables, &mut response)?;
+            match self.state.run_batch(&batch, variables, &mut response) {
+                Ok(_) | Err(Stop::Ended) => self.state.end_request(&mut response)?,
+                Err(other) => return Err(other),
+            }
         }
         Ok(response.finish()?)
     }

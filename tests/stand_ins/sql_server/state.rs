@@ -2,6 +2,7 @@
 
 use super::bind::Variable;
 use super::bulk::Announced;
+use super::flow::Catching;
 use super::sql_type::SqlType;
 use super::{Shared, SqlError, counters, functions};
 use rusqlite::Connection;
@@ -21,6 +22,9 @@ pub(super) struct State {
     pub(super) transactions: u32,
     /// Descriptor of the open transaction, 0 without.
     pub(super) descriptor: u64,
+    /// The open transaction can only be rolled back: `XACT_STATE()` is -1.
+    pub(super) doomed: bool,
+    pub(super) catching: Catching,
     pub(super) rows: i64,
     pub(super) last_error: i32,
     /// Statements of sp_prepare by handle.
@@ -75,6 +79,8 @@ impl State {
             options: SessionOptions { isolation: 2, lock_timeout: -1, ..SessionOptions::default() },
             transactions: 0,
             descriptor: 0,
+            doomed: false,
+            catching: Catching::default(),
             rows: 0,
             last_error: 0,
             prepared: HashMap::new(),
@@ -90,6 +96,7 @@ impl State {
             self.sqlite.execute_batch("ROLLBACK")?;
             self.transactions = 0;
             self.descriptor = 0;
+            self.doomed = false;
         }
         self.options =
             SessionOptions { isolation: self.options.isolation, lock_timeout: -1, ..SessionOptions::default() };
@@ -98,7 +105,7 @@ impl State {
         Ok(())
     }
 
-    /// The `@@` globals, as variables.
+    /// The `@@` globals, as variables; and, under names that no batch can write, what functions say of the session.
     pub(super) fn globals(&self) -> HashMap<String, Variable> {
         let int = |n: i64| Variable { of: SqlType::Int, value: Value::Integer(n) };
         let text = |text: &str| Variable { of: SqlType::nvarchar(300), value: Value::Text(text.to_owned()) };
@@ -117,6 +124,21 @@ impl State {
             ("@@language", text("us_english")),
             ("@@microsoftversion", int(0x1000_1027)),
         ];
-        globals.into_iter().map(|(name, variable)| (name.to_owned(), variable)).collect()
+        let state = if self.doomed { -1 } else { i64::from(self.transactions > 0) };
+        let caught = self.catching.caught();
+        let number = |of: fn(&(SqlError, u32)) -> i64| Variable {
+            of: SqlType::Int,
+            value: caught.map_or(Value::Null, |caught| Value::Integer(of(caught))),
+        };
+        let message = caught.map_or(Value::Null, |(error, _)| Value::Text(error.message.clone()));
+        let of_functions = [
+            ("@@xact state", Variable { of: SqlType::SmallInt, value: Value::Integer(state) }),
+            ("@@error number", number(|(error, _)| i64::from(error.number))),
+            ("@@error severity", number(|(error, _)| i64::from(error.class))),
+            ("@@error state", number(|(error, _)| i64::from(error.state))),
+            ("@@error line", number(|(_, line)| i64::from(*line))),
+            ("@@error message", Variable { of: SqlType::nvarchar(4000), value: message }),
+        ];
+        globals.into_iter().chain(of_functions).map(|(name, variable)| (name.to_owned(), variable)).collect()
     }
 }

@@ -159,21 +159,50 @@ pub(super) enum Table {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Statement {
     Query(Query),
-    Insert { into: Name, columns: Vec<String>, rows: InsertRows },
-    Update { table: Name, set: Vec<(String, Expression)>, condition: Option<Expression> },
-    Delete { table: Name, condition: Option<Expression> },
+    Insert {
+        into: Name,
+        columns: Vec<String>,
+        rows: InsertRows,
+    },
+    Update {
+        table: Name,
+        set: Vec<(String, Expression)>,
+        condition: Option<Expression>,
+    },
+    Delete {
+        table: Name,
+        condition: Option<Expression>,
+    },
     Truncate(Name),
     CreateTable(TableDefinition),
-    DropTable { names: Vec<Name>, if_exists: bool },
+    DropTable {
+        names: Vec<Name>,
+        if_exists: bool,
+    },
     AddColumn(Name, ColumnDefinition),
     DropColumn(Name, String),
     CreateSchema(String),
-    DropSchema { name: String, if_exists: bool },
+    DropSchema {
+        name: String,
+        if_exists: bool,
+    },
     CreateIndex(IndexDefinition),
-    CreateStatistics { name: String, table: Name, columns: Vec<String> },
+    CreateStatistics {
+        name: String,
+        table: Name,
+        columns: Vec<String>,
+    },
     UpdateStatistics(Name),
-    CreatePartitionFunction { name: String, of: SqlType, right: bool, boundaries: Vec<Expression> },
-    CreatePartitionScheme { name: String, function: String },
+    CreatePartitionFunction {
+        name: String,
+        of: SqlType,
+        right: bool,
+        boundaries: Vec<Expression>,
+    },
+    CreatePartitionScheme {
+        name: String,
+        function: String,
+    },
     Declare(Vec<(String, SqlType, Option<Expression>)>),
     SetVariable(String, Expression),
     SetOption(String, String),
@@ -183,9 +212,22 @@ pub(super) enum Statement {
     Commit,
     Rollback(Option<String>),
     Save(String),
-    If { condition: Expression, then: Vec<Statement>, otherwise: Vec<Statement> },
-    Execute { procedure: Name, arguments: Vec<Argument> },
+    If {
+        condition: Expression,
+        then: Vec<Statement>,
+        otherwise: Vec<Statement>,
+    },
+    Block(Vec<Statement>),
+    Try {
+        attempt: Vec<Statement>,
+        handler: Vec<Statement>,
+    },
+    Execute {
+        procedure: Name,
+        arguments: Vec<Argument>,
+    },
     ExecuteText(Expression),
+    /// Number, message, state; nothing where a CATCH throws on what it caught.
     Throw(Vec<Expression>),
     RaiseError(Vec<Expression>),
     Print(Expression),

@@ -29,6 +29,7 @@ impl State {
                 )
                 .into());
             }
+            _ if self.doomed => return Err(SqlError::uncommittable().into()),
             1 => {
                 self.sqlite.execute_batch("COMMIT")?;
                 let old = std::mem::take(&mut self.descriptor);
@@ -44,6 +45,7 @@ impl State {
     pub(super) fn roll_back(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
         self.sqlite.execute_batch("ROLLBACK")?;
         self.transactions = 0;
+        self.doomed = false;
         let old = std::mem::take(&mut self.descriptor);
         Ok(response.token(&token::environment_bytes(10, &[], &old.to_le_bytes()))?)
     }
@@ -59,6 +61,9 @@ impl State {
         }
         match name {
             None => self.roll_back(response)?,
+            Some(_) if self.doomed => {
+                return Err(SqlError::new(3931, 16, "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction.").into());
+            }
             Some(name) => {
                 let statement = format!("ROLLBACK TO {}", quoted(&format!("save.{name}").to_lowercase()));
                 self.sqlite.execute_batch(&statement).map_err(|_| {
@@ -78,6 +83,9 @@ impl State {
             return Err(
                 SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction.").into()
             );
+        }
+        if self.doomed {
+            return Err(SqlError::uncommittable().into());
         }
         self.sqlite.execute_batch(&format!("SAVEPOINT {}", quoted(&format!("save.{name}").to_lowercase())))?;
         Ok(response.done(0, 0, 0)?)

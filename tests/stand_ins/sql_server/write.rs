@@ -26,6 +26,9 @@ impl State {
         variables: &Variables,
         response: &mut Response<'_>,
     ) -> Result<(), Stop> {
+        if self.doomed {
+            return Err(SqlError::uncommittable().into());
+        }
         let command = match statement {
             Statement::Insert { .. } => INSERT,
             Statement::Update { .. } => UPDATE,

@@ -145,14 +145,21 @@ impl Binder<'_> {
             }
             ("CURRENT_USER" | "USER_NAME" | "SESSION_USER", []) => (SqlType::sysname(), Value::Text("dbo".to_owned())),
             ("HAS_PERMS_BY_NAME", [_, _, _]) => (SqlType::Int, Value::Integer(1)),
-            ("XACT_STATE", []) => {
-                let count = self.context.variables.get("@@trancount").map(|count| count.value.clone());
-                (SqlType::SmallInt, Value::Integer(i64::from(count.is_some_and(|count| count != Value::Integer(0)))))
-            }
+            ("XACT_STATE", []) => (SqlType::SmallInt, self.of_session("@@xact state")),
+            ("ERROR_NUMBER", []) => (SqlType::Int, self.of_session("@@error number")),
+            ("ERROR_SEVERITY", []) => (SqlType::Int, self.of_session("@@error severity")),
+            ("ERROR_STATE", []) => (SqlType::Int, self.of_session("@@error state")),
+            ("ERROR_LINE", []) => (SqlType::Int, self.of_session("@@error line")),
+            ("ERROR_MESSAGE", []) => (SqlType::nvarchar(4000), self.of_session("@@error message")),
             ("SERVERPROPERTY", [property]) => (SqlType::SqlVariant, self.server_property(property)?),
             _ => return Ok(None),
         };
         Ok(Some(Bound::value(literal_sql(&value), of, true)))
+    }
+
+    /// What the session says of itself; NULL where it says nothing, as outside of a CATCH.
+    fn of_session(&self, name: &str) -> Value {
+        self.context.variables.get(name).map_or(Value::Null, |known| known.value.clone())
     }
 
     fn object_id(&mut self, object: &Expression) -> Result<Value, SqlError> {

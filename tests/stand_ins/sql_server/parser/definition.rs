@@ -48,7 +48,9 @@ impl Parser {
         if self.accept("TABLE") {
             return self.create_table();
         }
-        if self.accept("SCHEMA") {
+        if self.sees("SCHEMA") {
+            self.first_in_batch("CREATE SCHEMA")?;
+            self.advance();
             return self.identifier().map(Statement::CreateSchema);
         }
         if self.accept("STATISTICS") {
@@ -100,6 +102,18 @@ impl Parser {
             primary: false,
             constraint: false,
         }))
+    }
+
+    /// Whether the statement whose first word has just been read may stand where it does.
+    fn first_in_batch(&self, what: &str) -> Result<(), SqlError> {
+        if self.depth > 0 {
+            return Err(self.unexpected());
+        }
+        let before = &self.tokens[..self.at - 1];
+        if before.iter().all(|token| token.text == ";") {
+            return Ok(());
+        }
+        Err(SqlError::new(111, 15, format!("'{what}' must be the first statement in a query batch.")))
     }
 
     fn clustered(&mut self) -> Option<bool> {

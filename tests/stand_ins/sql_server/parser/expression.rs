@@ -6,10 +6,6 @@ use super::super::lexer::Kind;
 use super::super::syntax::{Call, Expression, Literal, Ordering, Over};
 use super::Parser;
 
-pub(super) fn one() -> Expression {
-    Expression::Literal(Literal::Integer("1".to_owned()))
-}
-
 impl Parser {
     pub(super) fn expressions(&mut self) -> Result<Vec<Expression>, SqlError> {
         let mut list = vec![self.expression()?];

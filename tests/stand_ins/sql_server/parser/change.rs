@@ -1,0 +1,92 @@
+//! INSERT, UPDATE, DELETE.
+
+use super::super::SqlError;
+use super::super::syntax::{Expression, InsertRows, Statement};
+use super::Parser;
+
+impl Parser {
+    pub(super) fn insert(&mut self) -> Result<Statement, SqlError> {
+        self.advance();
+        if self.accept("BULK") {
+            return self.insert_bulk();
+        }
+        self.accept("INTO");
+        let into = self.name()?;
+        if self.sees("WITH") {
+            self.hints()?;
+        }
+        let columns = if self.sees("(") { self.names_in_parentheses()? } else { Vec::new() };
+        let rows = if self.accept_all(&["DEFAULT", "VALUES"]) {
+            InsertRows::Defaults
+        } else if self.accept("VALUES") {
+            InsertRows::Values(self.value_rows()?)
+        } else if self.sees("SELECT") || self.sees("WITH") {
+            InsertRows::Query(Box::new(self.query()?))
+        } else {
+            return Err(self.unexpected());
+        };
+        if let InsertRows::Values(rows) = &rows
+            && rows.len() > 1000
+        {
+            return Err(SqlError::new(
+                10738,
+                15,
+                "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
+            ));
+        }
+        Ok(Statement::Insert { into, columns, rows })
+    }
+
+    pub(super) fn value_rows(&mut self) -> Result<Vec<Vec<Expression>>, SqlError> {
+        let mut rows = Vec::new();
+        loop {
+            self.expect("(")?;
+            rows.push(self.expressions()?);
+            self.expect(")")?;
+            if !self.accept(",") {
+                return Ok(rows);
+            }
+        }
+    }
+
+    pub(super) fn update(&mut self) -> Result<Statement, SqlError> {
+        self.advance();
+        if self.accept("STATISTICS") {
+            let table = self.name()?;
+            // Every statistic here is from a full scan anyway.
+            self.accept_all(&["WITH", "FULLSCAN"]);
+            return Ok(Statement::UpdateStatistics(table));
+        }
+        let table = self.name()?;
+        if self.sees("WITH") {
+            self.hints()?;
+        }
+        self.expect("SET")?;
+        let mut set = Vec::new();
+        loop {
+            let column = self.identifier()?;
+            self.expect("=")?;
+            set.push((column, self.expression()?));
+            if !self.accept(",") {
+                break;
+            }
+        }
+        let condition = self.where_clause()?;
+        Ok(Statement::Update { table, set, condition })
+    }
+
+    pub(super) fn delete(&mut self) -> Result<Statement, SqlError> {
+        self.advance();
+        self.accept("FROM");
+        let table = self.name()?;
+        if self.sees("WITH") {
+            self.hints()?;
+        }
+        let condition = self.where_clause()?;
+        Ok(Statement::Delete { table, condition })
+    }
+
+    pub(super) fn where_clause(&mut self) -> Result<Option<Expression>, SqlError> {
+        if self.accept("WHERE") { self.expression().map(Some) } else { Ok(None) }
+    }
+}
