@@ -14,6 +14,7 @@ mod errors;
 mod fetch;
 mod keys;
 mod raw;
+mod result;
 mod source;
 mod spec;
 mod statement;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     columns::{Binding, Column, Domain},
     connection::Session,
-    drivers::Driver,
+    drivers::{Driver, Portions},
     keys,
     spec::{Input, Partition},
     statement::Statement,
@@ -143,7 +143,7 @@ pub(super) fn cut(
 }
 
 fn whole(why: &str, driver: &Driver) -> Result<Cut> {
-    let held = if driver.holds_whole_results {
+    let held = if driver.portions == Portions::Whole {
         format!("; {}'s driver holds the whole result in memory", driver.name)
     } else {
         String::new()
@@ -240,7 +240,8 @@ fn extent(session: &Session, statement: &Statement, column: &Column) -> Result<E
     let (low, high) = (column.selected(&least, rendering), column.selected(&greatest, rendering));
     let mut asked = format!("{low}, {high}, COUNT(*), COUNT({name})");
     // A chunk that the driver holds whole must not turn out to be larger than it is counted.
-    let measured = session.peer.driver.holds_whole_results.then(|| lengths(session, statement)).transpose()?.flatten();
+    let whole = session.peer.driver.portions == Portions::Whole;
+    let measured = whole.then(|| lengths(session, statement)).transpose()?.flatten();
     if let Some(lengths) = &measured {
         asked = format!("{asked}, SUM({lengths})");
     }

@@ -14,6 +14,17 @@ pub(crate) enum LongValues {
     OneRow,
 }
 
+/// How a result is read of which the driver shall not hold everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portions {
+    /// The driver reads on as rows are fetched.
+    Driver,
+    /// The driver holds a whole result in memory, whatever is set.
+    Whole,
+    /// The driver would hold a whole result: every block of rows is a FETCH from a cursor that is declared in SQL.
+    Declared,
+}
+
 /// How the database is asked to render values that its driver would change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rendering {
@@ -50,8 +61,7 @@ pub(crate) struct Driver {
     pub(crate) quote: Option<char>,
     /// The part of a name before the table is a catalogue, not a schema.
     pub(crate) catalogues: bool,
-    /// The driver holds a whole result in memory, whatever is set.
-    pub(crate) holds_whole_results: bool,
+    pub(crate) portions: Portions,
     /// Native error numbers are those of SQL Server.
     pub(crate) numbers_of_sql_server: bool,
 }
@@ -76,7 +86,7 @@ pub(crate) const STANDARD: Driver = Driver {
     narrow_is_utf8: false,
     quote: None,
     catalogues: false,
-    holds_whole_results: false,
+    portions: Portions::Driver,
     numbers_of_sql_server: false,
 };
 
@@ -85,12 +95,14 @@ static DRIVERS: [Driver; 5] = [
         name: "PostgreSQL",
         package: Some("odbc-postgresql"),
         recognised_by: &["postgres", "psqlodbc"],
-        // Without a server-side cursor the driver holds the whole result in memory; with one it holds
-        // `Fetch` rows, or as many as are asked for at once if these are more.
+        // The driver has cursors of its own, `UseDeclareFetch`, but crashes where a connection breaks while one of
+        // them reads on (13.02). After a failure in a transaction nothing more is asked, so that the savepoints
+        // which it sets before every statement have no use.
         settings: &[
-            Setting { key: "UseDeclareFetch", short: "B6", value: "1" },
-            Setting { key: "Fetch", short: "A7", value: "100" },
+            Setting { key: "UseDeclareFetch", short: "B6", value: "0" },
+            Setting { key: "Protocol", short: "A1", value: "7.4-1" },
         ],
+        portions: Portions::Declared,
         // The zone is dropped by the driver, so that it must be known.
         session: &["SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'"],
         long_values: LongValues::Positioned,
@@ -108,7 +120,7 @@ static DRIVERS: [Driver; 5] = [
         rendering: Rendering::MariaDb,
         narrow_is_utf8: true,
         catalogues: true,
-        holds_whole_results: true,
+        portions: Portions::Whole,
         ..STANDARD
     },
     Driver {

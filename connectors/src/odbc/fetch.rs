@@ -12,7 +12,7 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
-use odbc_api::{buffers::ColumnarDynBuffer, handles::StatementRef};
+use odbc_api::handles::StatementRef;
 use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit, source::ChunkTarget};
 
 use self::{
@@ -22,14 +22,15 @@ use self::{
 use super::{
     columns::{Column, Fault, Long},
     connection::Peer,
-    drivers::{Driver, LongValues},
+    drivers::{LongValues, Portions},
     raw::{self, Fetched},
+    result::OpenResult,
 };
 
 /// Peak bytes of a reading: two buffers, the batch being built (builders double as they grow), the
 /// long values of one block, and what the driver holds by itself.
-pub(super) fn working_set(driver: &Driver, limit: BatchLimit) -> u64 {
-    let held = if driver.holds_whole_results { ChunkTarget::BYTES } else { limit.bytes };
+pub(super) fn working_set(portions: Portions, limit: BatchLimit) -> u64 {
+    let held = if portions == Portions::Whole { ChunkTarget::BYTES } else { limit.bytes };
     2 * BUFFER_BYTES as u64 + 3 * limit.bytes + held
 }
 
@@ -42,25 +43,25 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the open cursor of the statement to its end.
-    pub(super) fn run(&self, statement: &mut StatementRef<'_>, outlet: &Outlet) -> Result<()> {
+    /// Reads the open result to its end.
+    pub(super) fn run(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
         let one_by_one = match self.peer.driver.long_values {
             LongValues::Positioned => false,
             LongValues::NoBlocks => true,
             LongValues::OneRow => self.columns.iter().any(Column::is_unbounded),
         };
-        if one_by_one { self.row_by_row(statement, outlet) } else { self.in_blocks(statement, outlet) }
+        if one_by_one { self.row_by_row(open, outlet) } else { self.in_blocks(open, outlet) }
     }
 
-    fn row_by_row(&self, statement: &mut StatementRef<'_>, outlet: &Outlet) -> Result<()> {
+    fn row_by_row(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
         let mut batches = Batches::new(self, outlet);
-        while raw::fetch_row(statement).map_err(|error| self.peer.error("reading", &error))? {
-            batches.read_row(statement)?;
+        while open.row().map_err(|error| self.peer.error("reading", &error))? {
+            batches.read_row(open.statement())?;
         }
         batches.flush()
     }
 
-    fn in_blocks(&self, statement: &mut StatementRef<'_>, outlet: &Outlet) -> Result<()> {
+    fn in_blocks(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
         thread::scope(|scope| {
             let (full, filled) = sync_channel::<Block>(1);
             let (spare, free) = sync_channel::<Buffer>(2);
@@ -75,7 +76,7 @@ impl Reading<'_> {
                 .map_err(|error| {
                     Error::new(ErrorKind::Unavailable, "the system cannot start another thread").caused_by(error)
                 })?;
-            let fetched = self.fill(statement, shape, &free, &full);
+            let fetched = self.fill(open, shape, &free, &full);
             drop(full);
             let decoded = decoding
                 .join()
@@ -88,16 +89,16 @@ impl Reading<'_> {
     /// Fetches until the end, or until the decoder gives no more buffers back.
     fn fill(
         &self,
-        statement: &mut StatementRef<'_>,
+        open: &mut OpenResult<'_>,
         mut shape: Shape,
         free: &Receiver<Buffer>,
         full: &SyncSender<Block>,
     ) -> Result<()> {
         while let Ok(buffer) = free.recv() {
             let mut buffer = if buffer.shape == shape { buffer } else { shape.buffer(self.columns) };
-            let Some(rows) = self.fetch(statement, &mut buffer.cells)? else { return Ok(()) };
+            let Some(rows) = self.fetch(open, &mut buffer)? else { return Ok(()) };
             let long = self.long_cells(&buffer, rows)?;
-            let Some(long_bytes) = self.send(statement, Filled { buffer, rows, long: &long }, full)? else {
+            let Some(long_bytes) = self.send(open.statement(), Filled { buffer, rows, long: &long }, full)? else {
                 return Ok(());
             };
             shape.adapt(self.columns, Found { rows, long: &long, long_bytes }, self.limit);
@@ -105,8 +106,9 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn fetch(&self, statement: &mut StatementRef<'_>, buffer: &mut ColumnarDynBuffer) -> Result<Option<usize>> {
-        match raw::fetch(statement, buffer).map_err(|error| self.peer.error("reading", &error))? {
+    fn fetch(&self, open: &mut OpenResult<'_>, buffer: &mut Buffer) -> Result<Option<usize>> {
+        let rows = buffer.shape.rows;
+        match open.block(&mut buffer.cells, rows).map_err(|error| self.peer.error("reading", &error))? {
             Fetched::Rows(rows) => Ok(Some(rows)),
             Fetched::End => Ok(None),
             Fetched::Unusable(state) => Err(Error::new(

@@ -6,7 +6,7 @@ use std::ptr::{null, null_mut};
 use odbc_api::{
     Error, RowSetBuffer,
     buffers::ColumnarDynBuffer,
-    handles::{AsStatementRef, DiagnosticStream, SqlResult, Statement, StatementRef},
+    handles::{AsStatementRef, DiagnosticStream, SqlResult, SqlText, Statement, StatementRef},
     sys::{Desc, HStmt, Lock, Operation, SQLColAttributeW, SQLSetPos, SqlReturn},
 };
 
@@ -33,6 +33,18 @@ pub(super) enum Fetched {
     End,
     /// Rows whose values the driver could not convert, and under which SQLSTATE.
     Unusable(String),
+}
+
+/// Runs a statement without parameters that has a result, which is then open.
+pub(super) fn execute(statement: &mut StatementRef<'_>, sql: &str) -> Result<(), Error> {
+    statement.reset_parameters().into_result(statement)?;
+    // SAFETY: no parameter is bound any more, so that the driver reads nothing but the text.
+    unsafe { statement.exec_direct(&SqlText::new(sql)) }.into_result(statement)
+}
+
+/// Closes the open result.
+pub(super) fn close(statement: &mut StatementRef<'_>) -> Result<(), Error> {
+    statement.close_cursor().into_result(statement)
 }
 
 /// Fetches the next rows into the buffer. Nothing is bound before or afterwards.

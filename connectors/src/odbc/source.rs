@@ -18,8 +18,9 @@ use super::{
     columns::{self, schema},
     connection::{Connector, Session},
     cut::{self, Recipe},
-    drivers::{self, Rendering},
+    drivers::{Portions, Rendering},
     fetch::{self, Reading},
+    result::{self, OpenResult},
     spec::{Input, Partition, SourceSpec},
     statement::Statement,
 };
@@ -94,8 +95,8 @@ impl Source for OdbcSource {
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
         // Asked after the schema, when the driver is known.
-        let driver = self.statement.get().map_or(&drivers::STANDARD, |statement| statement.driver);
-        fetch::working_set(driver, limit) + PREFETCH as u64 * limit.bytes
+        let portions = self.statement.get().map_or(Portions::Driver, |statement| statement.portions);
+        fetch::working_set(portions, limit) + PREFETCH as u64 * limit.bytes
     }
 
     fn describe(&self) -> SourceDescription {
@@ -128,6 +129,10 @@ fn changed_or(session: &Session, chunk: &ReadChunk, error: odbc_api::Error) -> E
     if error.kind() != ErrorKind::Spec {
         return error;
     }
+    // Nothing can be asked in a transaction that failed.
+    if chunk.statement.portions == Portions::Declared && session.connection.rollback().is_err() {
+        return error;
+    }
     let Ok(now) = Statement::describe(session, &chunk.input) else { return error };
     columns::refuse_change(&chunk.statement.columns, &now.columns, Rendering::Driver).err().unwrap_or(error)
 }
@@ -143,7 +148,9 @@ fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
         // SQLite's and MariaDB's drivers have no time-out; Data Factory's designer always writes one.
         tracing::debug!(state = session.peer.complaint(&error).state, "the driver has no query time-out");
     }
-    let cursor = asking.execute(&sql, &predicate.parameters[..]).map_err(|error| changed_or(session, &chunk, error))?;
+    let portions = chunk.statement.portions;
+    let cursor = result::open(session, &mut asking, (&sql, &predicate.parameters[..]), portions)
+        .map_err(|error| changed_or(session, &chunk, error))?;
     let Some(mut cursor) = cursor else {
         return Err(Error::new(ErrorKind::Spec, "the query returns no rows and no columns; a source needs a SELECT"));
     };
@@ -156,7 +163,8 @@ fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
         return Err(error);
     }
     // Freeing the statement closes the cursor; odbc-api panics where closing alone fails.
-    let mut statement = cursor.into_stmt();
+    let mut open = OpenResult::new(cursor.into_stmt(), portions);
     let columns = &chunk.statement.columns;
-    Reading { peer: &session.peer, columns, schema: schema(columns), limit: chunk.limit }.run(&mut statement, outlet)
+    Reading { peer: &session.peer, columns, schema: schema(columns), limit: chunk.limit }.run(&mut open, outlet)?;
+    result::finish(session, portions).map_err(failed)
 }

@@ -5,7 +5,7 @@ use ropeway_engine::Result;
 use super::{
     columns::{self, Column},
     connection::Session,
-    drivers::Driver,
+    drivers::Portions,
     spec::Input,
 };
 use crate::sql;
@@ -14,7 +14,8 @@ use crate::sql;
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) columns: Vec<Column>,
-    pub(super) driver: &'static Driver,
+    /// How its rows come. Only what can be part of another statement can be declared as a cursor.
+    pub(super) portions: Portions,
     /// The columns as they are selected.
     list: String,
     /// The table, or the query in parentheses.
@@ -35,7 +36,7 @@ impl Statement {
             // The query may end in a comment.
             Input::Query(query) => format!("({query}\n) AS q"),
         };
-        let columns = columns_of(session, input, &from)?;
+        let (columns, portions) = columns_of(session, input, &from)?;
         let rendering = session.peer.driver.rendering;
         let rendered = columns.iter().any(|column| column.is_rendered(rendering));
         let list = if rendered {
@@ -51,7 +52,7 @@ impl Statement {
             Input::Query(query) if !rendered => Some(query.clone()),
             _ => None,
         };
-        Ok(Self { columns, driver: session.peer.driver, list, from, verbatim })
+        Ok(Self { columns, portions, list, from, verbatim })
     }
 
     /// The SELECT for the rows for which the predicate holds.
@@ -69,7 +70,8 @@ impl Statement {
     }
 }
 
-fn columns_of(session: &Session, input: &Input, from: &str) -> Result<Vec<Column>> {
+fn columns_of(session: &Session, input: &Input, from: &str) -> Result<(Vec<Column>, Portions)> {
+    let mut portions = session.peer.driver.portions;
     let nothing = format!("SELECT * FROM {from} WHERE 1 = 0");
     let described = match session.connection.execute(&nothing, (), None) {
         Ok(Some(mut cursor)) => {
@@ -82,15 +84,18 @@ fn columns_of(session: &Session, input: &Input, from: &str) -> Result<Vec<Column
         Err(error) => match input {
             Input::Table(_) => Err(error),
             // Not every statement can be a subquery: the driver may still know its columns.
-            Input::Query(query) => session
-                .connection
-                .prepare(query)
-                .and_then(|mut prepared| columns::describe(&mut prepared, session.peer.driver)),
+            Input::Query(query) => {
+                if portions == Portions::Declared {
+                    portions = Portions::Whole;
+                }
+                let prepared = session.connection.prepare(query);
+                prepared.and_then(|mut prepared| columns::describe(&mut prepared, session.peer.driver))
+            }
         },
     };
     let doing = match input {
         Input::Table(parts) => format!("reading table {}", parts.join(".").escape_debug()),
         Input::Query(_) => "reading the query".to_owned(),
     };
-    described.map_err(|error| session.peer.error(&doing, &error))?
+    Ok((described.map_err(|error| session.peer.error(&doing, &error))??, portions))
 }

@@ -19,7 +19,7 @@ const GROWTH: usize = 4;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) widths: Vec<usize>,
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 /// A buffer and its shape.
