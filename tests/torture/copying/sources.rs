@@ -106,15 +106,24 @@ impl PostgreSqlTable {
         ([127, 0, 0, 1], self.server.port()).into()
     }
 
-    /// Read through this address.
+    /// Read through this address, in chunks.
     pub(crate) fn source(&self, via: SocketAddr) -> Arc<dyn Source> {
+        self.read(via, &json!({}))
+    }
+
+    /// Read through this address, as one chunk.
+    pub(crate) fn whole(&self, via: SocketAddr) -> Arc<dyn Source> {
+        self.read(via, &json!({"query": "SELECT id, word, amount FROM t"}))
+    }
+
+    fn read(&self, via: SocketAddr, source: &Value) -> Arc<dyn Source> {
         let own = self.server.connection_string();
         let through = own.replace(&format!("Port={};", self.server.port()), &format!("Port={};", via.port()));
         let settings: Value = json!({
             "linkedService": {"type": "Odbc", "authenticationType": "Basic", "userName": USER, "password": PASSWORD,
                 "connectionString": through},
             "dataset": {"tableName": "t"},
-            "source": {},
+            "source": source,
             "parallelCopies": 4,
         });
         ropeway_connectors::registry().connect_source("Odbc", settings).expect("settings of a source")

@@ -31,13 +31,13 @@ pub(super) fn breaks(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Ca
     found
 }
 
-/// Resets in the second half of what the busiest connection receives: while rows come that were asked for behind
+/// Ends in the second half of what the busiest connection receives: while rows come that were asked for behind
 /// the first ones. psqlodbc's own cursors crash there.
 pub(super) fn late_breaks(whole: &[Passage], cases: u64, dice: &mut StdRng) -> Vec<Case> {
     let (number, passage) = (0..).zip(whole).max_by_key(|(_, passage)| passage.received).expect("a connection");
     let half = passage.received / 2;
     let byte = |case| half + half * case / cases + dice.random_range(0..half / cases);
-    (0..cases).map(byte).map(|byte| (number, Script::at(At::Received(byte), Effect::Reset))).collect()
+    (0..cases).map(byte).map(|byte| (number, Script::at(At::Received(byte), Effect::Close))).collect()
 }
 
 /// Single bits that are another ones.
