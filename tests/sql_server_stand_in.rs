@@ -5,6 +5,7 @@ mod bulk_stream;
 mod clients;
 mod every_type;
 mod language;
+mod locks;
 mod logins;
 mod raw;
 mod requests;

@@ -2,11 +2,12 @@
 //! demand. It follows MS-TDS and the T-SQL reference and is never more lenient than SQL Server: what it does not know is an
 //! error, either the server's own or number 50000 that says that the stand-in has not been taught it.
 //!
-//! Where it still differs: all databases share one SQLite file, so there is one open write transaction at a time. A second
-//! writer, also of another table, waits up to thirty seconds and then gets error 50000, at once where its transaction has read
-//! what the first one changed since; SET LOCK_TIMEOUT and lock hints are
-//! taken and have no effect, so 1222 and 1205 come only from faults. Readers never wait. There are no temporary tables, no
-//! SELECT INTO, no triggers; XML and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
+//! Sessions wait for each other as locks of tables and of new rows tell them to (see `locks`): 1222 and 1205 are real.
+//!
+//! Where it still differs: who changes or removes rows locks their whole table, and who reads the views of `sys` waits for
+//! nobody and sees what is not committed; under SNAPSHOT, too, readers see what is not committed instead of older versions.
+//! Messages of bulk loads go into SQLite one after the other. There are no temporary tables, no SELECT INTO, no triggers; XML
+//! and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
 
 mod bind;
 mod bulk;
@@ -24,6 +25,7 @@ mod flow;
 mod functions;
 mod lexer;
 mod local;
+mod locks;
 mod login;
 mod packet;
 mod parser;
@@ -35,13 +37,16 @@ mod rpc;
 mod session;
 mod sql_type;
 mod state;
+mod storage;
 mod syntax;
 mod text_form;
 mod tls;
 mod token;
 mod transaction;
+mod undo;
 mod variant;
 mod wire;
+mod work;
 mod write;
 
 pub use error::SqlError;
@@ -55,8 +60,9 @@ use state::State;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use storage::Storage;
 use tempfile::TempDir;
 use tls::{Identity, Transport};
 
@@ -114,6 +120,10 @@ pub(crate) struct Shared {
     faults: Faults,
     counters: Arc<counters::Counters>,
     folder: TempDir,
+    locks: locks::Locks,
+    /// Who holds this writes to SQLite; a statement at a time.
+    writing: Mutex<()>,
+    next_owner: AtomicI64,
     next_spid: AtomicU16,
     stopped: AtomicBool,
     connections: Mutex<HashMap<u16, TcpStream>>,
@@ -137,12 +147,15 @@ impl Server {
             faults: Faults::default(),
             counters: Arc::default(),
             folder: tempfile::tempdir()?,
+            locks: locks::Locks::default(),
+            writing: Mutex::new(()),
+            next_owner: AtomicI64::new(1),
             next_spid: AtomicU16::new(51),
             stopped: AtomicBool::new(false),
             connections: Mutex::new(HashMap::new()),
             options,
         });
-        let sqlite = state::open(&shared)?;
+        let sqlite = Storage::open(&shared)?.sqlite;
         catalogue::create_storage(&sqlite)?;
         for database in ["master", "tempdb"].into_iter().chain(shared.options.databases.iter().map(String::as_str)) {
             catalogue::create_database(&sqlite, database)?;
@@ -164,8 +177,8 @@ impl Server {
     /// Runs a batch as a login with all rights in this database, outside of any session: to prepare tables or to look at them.
     /// Rows of its last SELECT come back as text (`NULL` for null).
     pub fn execute(&self, database: &str, batch: &str) -> Result<Vec<Vec<String>>, SqlError> {
-        let sqlite = state::open(&self.shared)?;
-        let mut state = State::new(Arc::clone(&self.shared), sqlite, database, "sa", 0);
+        let storage = Storage::open(&self.shared)?;
+        let mut state = State::new(Arc::clone(&self.shared), storage, database, "sa", 0);
         state.run_locally(batch)
     }
 
@@ -222,6 +235,13 @@ impl Drop for Server {
 impl Shared {
     fn sqlite_path(&self) -> PathBuf {
         self.folder.path().join("databases.sqlite")
+    }
+
+    /// Closes the connection of a session. Whether there is one.
+    fn close(&self, spid: u16) -> bool {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        // A connection that is closed already is as wished.
+        connections.get(&spid).is_some_and(|connection| connection.shutdown(Shutdown::Both).is_ok())
     }
 
     fn close_all(&self) {

@@ -3,6 +3,7 @@
 
 mod call;
 mod expression;
+mod hints;
 mod query;
 
 pub(super) use call::name_of;
@@ -10,7 +11,9 @@ pub(super) use query::BoundQuery;
 
 use super::catalogue::{self, TableEntry, quoted};
 use super::functions::type_number;
+use super::locks::{Locks, Mode, Until};
 use super::sql_type::SqlType;
+use super::storage::Storage;
 use super::syntax::{Expression, Query};
 use super::token::Origin;
 use super::{SqlError, syntax};
@@ -26,11 +29,26 @@ pub(super) struct Variable {
 }
 
 /// What a statement can see of its session. Variable names are in lower case.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) sqlite: &'a Connection,
     pub(super) database: &'a str,
     pub(super) user: &'a str,
     pub(super) variables: &'a HashMap<String, Variable>,
+    /// None where nobody is waited for.
+    pub(super) turn: Option<Turn<'a>>,
+}
+
+/// A session among others.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub(super) locks: &'a Locks,
+    pub(super) storage: &'a Storage,
+    pub(super) owner: i64,
+    /// As [`Statement::SetIsolation`](syntax::Statement::SetIsolation) has it.
+    pub(super) isolation: u8,
+    /// How long what is changed stays locked.
+    pub(super) until: Until,
 }
 
 /// An expression for SQLite, with its T-SQL type.
@@ -118,11 +136,26 @@ pub(super) struct Binder<'a> {
     /// Common table expressions in sight.
     named: Vec<(String, Query)>,
     next_alias: usize,
+    /// The plan touches no rows, as with TOP 0 or FMTONLY.
+    touches_no_rows: bool,
 }
 
 impl<'a> Binder<'a> {
     pub(super) fn new(context: &'a Context<'a>) -> Binder<'a> {
-        Binder { context, parameters: Vec::new(), scopes: Vec::new(), named: Vec::new(), next_alias: 0 }
+        Binder {
+            context,
+            parameters: Vec::new(),
+            scopes: Vec::new(),
+            named: Vec::new(),
+            next_alias: 0,
+            touches_no_rows: false,
+        }
+    }
+
+    /// Only the columns of the statement are asked for.
+    pub(super) fn for_columns_only(mut self) -> Binder<'a> {
+        self.touches_no_rows = true;
+        self
     }
 
     fn fresh_alias(&mut self) -> String {
@@ -283,7 +316,48 @@ fn scope_table(entry: &TableEntry, alias: String, schema: Option<String>, sql_al
     ScopeTable { alias, schema, sql_alias, columns: columns.collect() }
 }
 
-/// The table of a statement, or error 208.
-pub(super) fn table(context: &Context<'_>, name: &syntax::Name) -> Result<TableEntry, SqlError> {
+impl Context<'_> {
+    /// How long what the statement changes stays locked.
+    pub(super) fn until(&self) -> Until {
+        self.turn.map_or(Until::StatementEnds, |turn| turn.until)
+    }
+}
+
+/// Locks a schema of the current database.
+pub(super) fn lock_schema(context: &Context<'_>, schema: &str, mode: Mode) -> Result<(), SqlError> {
+    let Some(turn) = context.turn else { return Ok(()) };
+    turn.locks.take(turn.owner, &format!("schema {}.{schema}", context.database).to_lowercase(), mode, turn.until)
+}
+
+/// The table that a statement changes, or error 208. The strongest of what it does and what its hints ask for is locked.
+pub(super) fn target(
+    context: &Context<'_>,
+    name: &syntax::Name,
+    mode: Mode,
+    hints: &[String],
+) -> Result<TableEntry, SqlError> {
+    let mode = if hints::locks_the_table(hints) && mode == Mode::Insert { Mode::Change } else { mode };
+    hints::check_target(hints)?;
+    table(context, name, mode, context.until())
+}
+
+/// The table of this name, or error 208, as soon as nobody is in the way.
+pub(super) fn table(
+    context: &Context<'_>,
+    name: &syntax::Name,
+    mode: Mode,
+    until: Until,
+) -> Result<TableEntry, SqlError> {
+    lock(context, name, mode, until)?;
     catalogue::table(context.sqlite, name, context.database)
+}
+
+/// Locks a name, whether there is a table of that name or not.
+pub(super) fn lock(context: &Context<'_>, name: &syntax::Name, mode: Mode, until: Until) -> Result<(), SqlError> {
+    let Some(turn) = context.turn else { return Ok(()) };
+    let (database, schema, object) = catalogue::resolve(name, context.database)?;
+    if schema.eq_ignore_ascii_case("sys") {
+        return Ok(());
+    }
+    turn.locks.take(turn.owner, &catalogue::resource(&database, &schema, &object), mode, until)
 }

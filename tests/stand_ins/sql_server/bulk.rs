@@ -11,7 +11,9 @@ mod order;
 mod stream;
 
 use super::SqlError;
+use super::bind;
 use super::catalogue::{self, TableEntry};
+use super::locks::{Mode, Until};
 use super::packet::Message;
 use super::protocol::Over;
 use super::response::{Response, Stop};
@@ -19,6 +21,7 @@ use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{BulkDefinition, ColumnDefinition};
 use super::token;
+use std::collections::HashMap;
 
 /// Command of the DONE of a bulk load.
 const BULK_COMMAND: u16 = 0xF0;
@@ -59,7 +62,7 @@ impl State {
         if self.doomed {
             return Err(SqlError::uncommittable().into());
         }
-        let entry = catalogue::table(&self.sqlite, &definition.table, &self.database)?;
+        let entry = self.bulk_target(definition)?;
         if entry.schema == "sys" {
             return Err(SqlError::new(259, 16, "Ad hoc updates to system catalogs are not allowed.").into());
         }
@@ -77,6 +80,28 @@ impl State {
         self.order_hint(&entry, definition, response)?;
         self.bulk = Some(Announced { entry, targets, definition: definition.clone() });
         Ok(response.done(0, token::ABORT_COMMAND, 0)?)
+    }
+
+    /// The table, locked from now until the load has ended, or the transaction around it.
+    fn bulk_target(&self, definition: &BulkDefinition) -> Result<TableEntry, SqlError> {
+        let variables = HashMap::new();
+        let context = self.context(&variables);
+        let entry = bind::table(&context, &definition.table, Mode::Definition, Until::StatementEnds)?;
+        let mode = match (definition.locks_table, catalogue::has_indexes(context.sqlite, &entry)?) {
+            (false, _) => Mode::Insert,
+            (true, false) => Mode::Bulk,
+            (true, true) => Mode::Change,
+        };
+        bind::lock(&context, &definition.table, mode, Until::TransactionEnds)?;
+        Ok(entry)
+    }
+
+    /// Nothing is announced any more.
+    pub(super) fn end_bulk(&mut self) {
+        self.bulk = None;
+        if self.transactions == 0 {
+            self.shared.locks.end_transaction(self.owner);
+        }
     }
 
     /// A hint that names what is not there is ignored, with a message.
@@ -112,7 +137,9 @@ impl State {
         if message.ignored {
             return Ok(response.done(token::ERROR, token::ABORT_COMMAND, 0)?);
         }
-        match self.load(announced, &message.body, response) {
+        let result = self.load_in_turn(announced, message, response);
+        self.end_bulk();
+        match result {
             Ok(rows) => {
                 self.rows = rows as i64;
                 self.last_error = 0;

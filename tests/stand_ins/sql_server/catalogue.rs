@@ -15,6 +15,7 @@ use super::SqlError;
 use super::parser::parse;
 use super::sql_type::SqlType;
 use super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
+use super::undo::{self, PLACE};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A table or system view as the catalogue knows it.
@@ -34,7 +35,16 @@ pub(super) struct TableEntry {
 impl TableEntry {
     /// The SQLite table behind it, quoted.
     pub(super) fn physical(&self) -> String {
-        physical(&self.database, &self.schema, &self.name)
+        // By its id, so that a table can be renamed, or dropped and come back, without touching its rows.
+        if self.schema == "sys" {
+            return physical(&self.database, &self.schema, &self.name);
+        }
+        quoted(&format!("t.{}", self.object_id))
+    }
+
+    /// What locks know it by.
+    pub(super) fn resource(&self) -> String {
+        resource(&self.database, &self.schema, &self.name)
     }
 
     /// The SQLite index behind one of its indexes.
@@ -56,6 +66,11 @@ fn physical(database: &str, schema: &str, name: &str) -> String {
     quoted(&format!("{database}.{schema}.{name}").to_lowercase())
 }
 
+/// What locks know an object by.
+pub(super) fn resource(database: &str, schema: &str, name: &str) -> String {
+    format!("{database}.{schema}.{name}").to_lowercase()
+}
+
 /// Makes the tables in which the catalogue itself is kept.
 pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
     sqlite.execute_batch(
@@ -66,6 +81,11 @@ pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
          CREATE TABLE ropeway_partition_function (database TEXT COLLATE NOCASE, name TEXT COLLATE NOCASE, id INTEGER,
              type TEXT, is_right INTEGER, boundary INTEGER, value);",
     )?;
+    undo::create_storage(sqlite)?;
+    let columns = |names: &str| names.split(' ').map(quoted).collect::<Vec<_>>();
+    undo::watch_catalogue(sqlite, "ropeway_tables", &columns("database schema name object_id definition"))?;
+    let function = columns("database name id type is_right boundary value");
+    undo::watch_catalogue(sqlite, "ropeway_partition_function", &function)?;
     Ok(())
 }
 
@@ -168,7 +188,10 @@ pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &Tab
     };
     let mut columns: Vec<String> = entry.columns.iter().map(physical_column).collect();
     columns.extend(super::constraint::checks_sql(sqlite, &entry)?);
+    columns.insert(0, format!("{PLACE} INTEGER PRIMARY KEY AUTOINCREMENT"));
     sqlite.execute_batch(&format!("CREATE TABLE {} ({})", entry.physical(), columns.join(", ")))?;
+    sqlite.execute_batch(&undo::watch_rows(&entry))?;
+    undo::keep(sqlite, &format!("DROP TABLE {}", entry.physical()))?;
     save(sqlite, &entry, true)?;
     views::add_object(sqlite, &entry, schema_id)?;
     views::replace_columns(sqlite, &entry)?;
@@ -275,6 +298,7 @@ pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &Inde
         keys.iter().flat_map(|(column, descending)| key_terms(column, *descending, index.unique)).collect();
     let statement = format!("CREATE {unique}INDEX {physical_name} ON {} ({})", entry.physical(), terms.join(", "));
     sqlite.execute_batch(&statement).map_err(|error| index_error(&error, entry, index))?;
+    undo::keep(sqlite, &format!("DROP INDEX {physical_name}"))?;
     let stats_id = views::add_index(sqlite, entry, index)?;
     rows::update_histogram(sqlite, entry, stats_id, &index.columns[0].0)
 }
@@ -314,6 +338,12 @@ fn index_error(error: &rusqlite::Error, entry: &TableEntry, index: &IndexDefinit
     )
 }
 
+/// Whether a table is more than a heap.
+pub(super) fn has_indexes(sqlite: &Connection, entry: &TableEntry) -> Result<bool, SqlError> {
+    let query = format!("SELECT count(*) FROM {} WHERE object_id = ?1 AND index_id > 0", entry.view("indexes"));
+    Ok(sqlite.query_row(&query, [entry.object_id], |row| row.get::<_, i64>(0))? > 0)
+}
+
 /// CREATE STATISTICS.
 pub(super) fn create_statistics(
     sqlite: &Connection,
@@ -342,14 +372,22 @@ pub(super) fn update_statistics(sqlite: &Connection, entry: &TableEntry) -> Resu
     Ok(())
 }
 
-/// DROP TABLE.
+/// DROP TABLE. Its rows stay until the transaction commits.
 pub(super) fn drop_table(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
-    sqlite.execute_batch(&format!("DROP TABLE {}", entry.physical()))?;
     sqlite.execute(
         "DELETE FROM ropeway_tables WHERE database = ?1 AND object_id = ?2",
         params![entry.database, entry.object_id],
     )?;
     views::remove_object(sqlite, entry)
+}
+
+/// Forgets the rows of a table that is in no catalogue any more.
+pub(super) fn drop_rows(sqlite: &Connection, object_id: i64) -> Result<(), SqlError> {
+    let query = "SELECT count(*) FROM ropeway_tables WHERE object_id = ?1";
+    if sqlite.query_row(query, [object_id], |row| row.get::<_, i64>(0))? == 0 {
+        sqlite.execute_batch(&format!("DROP TABLE {}", quoted(&format!("t.{object_id}"))))?;
+    }
+    Ok(())
 }
 
 /// ALTER TABLE ... ADD column.
@@ -364,8 +402,23 @@ pub(super) fn add_column(
     if !column.nullable || column.default.is_some() || column.identity.is_some() {
         return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL, DEFAULT or IDENTITY"));
     }
-    sqlite.execute_batch(&format!("ALTER TABLE {} ADD COLUMN {}", entry.physical(), physical_column(column)))?;
+    let (table, before) = (entry.physical(), entry.clone());
     entry.columns.push(column.clone());
+    sqlite.execute_batch(&format!(
+        "{} ALTER TABLE {table} ADD COLUMN {}; {}",
+        undo::unwatch_rows(&before),
+        physical_column(column),
+        undo::watch_rows(&entry)
+    ))?;
+    undo::keep(
+        sqlite,
+        &format!(
+            "{} ALTER TABLE {table} DROP COLUMN {}; {}",
+            undo::unwatch_rows(&entry),
+            quoted(&column.name),
+            undo::watch_rows(&before)
+        ),
+    )?;
     save(sqlite, &entry, false)?;
     views::replace_columns(sqlite, &entry)
 }
@@ -379,7 +432,8 @@ pub(super) fn drop_column(sqlite: &Connection, mut entry: TableEntry, name: &str
             format!("ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{}'.", entry.name),
         ));
     }
-    let statement = format!("ALTER TABLE {} DROP COLUMN {}", entry.physical(), quoted(name));
+    let statement =
+        format!("{} ALTER TABLE {} DROP COLUMN {}", undo::unwatch_rows(&entry), entry.physical(), quoted(name));
     sqlite.execute_batch(&statement).map_err(|_| {
         SqlError::new(
             4922,
@@ -389,6 +443,7 @@ pub(super) fn drop_column(sqlite: &Connection, mut entry: TableEntry, name: &str
         .state(9)
     })?;
     entry.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
+    sqlite.execute_batch(&undo::watch_rows(&entry))?;
     save(sqlite, &entry, false)?;
     views::replace_columns(sqlite, &entry)
 }

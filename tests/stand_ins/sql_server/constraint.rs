@@ -77,7 +77,7 @@ fn is_at(sqlite: &Connection, place: &str, entry: &TableEntry, index: &str) -> R
 /// The CHECK constraints of a table for SQLite.
 pub(super) fn checks_sql(sqlite: &Connection, entry: &TableEntry) -> Result<Vec<String>, SqlError> {
     let variables = HashMap::new();
-    let context = Context { sqlite, database: &entry.database, user: "dbo", variables: &variables };
+    let context = Context { sqlite, database: &entry.database, user: "dbo", variables: &variables, turn: None };
     let mut constraints = Vec::new();
     for (name, condition) in &entry.checks {
         let mut binder = Binder::new(&context);

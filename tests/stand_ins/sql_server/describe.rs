@@ -163,7 +163,7 @@ fn first_result(context: &Context<'_>, batch: &str, parameters: &str) -> Result<
     let inner = Context { variables: &variables, ..*context };
     for (_, statement) in parse(batch)? {
         if let Statement::Query(query) = statement {
-            let bound = Binder::new(&inner).query(&query)?;
+            let bound = Binder::new(&inner).for_columns_only().query(&query)?;
             if bound.assigned.is_empty() {
                 return Ok(bound.columns);
             }

@@ -81,6 +81,10 @@ impl SqlError {
         SqlError::new(206, 16, format!("Operand type clash: {from} is incompatible with {to}")).state(2)
     }
 
+    pub(super) fn lock_timeout() -> SqlError {
+        SqlError::new(1222, 16, "Lock request time out period exceeded.").state(51)
+    }
+
     pub(super) fn uncommittable() -> SqlError {
         SqlError::new(
             3930,

@@ -1,8 +1,9 @@
 //! Statements, one after the other.
 
-use super::bind::{Binder, BoundQuery, Context, Variable, bound_query};
+use super::bind::{Binder, BoundQuery, Context, Turn, Variable, bound_query};
 use super::catalogue;
 use super::flow::Flow;
+use super::locks::{Until, is_blocked};
 use super::response::{Response, SERVER_NAME, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
@@ -17,7 +18,7 @@ pub(super) type Variables = HashMap<String, Variable>;
 const SELECT_COMMAND: u16 = 0xC1;
 
 impl State {
-    pub(super) fn run(
+    pub(super) fn run_once(
         &mut self,
         statement: &Statement,
         variables: &mut Variables,
@@ -42,7 +43,7 @@ impl State {
                         return Err(SqlError::new(134, 15, format!("The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure.")).into());
                     }
                     let value = match value {
-                        Some(value) => self.evaluate(value, Some(*of), variables)?.1,
+                        Some(value) => self.reading(|| self.evaluate(value, Some(*of), variables))?.1,
                         None => Value::Null,
                     };
                     variables.insert(key, Variable { of: *of, value });
@@ -50,7 +51,7 @@ impl State {
             }
             Statement::SetVariable(name, value) => {
                 let of = variables.get(&name.to_lowercase()).ok_or_else(|| SqlError::undeclared_variable(name))?.of;
-                let (_, value) = self.evaluate(value, Some(of), variables)?;
+                let (_, value) = self.reading(|| self.evaluate(value, Some(of), variables))?;
                 variables.insert(name.to_lowercase(), Variable { of, value });
             }
             Statement::SetOption(name, value) => {
@@ -87,6 +88,10 @@ impl State {
                 response.done(0, 0, 0)?;
             }
             Statement::InsertBulk(definition) => self.announce_bulk(definition, response)?,
+            Statement::Kill(session) => {
+                self.kill(*session)?;
+                response.done(0, 0, 0)?;
+            }
             Statement::Return => return Ok(Flow::Return),
             other => self.change(other, variables, response)?,
         }
@@ -94,7 +99,20 @@ impl State {
     }
 
     pub(super) fn context<'a>(&'a self, variables: &'a Variables) -> Context<'a> {
-        Context { sqlite: &self.sqlite, database: &self.database, user: &self.user, variables }
+        let turn = Turn {
+            locks: &self.shared.locks,
+            storage: &self.storage,
+            owner: self.owner,
+            isolation: self.options.isolation,
+            until: if self.transactions > 0 { Until::TransactionEnds } else { Until::StatementEnds },
+        };
+        Context {
+            sqlite: &self.storage.sqlite,
+            database: &self.database,
+            user: &self.user,
+            variables,
+            turn: Some(turn),
+        }
     }
 
     pub(super) fn evaluate(
@@ -107,26 +125,55 @@ impl State {
     }
 
     fn select(&mut self, query: &Query, variables: &mut Variables, response: &mut Response<'_>) -> Result<(), Stop> {
-        let (bound, parameters) = self.bind(query, variables)?;
-        if !bound.assigned.is_empty() {
-            return self.assign(query, variables);
-        }
-        self.send_rows(&bound.sql, &bound.columns, &parameters, response)
+        let (bound, parameters) = self.reading(|| {
+            let bound = self.bind(query, variables)?;
+            self.storage.hold_still()?;
+            Ok(bound)
+        })?;
+        let result = if bound.assigned.is_empty() {
+            self.wait_for_rows(&bound.sql, &parameters)
+                .map_err(Stop::from)
+                .and_then(|()| self.send_rows(&bound.sql, &bound.columns, &parameters, response))
+        } else {
+            self.assign(query, variables).map_err(Stop::from)
+        };
+        self.storage.let_go();
+        result
     }
 
     fn bind(&self, query: &Query, variables: &Variables) -> Result<(BoundQuery, Vec<Value>), SqlError> {
         let context = self.context(variables);
         let mut binder = Binder::new(&context);
+        if self.options.format_only {
+            binder = binder.for_columns_only();
+        }
         Ok((binder.query(query)?, binder.parameters))
     }
 
+    /// Whether a query comes across rows that others have not committed is found out before the first row is sent.
+    fn wait_for_rows(&self, sql: &str, parameters: &[Value]) -> Result<(), SqlError> {
+        if !sql.contains("tds_seen") {
+            return Ok(());
+        }
+        let mut statement = self.storage.sqlite.prepare(sql)?;
+        let mut rows = bound_query(&mut statement, parameters)?;
+        loop {
+            match rows.next().map_err(SqlError::from) {
+                Ok(Some(_)) => {}
+                Err(error) if is_blocked(&error) => return Err(error),
+                // Any other error is told when the rows are sent.
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
     /// `SELECT @a = ...`: every row in turn sees what the one before has assigned, and the last one stays.
-    fn assign(&mut self, query: &Query, variables: &mut Variables) -> Result<(), Stop> {
+    fn assign(&mut self, query: &Query, variables: &mut Variables) -> Result<(), SqlError> {
         self.rows = 0;
         loop {
             let (bound, parameters) = self.bind(query, variables)?;
-            let mut statement =
-                self.sqlite.prepare(&format!("SELECT * FROM ({}) LIMIT 1 OFFSET {}", bound.sql, self.rows))?;
+            let sql = format!("SELECT * FROM ({}) LIMIT 1 OFFSET {}", bound.sql, self.rows);
+            let mut statement = self.storage.sqlite.prepare(&sql)?;
             let mut rows = bound_query(&mut statement, &parameters)?;
             let Some(row) = rows.next()? else { return Ok(()) };
             for (index, name) in bound.assigned.iter().enumerate() {
@@ -147,7 +194,7 @@ impl State {
     ) -> Result<(), Stop> {
         let due = std::mem::take(&mut self.due);
         self.due.break_after = due.break_after;
-        let mut statement = self.sqlite.prepare(sql)?;
+        let mut statement = self.storage.sqlite.prepare(sql)?;
         response.token(&token::column_metadata(columns))?;
         let mut count = 0;
         if !self.options.format_only {
@@ -173,6 +220,21 @@ impl State {
         self.rows = count as i64;
         let counted = if self.options.no_count { 0 } else { token::COUNT };
         Ok(response.done(counted, SELECT_COMMAND, count as u64)?)
+    }
+
+    /// KILL: the connection ends, and with it the transaction of the session.
+    fn kill(&self, session: i64) -> Result<(), SqlError> {
+        if self.transactions > 0 {
+            return Err(SqlError::new(6115, 16, "KILL command cannot be used inside user transactions."));
+        }
+        if session == i64::from(self.spid) {
+            return Err(SqlError::new(6104, 16, "Cannot use KILL to kill your own process."));
+        }
+        let known = u16::try_from(session).is_ok_and(|spid| self.shared.close(spid));
+        if known {
+            return Ok(());
+        }
+        Err(SqlError::new(6106, 16, format!("Process ID {session} is not an active process ID.")))
     }
 
     fn set_option(&mut self, names: &str, value: &str) -> Result<(), SqlError> {
@@ -202,7 +264,7 @@ impl State {
     }
 
     fn use_database(&mut self, name: &str, response: &mut Response<'_>) -> Result<(), Stop> {
-        let found = catalogue::has_database(&self.sqlite, name)?;
+        let found = catalogue::has_database(&self.storage.sqlite, name)?;
         let found = found.ok_or_else(|| {
             SqlError::new(
                 911,

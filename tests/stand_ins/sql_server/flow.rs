@@ -3,6 +3,7 @@
 use super::SqlError;
 use super::bind::{Binder, bound_query};
 use super::execute::Variables;
+use super::locks::is_blocked;
 use super::parser::parse;
 use super::protocol::Over;
 use super::response::{Response, Stop};
@@ -132,6 +133,27 @@ impl State {
         }
     }
 
+    /// Runs a statement as soon as nobody is in its way.
+    fn run(
+        &mut self,
+        statement: &Statement,
+        variables: &mut Variables,
+        response: &mut Response<'_>,
+    ) -> Result<Flow, Stop> {
+        let mut since = None;
+        loop {
+            match self.run_once(statement, variables, response) {
+                Err(Stop::Error(error)) if is_blocked(&error) => {
+                    self.wait(&error, &mut since, || response.check_attention())?;
+                }
+                other => {
+                    self.shared.locks.end_statement(self.owner);
+                    return other;
+                }
+            }
+        }
+    }
+
     fn report(&mut self, error: &SqlError, statement: &Statement, response: &mut Response<'_>) -> Result<Flow, Stop> {
         let raised = std::mem::take(&mut self.catching.raised);
         self.catching.from_below = false;
@@ -162,7 +184,7 @@ impl State {
         match statement {
             Statement::Block(statements) => self.run_all(statements, variables, response),
             Statement::If { condition, then, otherwise } => {
-                let chosen = if self.holds(condition, variables)? { then } else { otherwise };
+                let chosen = if self.reading(|| self.holds(condition, variables))? { then } else { otherwise };
                 self.run_all(chosen, variables, response)
             }
             Statement::Try { attempt, handler } => self.attempt(attempt, handler, variables, response),
@@ -174,7 +196,7 @@ impl State {
         let context = self.context(variables);
         let mut binder = Binder::new(&context);
         let sql = binder.condition(condition)?;
-        let mut statement = self.sqlite.prepare(&format!("SELECT {sql}"))?;
+        let mut statement = self.storage.sqlite.prepare(&format!("SELECT {sql}"))?;
         let mut rows = bound_query(&mut statement, &binder.parameters)?;
         let holds = rows.next()?.map_or(Ok(Some(false)), |row| row.get::<_, Option<bool>>(0))?;
         Ok(holds.unwrap_or(false))

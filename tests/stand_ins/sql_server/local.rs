@@ -1,11 +1,12 @@
 //! Batches without a client, for tests that prepare tables or look at them.
 
-use super::SqlError;
-use super::bind::{Binder, Variable, bound_query};
+use super::bind::{Binder, Context, Variable, bound_query};
 use super::execute::Variables;
+use super::locks::is_blocked;
 use super::parser::parse;
 use super::state::State;
 use super::syntax::{Query, Statement};
+use super::{SqlError, undo};
 use rusqlite::types::Value;
 
 impl State {
@@ -15,7 +16,7 @@ impl State {
         let mut shown = Vec::new();
         for (_, statement) in parse(batch)? {
             if let Statement::Query(query) = &statement {
-                shown = self.local_rows(query, &variables)?;
+                shown = self.reading(|| self.storage.tentatively(|| self.committed_rows(query, &variables)))?;
                 continue;
             }
             self.run_locally_changed(&statement, &mut variables)?;
@@ -35,15 +36,25 @@ impl State {
                 }
                 Ok(())
             }
-            other => self.apply(other, variables).map(|_| ()),
+            other => {
+                let mut since = None;
+                loop {
+                    match self.writing(|| self.apply(other, variables)) {
+                        Err(error) if is_blocked(&error) => self.wait_locally(&error, &mut since)?,
+                        done => return done.map(drop),
+                    }
+                }
+            }
         }
     }
 
-    fn local_rows(&self, query: &Query, variables: &Variables) -> Result<Vec<Vec<String>>, SqlError> {
-        let context = self.context(variables);
+    /// Rows as they are committed: nobody is waited for.
+    fn committed_rows(&self, query: &Query, variables: &Variables) -> Result<Vec<Vec<String>>, SqlError> {
+        undo::take_others_back(&self.storage.sqlite, self.owner)?;
+        let context = Context { turn: None, ..self.context(variables) };
         let mut binder = Binder::new(&context);
         let bound = binder.query(query)?;
-        let mut statement = self.sqlite.prepare(&bound.sql)?;
+        let mut statement = self.storage.sqlite.prepare(&bound.sql)?;
         let mut rows = bound_query(&mut statement, &binder.parameters)?;
         let mut shown = Vec::new();
         while let Some(row) = rows.next()? {

@@ -274,6 +274,12 @@ impl Parser {
                 self.execute()
             }
             "THROW" | "RAISERROR" | "PRINT" => self.message(&word),
+            "KILL" => {
+                self.advance();
+                let id = self.advance();
+                let number = if id.kind == Kind::Integer { id.text.parse().ok() } else { None };
+                number.map(Statement::Kill).ok_or_else(|| SqlError::syntax(&id.text))
+            }
             "RETURN" => {
                 self.advance();
                 Ok(Statement::Return)
@@ -338,9 +344,9 @@ impl Parser {
     }
 
     fn at_statement(&self) -> bool {
-        const STARTS: [&str; 18] = [
+        const STARTS: [&str; 19] = [
             "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "ALTER", "DROP", "DECLARE", "SET", "BEGIN",
-            "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE",
+            "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE", "KILL",
         ];
         STARTS.into_iter().any(|start| self.sees(start))
     }

@@ -3,6 +3,7 @@
 use super::bind::Variable;
 use super::convert::convert;
 use super::execute::Variables;
+use super::locks::is_blocked;
 use super::parser::parse_parameters;
 use super::protocol::Violation;
 use super::reader::Reader;
@@ -96,7 +97,16 @@ impl State {
     /// A call of a client, with its return status, output values and DONEPROC.
     pub(super) fn call(&mut self, call: Call, response: &mut Response<'_>) -> Result<(), Stop> {
         let was_inside = std::mem::replace(&mut response.in_procedure, true);
-        let result = self.call_named(&bare(&call.procedure), &call.procedure, &call.parameters, response);
+        let mut since = None;
+        let result = loop {
+            match self.call_named(&bare(&call.procedure), &call.procedure, &call.parameters, response) {
+                Err(Stop::Error(error)) if is_blocked(&error) => {
+                    self.wait(&error, &mut since, || response.check_attention())?;
+                }
+                other => break other,
+            }
+        };
+        self.shared.locks.end_statement(self.owner);
         if !matches!(result, Err(Stop::Over(_) | Stop::Attention)) {
             self.end_request(response)?;
         }
@@ -171,7 +181,8 @@ impl State {
             }
             "sp_tablecollations_100" => {
                 let table = parameters.first().map(text_of).transpose()?.ok_or_else(|| missing(name, "@object"))?;
-                let (sql, columns) = super::describe::table_collations(&self.sqlite, &self.database, written, &table)?;
+                let (sql, columns) =
+                    super::describe::table_collations(&self.storage.sqlite, &self.database, written, &table)?;
                 self.send_rows(&sql, &columns, &[], response)?;
                 Ok(Vec::new())
             }

@@ -8,7 +8,8 @@ use super::prelogin::{Agreed, Prelogin};
 use super::protocol::{Over, Violation};
 use super::reader::{Reader, utf16};
 use super::response::{Response, SERVER_NAME, Stop};
-use super::state::{self, State};
+use super::state::State;
+use super::storage::Storage;
 use super::tls::Transport;
 use super::{Shared, SqlError, collation, token};
 use std::sync::Arc;
@@ -60,10 +61,10 @@ impl Session {
         } else {
             None
         };
-        let sqlite = state::open(shared).map_err(|_| Over::Gone)?;
+        let storage = Storage::open(shared).map_err(|_| Over::Gone)?;
         let default = shared.options.databases.first().map_or("master", String::as_str);
         let wanted = if login.database.is_empty() { default } else { &login.database };
-        let database = catalogue::has_database(&sqlite, wanted).map_err(|_| Over::Gone)?;
+        let database = catalogue::has_database(&storage.sqlite, wanted).map_err(|_| Over::Gone)?;
         let refusal = refusal.or_else(|| {
             if database.is_some() {
                 return None;
@@ -112,14 +113,14 @@ impl Session {
         response.done(0, 0, 0)?;
         response.finish()?;
         channel.packet_size = packet_size;
-        let state = State::new(Arc::clone(shared), sqlite, &database, &login.user, channel.spid);
+        let state = State::new(Arc::clone(shared), storage, &database, &login.user, channel.spid);
         Ok(Some(Session { channel, state }))
     }
 
     fn serve_message(&mut self, message: Message) -> Result<(), Over> {
         if message.kind == Kind::Attention {
             self.see_attention();
-            self.state.bulk = None;
+            self.state.end_bulk();
             return Response::new(&mut self.channel, false).finish_attention();
         }
         if message.reset != Reset::No {
@@ -127,7 +128,7 @@ impl Session {
             self.state.shared.faults.see(|seen| seen.resets += 1);
         }
         if self.state.bulk.is_some() && message.kind != Kind::BulkLoad {
-            self.state.bulk = None;
+            self.state.end_bulk();
             let error =
                 SqlError::new(4022, 16, "Bulk load data was expected but not sent. The batch will be terminated.");
             let mut response = Response::new(&mut self.channel, false);

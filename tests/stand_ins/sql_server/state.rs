@@ -4,22 +4,30 @@ use super::bind::Variable;
 use super::bulk::Announced;
 use super::flow::Catching;
 use super::sql_type::SqlType;
-use super::{Shared, SqlError, counters, functions};
-use rusqlite::Connection;
+use super::storage::Storage;
+use super::{Shared, SqlError};
 use rusqlite::types::Value;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub(super) struct State {
     pub(super) shared: Arc<Shared>,
-    pub(super) sqlite: Connection,
+    pub(super) storage: Storage,
+    /// Who this session is to the locks; never used twice.
+    pub(super) owner: i64,
     pub(super) database: String,
     pub(super) user: String,
     pub(super) spid: u16,
     pub(super) options: SessionOptions,
     /// `@@TRANCOUNT`.
     pub(super) transactions: u32,
+    /// Save points of the transaction: name in lower case, and how far its undo statements went.
+    pub(super) saved: Vec<(String, i64)>,
+    /// Tables that were dropped and go when the transaction commits.
+    pub(super) dropped: RefCell<Vec<i64>>,
     /// Descriptor of the open transaction, 0 without.
     pub(super) descriptor: u64,
     /// The open transaction can only be rolled back: `XACT_STATE()` is -1.
@@ -56,28 +64,19 @@ pub(super) struct SessionOptions {
     pub(super) identity_insert: bool,
 }
 
-/// Opens the SQLite database that all sessions share.
-pub(super) fn open(shared: &Shared) -> Result<Connection, SqlError> {
-    let sqlite = Connection::open(shared.sqlite_path())?;
-    sqlite.busy_timeout(Duration::from_secs(30))?;
-    // Readers see a snapshot and never wait; nothing outlives the process, so nothing needs to reach the disk.
-    sqlite.pragma_update(None, "journal_mode", "WAL")?;
-    sqlite.pragma_update(None, "synchronous", "OFF")?;
-    functions::register(&sqlite)?;
-    counters::register(&sqlite, &shared.counters)?;
-    Ok(sqlite)
-}
-
 impl State {
-    pub(super) fn new(shared: Arc<Shared>, sqlite: Connection, database: &str, user: &str, spid: u16) -> State {
+    pub(super) fn new(shared: Arc<Shared>, storage: Storage, database: &str, user: &str, spid: u16) -> State {
         State {
+            owner: shared.next_owner.fetch_add(1, Ordering::SeqCst),
             shared,
-            sqlite,
+            storage,
             database: database.to_owned(),
             user: user.to_owned(),
             spid,
             options: SessionOptions { isolation: 2, lock_timeout: -1, ..SessionOptions::default() },
             transactions: 0,
+            saved: Vec::new(),
+            dropped: RefCell::default(),
             descriptor: 0,
             doomed: false,
             catching: Catching::default(),
@@ -93,15 +92,12 @@ impl State {
     /// RESETCONNECTION: as a new session, in the same database. Isolation stays, as documented.
     pub(super) fn reset(&mut self, keep_transaction: bool) -> Result<(), SqlError> {
         if !keep_transaction && self.transactions > 0 {
-            self.sqlite.execute_batch("ROLLBACK")?;
-            self.transactions = 0;
-            self.descriptor = 0;
-            self.doomed = false;
+            self.take_back()?;
         }
         self.options =
             SessionOptions { isolation: self.options.isolation, lock_timeout: -1, ..SessionOptions::default() };
         self.prepared.clear();
-        self.bulk = None;
+        self.end_bulk();
         Ok(())
     }
 
@@ -140,5 +136,17 @@ impl State {
             ("@@error message", Variable { of: SqlType::nvarchar(4000), value: message }),
         ];
         globals.into_iter().chain(of_functions).map(|(name, variable)| (name.to_owned(), variable)).collect()
+    }
+}
+
+impl Drop for State {
+    /// A session that ends takes its transaction back and lets go of its locks.
+    fn drop(&mut self) {
+        self.storage.let_go();
+        if self.transactions > 0 {
+            // Its storage may be gone already, with the whole server.
+            let _ = self.take_back();
+        }
+        self.shared.locks.end_transaction(self.owner);
     }
 }

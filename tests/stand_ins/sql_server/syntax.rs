@@ -132,6 +132,8 @@ pub(super) struct Source {
     pub(super) what: Table,
     pub(super) alias: Option<String>,
     pub(super) on: Option<Expression>,
+    /// Table hints in upper case.
+    pub(super) hints: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,16 +163,19 @@ pub(super) enum Statement {
     Query(Query),
     Insert {
         into: Name,
+        hints: Vec<String>,
         columns: Vec<String>,
         rows: InsertRows,
     },
     Update {
         table: Name,
+        hints: Vec<String>,
         set: Vec<(String, Expression)>,
         condition: Option<Expression>,
     },
     Delete {
         table: Name,
+        hints: Vec<String>,
         condition: Option<Expression>,
     },
     Truncate(Name),
@@ -232,6 +237,8 @@ pub(super) enum Statement {
     RaiseError(Vec<Expression>),
     Print(Expression),
     InsertBulk(BulkDefinition),
+    /// Session id.
+    Kill(i64),
     Return,
 }
 
@@ -288,6 +295,8 @@ pub(super) struct BulkDefinition {
     pub(super) columns: Vec<(String, SqlType)>,
     /// `CHECK_CONSTRAINTS`.
     pub(super) checks: bool,
+    /// `TABLOCK`.
+    pub(super) locks_table: bool,
     /// `KEEP_NULLS`.
     pub(super) keeps_nulls: bool,
     /// `ORDER (...)`: name and whether descending.

@@ -1,17 +1,18 @@
 //! Transactions: BEGIN, COMMIT, ROLLBACK and SAVE, as statements and as requests of the transaction manager.
 
 use super::SqlError;
-use super::catalogue::quoted;
+use super::catalogue;
 use super::protocol::{Over, Violation};
 use super::reader::Reader;
 use super::response::{Response, Stop};
 use super::state::State;
 use super::token;
+use super::undo;
+use std::sync::{Arc, PoisonError};
 
 impl State {
     pub(super) fn begin(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
         if self.transactions == 0 {
-            self.sqlite.execute_batch("BEGIN")?;
             self.descriptor = (u64::from(self.spid) << 32) + next_descriptor();
             response.token(&token::environment_bytes(8, &self.descriptor.to_le_bytes(), &[]))?;
         }
@@ -31,7 +32,11 @@ impl State {
             }
             _ if self.doomed => return Err(SqlError::uncommittable().into()),
             1 => {
-                self.sqlite.execute_batch("COMMIT")?;
+                self.settle(|state| {
+                    state.drop_what_is_gone()?;
+                    undo::forget(&state.storage.sqlite, state.owner)
+                })?;
+                self.saved.clear();
                 let old = std::mem::take(&mut self.descriptor);
                 response.token(&token::environment_bytes(9, &[], &old.to_le_bytes()))?;
             }
@@ -41,12 +46,39 @@ impl State {
         Ok(response.done(0, 0xD5, 0)?)
     }
 
+    /// Ends the transaction in storage, and lets go of its locks.
+    fn settle(&self, run: impl FnOnce(&State) -> Result<(), SqlError>) -> Result<(), SqlError> {
+        let shared = Arc::clone(&self.shared);
+        let _alone = shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.storage.keep_for(0);
+        self.storage.atomically(|| run(self))?;
+        shared.locks.end_transaction(self.owner);
+        Ok(())
+    }
+
+    /// Takes back all that the transaction has done; there is none afterwards.
+    pub(super) fn take_back(&mut self) -> Result<(), SqlError> {
+        self.settle(|state| state.storage.take_back(state.owner, 0))?;
+        self.transactions = 0;
+        self.descriptor = 0;
+        self.doomed = false;
+        self.saved.clear();
+        self.dropped.borrow_mut().clear();
+        Ok(())
+    }
+
+    /// Tables that were dropped lose their rows when nobody can take it back any more.
+    pub(super) fn drop_what_is_gone(&self) -> Result<(), SqlError> {
+        for object_id in self.dropped.borrow_mut().drain(..) {
+            catalogue::drop_rows(&self.storage.sqlite, object_id)?;
+        }
+        Ok(())
+    }
+
     /// Rolls everything back.
     pub(super) fn roll_back(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
-        self.sqlite.execute_batch("ROLLBACK")?;
-        self.transactions = 0;
-        self.doomed = false;
-        let old = std::mem::take(&mut self.descriptor);
+        let old = self.descriptor;
+        self.take_back()?;
         Ok(response.token(&token::environment_bytes(10, &[], &old.to_le_bytes()))?)
     }
 
@@ -65,14 +97,19 @@ impl State {
                 return Err(SqlError::new(3931, 16, "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction.").into());
             }
             Some(name) => {
-                let statement = format!("ROLLBACK TO {}", quoted(&format!("save.{name}").to_lowercase()));
-                self.sqlite.execute_batch(&statement).map_err(|_| {
+                let found = self.saved.iter().rposition(|(saved, _)| *saved == name.to_lowercase());
+                let at = found.ok_or_else(|| {
                     SqlError::new(
                         6401,
                         16,
                         format!("Cannot roll back {name}. No transaction or savepoint of that name was found."),
                     )
                 })?;
+                let (_, mark) = self.saved[at];
+                self.saved.truncate(at + 1);
+                let alone = Arc::clone(&self.shared);
+                let _alone = alone.writing.lock().unwrap_or_else(PoisonError::into_inner);
+                self.storage.atomically(|| self.storage.take_back(self.owner, mark))?;
             }
         }
         Ok(response.done(0, 0xD2, 0)?)
@@ -87,7 +124,8 @@ impl State {
         if self.doomed {
             return Err(SqlError::uncommittable().into());
         }
-        self.sqlite.execute_batch(&format!("SAVEPOINT {}", quoted(&format!("save.{name}").to_lowercase())))?;
+        let mark = undo::mark(&self.storage.sqlite, self.owner)?;
+        self.saved.push((name.to_lowercase(), mark));
         Ok(response.done(0, 0, 0)?)
     }
 

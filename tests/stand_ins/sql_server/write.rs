@@ -5,14 +5,19 @@ use super::catalogue::{self, PartitionFunction, TableEntry, quoted};
 use super::constraint;
 use super::execute::Variables;
 use super::functions::type_number;
+use super::locks::Mode;
 use super::parser::parse;
 use super::response::{Response, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{ColumnDefinition, Expression, InsertRows, Item, Name, Query, Select, Statement};
 use super::token;
+use super::undo::{self, PLACE};
 use super::{SqlError, bind};
 use rusqlite::types::Value;
+
+/// So many row locks of one statement become a lock of the table.
+const ESCALATES: i64 = 5000;
 
 const INSERT: u16 = 0xC3;
 const DELETE: u16 = 0xC4;
@@ -35,35 +40,47 @@ impl State {
             Statement::Delete { .. } => DELETE,
             _ => 0,
         };
-        let rows = self.apply(statement, variables)?;
+        let rows = self.writing(|| self.apply(statement, variables))?;
         self.rows = rows as i64;
         let counted = if command == 0 || self.options.no_count { 0 } else { token::COUNT };
         Ok(response.done(counted, command, rows)?)
     }
 
     /// Changes rows or tables; returns how many rows.
-    pub(super) fn apply(&mut self, statement: &Statement, variables: &Variables) -> Result<u64, SqlError> {
+    pub(super) fn apply(&self, statement: &Statement, variables: &Variables) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let sqlite = &self.sqlite;
-        let table = |name: &Name| bind::table(&context, name);
+        let sqlite = &self.storage.sqlite;
+        let table = |name: &Name| bind::target(&context, name, Mode::Schema, &[]);
         match statement {
-            Statement::Insert { into, columns, rows } => return self.insert(into, columns, rows, variables),
-            Statement::Update { table, set, condition } => {
-                return self.update(table, set, condition.as_ref(), variables);
+            Statement::Insert { into, hints, columns, rows } => {
+                let entry = bind::target(&context, into, Mode::Insert, hints)?;
+                return self.insert(&entry, columns, rows, variables);
             }
-            Statement::Delete { table, condition } => return self.delete(table, condition.as_ref(), variables),
+            Statement::Update { table, hints, set, condition } => {
+                let entry = bind::target(&context, table, Mode::Change, hints)?;
+                return self.update(&entry, set, condition.as_ref(), variables);
+            }
+            Statement::Delete { table, hints, condition } => {
+                let entry = bind::target(&context, table, Mode::Change, hints)?;
+                return self.delete(&entry, condition.as_ref(), variables);
+            }
             Statement::Truncate(name) => {
                 let entry = table(name)?;
                 sqlite.execute(&format!("DELETE FROM {}", entry.physical()), [])?;
                 self.shared.counters.restart(entry.object_id);
             }
             Statement::CreateTable(definition) => {
-                self.atomically(|| catalogue::create_table(sqlite, &self.database, definition))?
+                bind::lock(&context, &definition.name, Mode::Schema, context.until())?;
+                catalogue::create_table(sqlite, &self.database, definition)?;
             }
             Statement::DropTable { names, if_exists } => {
                 for name in names {
+                    bind::lock(&context, name, Mode::Schema, context.until())?;
                     match catalogue::find(sqlite, name, &self.database)? {
-                        Some(entry) => self.atomically(|| catalogue::drop_table(sqlite, &entry))?,
+                        Some(entry) => {
+                            catalogue::drop_table(sqlite, &entry)?;
+                            self.dropped.borrow_mut().push(entry.object_id);
+                        }
                         None if *if_exists => {}
                         None => return Err(SqlError::new(
                             3701,
@@ -78,15 +95,21 @@ impl State {
                 }
             }
             Statement::AddColumn(name, column) => catalogue::add_column(sqlite, table(name)?, column)?,
+            Statement::DropColumn(..) if self.transactions > 0 => {
+                return Err(SqlError::not_taught("ALTER TABLE DROP COLUMN inside of a transaction"));
+            }
             Statement::DropColumn(name, column) => catalogue::drop_column(sqlite, table(name)?, column)?,
-            Statement::CreateSchema(name) => catalogue::create_schema(sqlite, &self.database, name)?,
+            Statement::CreateSchema(name) => {
+                bind::lock_schema(&context, name, Mode::Schema)?;
+                catalogue::create_schema(sqlite, &self.database, name)?;
+            }
             Statement::DropSchema { name, if_exists } => match catalogue::drop_schema(sqlite, &self.database, name) {
                 Err(error) if *if_exists && error.number == 15_151 => {}
                 dropped => dropped?,
             },
             Statement::CreateIndex(index) => {
                 let entry = table(&index.table)?;
-                self.atomically(|| catalogue::create_index(sqlite, &entry, index))?;
+                catalogue::create_index(sqlite, &entry, index)?;
             }
             Statement::CreateStatistics { name, table: of, columns } => {
                 catalogue::create_statistics(sqlite, &table(of)?, name, columns)?
@@ -108,22 +131,15 @@ impl State {
         Ok(0)
     }
 
-    /// A statement is done whole or not at all.
-    fn atomically<T>(&self, run: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
-        self.sqlite.execute_batch("SAVEPOINT statement")?;
-        let result = run();
-        self.sqlite.execute_batch(if result.is_ok() {
-            "RELEASE statement"
-        } else {
-            "ROLLBACK TO statement; RELEASE statement"
-        })?;
-        result
-    }
-
-    fn insert(&self, into: &Name, names: &[String], rows: &InsertRows, variables: &Variables) -> Result<u64, SqlError> {
+    fn insert(
+        &self,
+        entry: &TableEntry,
+        names: &[String],
+        rows: &InsertRows,
+        variables: &Variables,
+    ) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let entry = bind::table(&context, into)?;
-        let columns = self.target_columns(&entry, names)?;
+        let columns = self.target_columns(entry, names)?;
         let query = match rows {
             InsertRows::Query(query) => (**query).clone(),
             InsertRows::Values(rows) => values_query(rows)?,
@@ -166,10 +182,10 @@ impl State {
             .iter()
             .zip(&labels)
             .zip(&bound.columns)
-            .map(|((column, label), from)| kept(assigned(label, from.of, column, &entry), column, &entry))
+            .map(|((column, label), from)| kept(assigned(label, from.of, column, entry), column, entry))
             .collect();
         for column in entry.columns.iter().filter(|column| !columns.iter().any(|given| given.name == column.name)) {
-            if let Some(value) = self.filled(column, &entry, &mut binder)? {
+            if let Some(value) = self.filled(column, entry, &mut binder)? {
                 list.push(quoted(&column.name));
                 values.push(value);
             }
@@ -181,7 +197,42 @@ impl State {
             list.join(", "),
             values.join(", ")
         );
-        self.write(&sql, &binder.parameters, &entry)
+        let before = self.storage.last_place(&entry.physical())?;
+        let count = self.write(&sql, &binder.parameters, entry)?;
+        self.keep_inserted(entry, before)?;
+        Ok(count)
+    }
+
+    /// Rows that were inserted behind this place can be taken back, and others wait for them.
+    pub(super) fn keep_inserted(&self, entry: &TableEntry, before: i64) -> Result<(), SqlError> {
+        let last = self.storage.last_place(&entry.physical())?;
+        if self.transactions == 0 || last == before {
+            return Ok(());
+        }
+        let first = before + 1;
+        let statement = format!("DELETE FROM {} WHERE {PLACE} BETWEEN {first} AND {last}", entry.physical());
+        undo::keep(&self.storage.sqlite, &statement)?;
+        self.shared.locks.inserted(self.owner, entry.object_id, (first, last));
+        if last - before >= ESCALATES {
+            self.shared.locks.escalate(self.owner, &entry.resource());
+        }
+        Ok(())
+    }
+
+    /// A row with the key of one that is not committed must wait: whether it is a duplicate is not decided yet. `again` tries
+    /// the statement once more.
+    pub(super) fn duplicate(&self, error: SqlError, entry: &TableEntry, mut again: impl FnMut() -> bool) -> SqlError {
+        if !matches!(error.number, 2601 | 2627) {
+            return error;
+        }
+        for rows in self.storage.foreign_rows(entry.object_id) {
+            let statement = format!("DELETE FROM {} WHERE {PLACE} BETWEEN ?1 AND ?2", entry.physical());
+            // The caller takes all of this back.
+            if self.storage.sqlite.execute(&statement, [rows.first, rows.last]).is_ok() && again() {
+                return rows.blocked();
+            }
+        }
+        error
     }
 
     fn target_columns<'e>(
@@ -264,15 +315,14 @@ impl State {
 
     fn update(
         &self,
-        name: &Name,
+        entry: &TableEntry,
         set: &[(String, Expression)],
         condition: Option<&Expression>,
         variables: &Variables,
     ) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let entry = bind::table(&context, name)?;
         let mut binder = Binder::new(&context);
-        binder.see_table(&entry);
+        binder.see_table(entry);
         let mut assignments = Vec::new();
         for (name, value) in set {
             let column = entry.column(name).ok_or_else(|| SqlError::invalid_column(name))?;
@@ -283,7 +333,7 @@ impl State {
                 return Err(SqlError::new(272, 16, "Cannot update a timestamp column."));
             }
             let bound = binder.value(value)?;
-            assignments.push(format!("{} = {}", quoted(&column.name), assigned(&bound.sql, bound.of, column, &entry)));
+            assignments.push(format!("{} = {}", quoted(&column.name), assigned(&bound.sql, bound.of, column, entry)));
         }
         for column in entry.columns.iter().filter(|column| column.of == SqlType::RowVersion) {
             assignments.push(format!("{} = tds_rowversion()", quoted(&column.name)));
@@ -291,30 +341,37 @@ impl State {
         let condition =
             condition.map(|condition| binder.condition(condition)).transpose()?.unwrap_or_else(|| "1".to_owned());
         let sql = format!("UPDATE {} SET {} WHERE {condition}", entry.physical(), assignments.join(", "));
-        self.write(&sql, &binder.parameters, &entry)
+        self.write(&sql, &binder.parameters, entry)
     }
 
-    fn delete(&self, name: &Name, condition: Option<&Expression>, variables: &Variables) -> Result<u64, SqlError> {
+    fn delete(
+        &self,
+        entry: &TableEntry,
+        condition: Option<&Expression>,
+        variables: &Variables,
+    ) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let entry = bind::table(&context, name)?;
         let mut binder = Binder::new(&context);
-        binder.see_table(&entry);
+        binder.see_table(entry);
         let condition =
             condition.map(|condition| binder.condition(condition)).transpose()?.unwrap_or_else(|| "1".to_owned());
         let sql = format!("DELETE FROM {} WHERE {condition}", entry.physical());
-        self.write(&sql, &binder.parameters, &entry)
+        self.write(&sql, &binder.parameters, entry)
     }
 
     fn write(&self, sql: &str, parameters: &[Value], entry: &TableEntry) -> Result<u64, SqlError> {
-        let mut statement = self.sqlite.prepare(sql)?;
+        let mut statement = self.storage.sqlite.prepare(sql)?;
         let count = statement.parameter_count().min(parameters.len());
         for (index, value) in parameters[..count].iter().enumerate() {
             statement.raw_bind_parameter(index + 1, value)?;
         }
-        statement
-            .raw_execute()
-            .map(|rows| rows as u64)
-            .map_err(|error| constraint::violated(&self.sqlite, error, entry))
+        match statement.raw_execute() {
+            Ok(rows) => Ok(rows as u64),
+            Err(error) => {
+                let error = constraint::violated(&self.storage.sqlite, error, entry);
+                Err(self.duplicate(error, entry, || statement.raw_execute().is_ok()))
+            }
+        }
     }
 }
 

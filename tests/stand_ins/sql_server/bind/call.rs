@@ -2,6 +2,7 @@
 
 use super::super::catalogue;
 use super::super::functions::type_number;
+use super::super::locks::{Mode, Until};
 use super::super::sql_type::{Length, SqlType};
 use super::super::syntax::{Call, Expression, Name};
 use super::super::{SqlError, collation};
@@ -167,6 +168,7 @@ impl Binder<'_> {
             return Ok(Value::Null);
         };
         let Some(name) = name_of(&text) else { return Ok(Value::Null) };
+        super::lock(self.context, &name, Mode::Definition, Until::StatementEnds)?;
         let found = catalogue::find(self.context.sqlite, &name, self.context.database)?;
         Ok(found.map_or(Value::Null, |entry| Value::Integer(entry.object_id)))
     }

@@ -1,12 +1,14 @@
 //! SELECT: sources, select list, grouping, order.
 
 use super::super::SqlError;
-use super::super::catalogue::{self, quoted};
+use super::super::catalogue::{self, TableEntry, quoted};
+use super::super::locks::{Mode, Until, is_blocked};
 use super::super::sql_type::SqlType;
 use super::super::syntax::{Expression, Item, Join, Literal, Name, Ordering, Query, Select, Source, Table};
 use super::super::token::{Column, Origin};
+use super::super::undo::PLACE;
 use super::expression::wider;
-use super::{Binder, Bound, Scope, ScopeColumn, ScopeTable, convert_sql, same_form, scope_table};
+use super::{Binder, Bound, Scope, ScopeColumn, ScopeTable, convert_sql, hints, same_form, scope_table};
 
 /// A query for SQLite and its columns.
 #[derive(Clone, Debug)]
@@ -74,7 +76,11 @@ impl Binder<'_> {
         if select.into.is_some() {
             return Err(SqlError::not_taught("SELECT ... INTO"));
         }
-        let from = self.sources(&select.from)?;
+        let touched_none = self.touches_no_rows;
+        self.touches_no_rows |= is_zero(select.top.as_ref());
+        let from = self.sources(&select.from);
+        self.touches_no_rows = touched_none;
+        let from = from?;
         let condition = select.condition.as_ref().map(|condition| self.condition(condition)).transpose()?;
         let mut groups = Vec::new();
         for group in &select.group {
@@ -315,7 +321,7 @@ impl Binder<'_> {
 
     fn source(&mut self, source: &Source, sql_alias: &str) -> Result<(String, ScopeTable), SqlError> {
         match &source.what {
-            Table::Named(name) => self.named_source(name, source.alias.clone(), sql_alias),
+            Table::Named(name) => self.named_source(name, source, sql_alias),
             Table::Derived(query) => {
                 let alias = source.alias.clone().unwrap_or_default();
                 let outer = std::mem::take(&mut self.scopes);
@@ -358,9 +364,10 @@ impl Binder<'_> {
     fn named_source(
         &mut self,
         name: &Name,
-        alias: Option<String>,
+        source: &Source,
         sql_alias: &str,
     ) -> Result<(String, ScopeTable), SqlError> {
+        let alias = source.alias.clone();
         if let [single] = name.as_slice()
             && let Some((_, query)) =
                 self.named.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(single)).cloned()
@@ -370,7 +377,7 @@ impl Binder<'_> {
             self.scopes = outer;
             return derived(bound?, alias.unwrap_or_else(|| single.clone()), sql_alias);
         }
-        let entry = super::table(self.context, name)?;
+        let (entry, waits) = self.read_table(name, &source.hints)?;
         if entry.schema == "sys" && entry.name == "dm_db_stats_histogram" {
             return Err(SqlError::new(
                 216,
@@ -383,7 +390,12 @@ impl Binder<'_> {
         } else {
             None
         };
-        let text = format!("{} AS {sql_alias}", counted.unwrap_or_else(|| entry.physical()));
+        let rows = if waits {
+            format!("(SELECT * FROM {} WHERE tds_seen({}, {PLACE}))", entry.physical(), entry.object_id)
+        } else {
+            counted.unwrap_or_else(|| entry.physical())
+        };
+        let text = format!("{rows} AS {sql_alias}");
         let schema = if alias.is_none() { Some(entry.schema.clone()) } else { None };
         let alias = alias.unwrap_or_else(|| entry.name.clone());
         let mut table = scope_table(&entry, alias, schema, sql_alias.to_owned());
@@ -391,6 +403,27 @@ impl Binder<'_> {
             table.columns.iter_mut().for_each(|column| column.origin = Origin::Expression);
         }
         Ok((text, table))
+    }
+
+    /// A table that is read, and whether it has rows that must be waited for.
+    fn read_table(&self, name: &Name, hints: &[String]) -> Result<(TableEntry, bool), SqlError> {
+        let Some(turn) = &self.context.turn else {
+            return Ok((catalogue::table(self.context.sqlite, name, self.context.database)?, false));
+        };
+        let mut locks = hints::of_reading(hints, turn)?;
+        if self.touches_no_rows {
+            locks = vec![(Mode::Definition, Until::StatementEnds)];
+        }
+        for (mode, until) in &locks {
+            super::lock(self.context, name, *mode, *until).map_err(|error| {
+                let nowait = is_blocked(&error) && hints.iter().any(|hint| hint == "NOWAIT");
+                if nowait { SqlError::lock_timeout() } else { error }
+            })?;
+        }
+        let entry = catalogue::table(self.context.sqlite, name, self.context.database)?;
+        let waits = locks.iter().any(|(mode, _)| *mode != Mode::Definition);
+        let foreign = waits && turn.storage.has_foreign_rows(entry.object_id);
+        Ok((entry, foreign))
     }
 
     fn function_source(
@@ -404,7 +437,7 @@ impl Binder<'_> {
         let alias = source.alias.clone().unwrap_or_else(|| name.last().cloned().unwrap_or_default());
         match (full.as_str(), arguments) {
             ("sys.dm_db_stats_histogram", [object, stats]) => {
-                let entry = super::table(self.context, name)?;
+                let entry = catalogue::table(self.context.sqlite, name, self.context.database)?;
                 let (object, stats) = (self.value(object)?, self.value(stats)?);
                 let (object, stats) = (self.converted(&object, SqlType::Int)?, self.converted(&stats, SqlType::Int)?);
                 let table = scope_table(&entry, alias, None, sql_alias.to_owned());
@@ -476,6 +509,10 @@ fn derived(bound: BoundQuery, alias: String, sql_alias: &str) -> Result<(String,
         format!("({}) AS {sql_alias}", bound.sql),
         ScopeTable { alias, schema: None, sql_alias: sql_alias.to_owned(), columns },
     ))
+}
+
+fn is_zero(top: Option<&Expression>) -> bool {
+    matches!(top, Some(Expression::Literal(Literal::Integer(count))) if count == "0")
 }
 
 fn column(bound: &Bound, name: &str) -> Column {

@@ -18,25 +18,23 @@ const ATTENTION_ROWS: u64 = 256;
 
 impl State {
     /// Returns how many rows.
-    pub(super) fn load(
-        &mut self,
+    pub(in super::super) fn load(
+        &self,
         announced: &Announced,
         body: &[u8],
         response: &mut Response<'_>,
     ) -> Result<u64, Stop> {
         let stream = Stream::open(body, &announced.targets)?;
-        self.sqlite.execute_batch("SAVEPOINT bulk_load").map_err(SqlError::from)?;
-        if !announced.definition.checks {
-            self.sqlite.pragma_update(None, "ignore_check_constraints", true)?;
-        }
-        let result = self.insert_all(announced, stream, response);
-        self.sqlite.pragma_update(None, "ignore_check_constraints", false)?;
-        self.sqlite.execute_batch(if result.is_ok() {
-            "RELEASE bulk_load"
-        } else {
-            "ROLLBACK TO bulk_load; RELEASE bulk_load"
-        })?;
-        result
+        self.writing(|| {
+            let before = self.storage.last_place(&announced.entry.physical())?;
+            let unchecked = !announced.definition.checks;
+            self.storage.sqlite.pragma_update(None, "ignore_check_constraints", unchecked)?;
+            let result = self.insert_all(announced, stream, response);
+            self.storage.sqlite.pragma_update(None, "ignore_check_constraints", false)?;
+            let rows = result?;
+            self.keep_inserted(&announced.entry, before)?;
+            Ok(rows)
+        })
     }
 
     fn insert_all(
@@ -47,8 +45,8 @@ impl State {
     ) -> Result<u64, Stop> {
         let entry = &announced.entry;
         let table = format!("{}.{}.{}", entry.database, entry.schema, entry.name);
-        let mut sorted = Sorted::new(&self.sqlite, announced)?;
-        let mut statement = self.sqlite.prepare(&self.insert_statement(announced)?)?;
+        let mut sorted = Sorted::new(&self.storage.sqlite, announced)?;
+        let mut statement = self.storage.sqlite.prepare(&self.insert_statement(announced)?)?;
         let types: Vec<_> = stream.types.iter().map(|declared| declared.of).collect();
         let mut rows = 0;
         while let Some(row) = stream.next()? {
@@ -67,7 +65,10 @@ impl State {
             for (index, value) in values.iter().enumerate() {
                 statement.raw_bind_parameter(index + 1, value)?;
             }
-            statement.raw_execute().map_err(|error| constraint::violated(&self.sqlite, error, entry))?;
+            if let Err(error) = statement.raw_execute() {
+                let error = constraint::violated(&self.storage.sqlite, error, entry);
+                return Err(self.duplicate(error, entry, || statement.raw_execute().is_ok()).into());
+            }
             rows += 1;
             if rows % ATTENTION_ROWS == 0 {
                 response.check_attention()?;

@@ -3,8 +3,9 @@
 use super::super::SqlError;
 use super::super::sql_type::{Argument, SqlType};
 use super::super::syntax::IndexDefinition;
+use super::super::undo;
 use super::{
-    PartitionFunction, Shape, TableEntry, next_number, parsed_table, physical, physical_column, system_type_id,
+    PartitionFunction, Shape, TableEntry, next_number, parsed_table, physical, physical_column, quoted, system_type_id,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -75,11 +76,10 @@ pub(super) fn create(sqlite: &Connection, database: &str) -> Result<(), SqlError
             ))?;
         } else {
             let columns: Vec<String> = definition.columns.iter().map(physical_column).collect();
-            sqlite.execute_batch(&format!(
-                "CREATE TABLE {} ({})",
-                physical(database, "sys", name),
-                columns.join(", ")
-            ))?;
+            let table = physical(database, "sys", name);
+            sqlite.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
+            let names: Vec<String> = definition.columns.iter().map(|column| quoted(&column.name)).collect();
+            undo::watch_catalogue(sqlite, &table, &names)?;
         }
     }
     // Only user tables have columns here, so `all_columns` is `columns`.

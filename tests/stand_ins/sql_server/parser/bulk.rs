@@ -28,7 +28,8 @@ impl Parser {
             }
         }
         self.expect(")")?;
-        let mut definition = BulkDefinition { table, columns, checks: false, keeps_nulls: false, order: Vec::new() };
+        let mut definition =
+            BulkDefinition { table, columns, checks: false, locks_table: false, keeps_nulls: false, order: Vec::new() };
         if self.accept("WITH") {
             self.expect("(")?;
             loop {
@@ -55,7 +56,9 @@ impl Parser {
                 return Err(self.unexpected());
             }
             self.advance();
-        } else if !self.accept("TABLOCK") && !self.accept("FIRE_TRIGGERS") {
+        } else if self.accept("TABLOCK") {
+            definition.locks_table = true;
+        } else if !self.accept("FIRE_TRIGGERS") {
             // There are no triggers that could fire.
             return Err(self.unexpected());
         }

@@ -12,9 +12,7 @@ impl Parser {
         }
         self.accept("INTO");
         let into = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
+        let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         let columns = if self.sees("(") { self.names_in_parentheses()? } else { Vec::new() };
         let rows = if self.accept_all(&["DEFAULT", "VALUES"]) {
             InsertRows::Defaults
@@ -34,7 +32,7 @@ impl Parser {
                 "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
             ));
         }
-        Ok(Statement::Insert { into, columns, rows })
+        Ok(Statement::Insert { into, hints, columns, rows })
     }
 
     pub(super) fn value_rows(&mut self) -> Result<Vec<Vec<Expression>>, SqlError> {
@@ -58,9 +56,7 @@ impl Parser {
             return Ok(Statement::UpdateStatistics(table));
         }
         let table = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
+        let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         self.expect("SET")?;
         let mut set = Vec::new();
         loop {
@@ -72,18 +68,16 @@ impl Parser {
             }
         }
         let condition = self.where_clause()?;
-        Ok(Statement::Update { table, set, condition })
+        Ok(Statement::Update { table, hints, set, condition })
     }
 
     pub(super) fn delete(&mut self) -> Result<Statement, SqlError> {
         self.advance();
         self.accept("FROM");
         let table = self.name()?;
-        if self.sees("WITH") {
-            self.hints()?;
-        }
+        let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         let condition = self.where_clause()?;
-        Ok(Statement::Delete { table, condition })
+        Ok(Statement::Delete { table, hints, condition })
     }
 
     pub(super) fn where_clause(&mut self) -> Result<Option<Expression>, SqlError> {

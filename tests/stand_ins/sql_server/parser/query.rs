@@ -248,18 +248,19 @@ impl Parser {
             Table::Values(rows, _) => Table::Values(rows, self.names_in_parentheses()?),
             other => other,
         };
+        let mut hints = Vec::new();
         if self.sees("WITH") && self.sees_ahead(1, "(") {
             if !matches!(what, Table::Named(_)) {
                 return Err(self.unexpected());
             }
-            self.hints()?;
+            hints = self.hints()?;
         } else if matches!(what, Table::Named(_)) && self.sees("(") && self.sees_ahead(1, "NOLOCK") {
-            self.hint_list()?;
+            hints = self.hint_list()?;
         }
         if self.sees("TABLESAMPLE") || self.sees("PIVOT") || self.sees("UNPIVOT") {
             return Err(SqlError::not_taught(format!("{} in FROM", self.peek().text)));
         }
-        Ok(Source { join, what, alias, on: None })
+        Ok(Source { join, what, alias, on: None, hints })
     }
 
     /// Arguments of a table-valued function may be DEFAULT.
@@ -267,14 +268,15 @@ impl Parser {
         self.expressions()
     }
 
-    /// `WITH (hint, hint)`: checked and dropped.
-    pub(super) fn hints(&mut self) -> Result<(), SqlError> {
+    /// `WITH (hint, hint)`, in upper case.
+    pub(super) fn hints(&mut self) -> Result<Vec<String>, SqlError> {
         self.expect("WITH")?;
         self.hint_list()
     }
 
-    fn hint_list(&mut self) -> Result<(), SqlError> {
+    fn hint_list(&mut self) -> Result<Vec<String>, SqlError> {
         self.expect("(")?;
+        let mut hints = Vec::new();
         loop {
             let hint = self.advance();
             if hint.text.eq_ignore_ascii_case("INDEX") {
@@ -290,10 +292,12 @@ impl Parser {
                     ),
                 ));
             }
+            hints.push(hint.text.to_ascii_uppercase());
             if !self.accept(",") && self.sees(")") {
                 break;
             }
         }
-        self.expect(")")
+        self.expect(")")?;
+        Ok(hints)
     }
 }
