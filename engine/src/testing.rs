@@ -9,4 +9,5 @@ pub mod dice;
 pub mod faults;
 pub mod model_blob;
 pub mod model_table;
+pub mod retry_table;
 pub mod vec_source;

@@ -5,13 +5,17 @@
 //! the engine's checkpoint of each Copy.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use ropeway_engine::{Error, ErrorKind, Result, checkpoint::file::FileCheckpoint, chunk::RunId};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    checkpoint::file::{FileCheckpoint, make_private},
+    chunk::RunId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{report::PipelineReport, request::Request};
@@ -214,10 +218,6 @@ fn default_root() -> Result<PathBuf> {
         .or_else(|| set("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("ropeway"))
         .ok_or_else(|| Error::new(ErrorKind::Spec, "there is no home folder to keep runs in; name one with --state"))
-}
-
-fn make_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Opens a file of the owner's, or makes it.

@@ -1,6 +1,7 @@
 //! A checkpoint in an append-only file: one journal per run, held by one process at a time.
 
 mod entry;
+mod folder;
 mod frames;
 mod journal;
 #[cfg(test)]
@@ -16,10 +17,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-pub use self::entry::{FailureNote, Takeover};
 use self::{
     entry::{Entry, State, columns},
     journal::{Journal, SUFFIX},
+};
+pub use self::{
+    entry::{FailureNote, Takeover},
+    folder::make_private,
 };
 use super::{CheckpointStore, Plan, RunRecord};
 use crate::{

@@ -2,6 +2,8 @@
 
 use azure_core::http::{RawResponse, StatusCode};
 
+use ropeway_engine::testing::retry_table::letter;
+
 use super::*;
 
 fn fault(status: u16, code: &str, headers: &[(&'static str, String)]) -> Fault {
@@ -60,18 +62,6 @@ const DOCUMENTED: &[(u16, &[&str], char, bool)] = &[
     (307, &[""], 'P', false),
     (308, &[""], 'P', false),
 ];
-
-fn letter(class: RetryClass) -> char {
-    match class {
-        Reconnect => 'R',
-        Throttled => 'H',
-        Transient => 'T',
-        Unknown => 'U',
-        Permanent => 'P',
-        Fatal => 'F',
-        other => panic!("{other:?} is in no row"),
-    }
-}
 
 #[test]
 fn every_answer_has_its_class() {

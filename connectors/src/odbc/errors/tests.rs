@@ -2,24 +2,12 @@
 
 use ErrorKind::{Auth, Bug, Data, Spec, Unavailable};
 
+use ropeway_engine::testing::retry_table::letter;
+
 use super::*;
 
 fn complaint(state: &str, text: &str) -> Complaint {
     Complaint { state: state.to_owned(), text: text.to_owned(), number: None }
-}
-
-fn letter(class: RetryClass) -> char {
-    match class {
-        RetryClass::Reconnect => 'R',
-        RetryClass::Redo => 'X',
-        RetryClass::Shrink => 'L',
-        RetryClass::Throttled => 'H',
-        RetryClass::Transient => 'T',
-        RetryClass::Unknown => 'U',
-        RetryClass::Permanent => 'P',
-        RetryClass::Fatal => 'F',
-        other => panic!("{other:?} is in no row"),
-    }
 }
 
 /// States, the kind, the class while reading, the class where a transaction ends.

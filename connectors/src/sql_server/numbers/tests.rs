@@ -1,5 +1,7 @@
 //! The table again, transcribed from the vendor's lists and not from the code: every row is looked up.
 
+use ropeway_engine::testing::retry_table::letter;
+
 use super::*;
 
 /// The transient numbers of EF Core, SqlClient and Microsoft's documentation.
@@ -47,21 +49,6 @@ const ADDED: &[(&[u32], char)] = &[
     // The document has X and «fall back to another isolation»; there is no such fall-back.
     (&[3952], 'P'),
 ];
-
-fn letter(class: RetryClass) -> char {
-    match class {
-        RetryClass::Reconnect => 'R',
-        RetryClass::Redo => 'X',
-        RetryClass::Shrink => 'L',
-        RetryClass::Throttled => 'H',
-        RetryClass::Conflict => 'O',
-        RetryClass::Transient => 'T',
-        RetryClass::Unknown => 'U',
-        RetryClass::Permanent => 'P',
-        RetryClass::Fatal => 'F',
-        other => panic!("{other:?} has no letter"),
-    }
-}
 
 fn rows() -> Vec<(u32, char)> {
     let added = ADDED.iter().flat_map(|(numbers, class)| numbers.iter().map(|number| (*number, *class)));

@@ -1,9 +1,9 @@
 //! The file of a journal: locked, appended to, synchronised.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::{
     entry::{Entry, State},
+    folder::{make_private, sync},
     frames,
 };
 use crate::{Error, ErrorKind, Result, chunk::RunId, disk_space::free_bytes, retry::RetryClass};
@@ -40,7 +41,7 @@ impl Journal {
     /// Opens or starts the journal and reads it; a write that a crash cut off is dropped.
     pub(super) fn open(folder: &Path, run: &RunId) -> Result<(Self, State)> {
         let path = path(folder, run);
-        create_folder(folder).map_err(|error| failed(&path, error))?;
+        make_private(folder).map_err(|error| failed(&path, error))?;
         let file = lock(&path)?.ok_or_else(|| held(run, &path))?;
         Self::read(file, path, folder)
     }
@@ -50,7 +51,7 @@ impl Journal {
     /// appends goes to a file without a name, and it is refused there. Of several that seize at once one wins.
     pub(super) fn seize(folder: &Path, run: &RunId) -> Result<(Self, State)> {
         let path = path(folder, run);
-        create_folder(folder).map_err(|error| failed(&path, error))?;
+        make_private(folder).map_err(|error| failed(&path, error))?;
         if let Some(file) = lock(&path)? {
             return Self::read(file, path, folder);
         }
@@ -71,7 +72,7 @@ impl Journal {
             state.apply(entry)?;
         }
         fs::rename(&next, &path).map_err(failed)?;
-        sync_folder(folder).map_err(failed)?;
+        sync(folder).map_err(failed)?;
         Ok((Self { path, ..journal }, state))
     }
 
@@ -83,7 +84,7 @@ impl Journal {
         let mut journal =
             Self { file, end: scan.whole as u64, next: scan.payloads.len() as u64, broken: false, path: path.clone() };
         journal.trim(bytes.len() as u64).map_err(failed)?;
-        sync_folder(folder).map_err(failed)?;
+        sync(folder).map_err(failed)?;
         Ok((journal, state))
     }
 
@@ -195,19 +196,6 @@ fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
         state.apply(entry)?;
     }
     Ok(state)
-}
-
-fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // The folder's own name must survive a power cut as well.
-    folder.ancestors().skip(1).take(2).filter(|parent| parent.is_dir()).try_for_each(sync_folder)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn held(run: &RunId, path: &Path) -> Error {
