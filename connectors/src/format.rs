@@ -8,6 +8,7 @@ pub(crate) mod charset;
 pub(crate) mod compression;
 pub(crate) mod delimited_text;
 mod input;
+mod lines;
 pub(crate) mod parquet;
 pub(crate) mod values;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use self::delimited_text::{DelimitedText, TextFiles, TextReadSettings};
 pub(crate) use self::input::{Input, ReadAt};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit, skipping::Portion};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -34,6 +35,8 @@ pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> R
             let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
             Ok(Arc::new(DelimitedText::new(properties(dataset)?, settings)?))
         }
+        // No definition can ask for it: it is for logs of our own.
+        lines::DATASET => Ok(Arc::new(properties::<lines::Lines>(dataset)?)),
         other => Err(unknown(other)),
     }
 }
@@ -145,6 +148,14 @@ pub(crate) trait ReadFormat: Send + Sync + 'static {
     fn slices(&self, file: Input, bytes: u64) -> Result<Vec<Slice>>;
     /// The rows of a slice; every batch has the schema of the file.
     fn read(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Batches>;
+    /// The same, with rows that do not fit left out and handed on; `read` ends with an error at the first of them.
+    fn read_skipping(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Portions> {
+        Ok(Box::new(self.read(file, slice, limit)?.map(|batch| batch.map(Portion::from))))
+    }
+    /// Which rows those are, in words; `None` if there are none.
+    fn skips(&self) -> Option<&'static str> {
+        None
+    }
     /// Peak bytes of reading a slice.
     fn working_set(&self, limit: BatchLimit) -> u64;
 }
@@ -154,6 +165,9 @@ pub(crate) const READ_BACK_BYTES: u64 = 32 << 20;
 
 /// The rows of a slice of a file.
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// The rows of a slice of a file, and those that were left out.
+pub(crate) type Portions = Box<dyn Iterator<Item = Result<Portion>> + Send>;
 
 /// A part of a file that one chunk reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

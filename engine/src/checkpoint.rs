@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
+    skipping::Skips,
     source::SourceDescription,
 };
 
@@ -35,8 +36,12 @@ pub struct RunRecord {
     pub epoch: u32,
     /// What the sink's target looked like when the run first began.
     pub opening: Option<Value>,
+    /// The same of the log of skipped rows.
+    pub log_opening: Option<Value>,
     /// Receipts, one per committed chunk.
     pub receipts: Vec<Receipt>,
+    /// Skipped rows of attempts, also of such that came to nothing.
+    pub skips: Vec<Skips>,
     /// The report of a run that succeeded.
     pub report: Option<Value>,
 }
@@ -52,6 +57,11 @@ pub trait CheckpointStore: Send + Sync {
     async fn create(&self, plan: Plan) -> Result<RunRecord>;
     /// Persists what the sink's target looked like, before the first chunk is opened.
     async fn record_opening(&self, opening: &Value) -> Result<()>;
+    /// Persists what the place of the log of skipped rows looked like, before the first chunk is opened.
+    async fn record_log_opening(&self, opening: &Value) -> Result<()>;
+    /// Persists which rows an attempt left out, before its commit may take effect: the sink may be asked later
+    /// which attempt it was, and knows nothing of them.
+    async fn record_skips(&self, skips: &Skips) -> Result<()>;
     /// Persists receipts before anyone is told that their chunks are done.
     async fn record(&self, receipts: &[Receipt]) -> Result<()>;
     /// Notes a failed attempt for whoever asks later; need not be durable.

@@ -11,7 +11,8 @@
 //!    limit affords.
 //! 3. For each chunk the source streams Arrow batches. Each batch is digested as it leaves the
 //!    source and handed to the [`ChunkWriter`](sink::ChunkWriter); waiting there is the
-//!    back-pressure.
+//!    back-pressure. Rows that do not fit come beside the batch, if the run allows that, and go to a
+//!    log ([`skipping`]).
 //! 4. `commit` returns a [`Receipt`](chunk::Receipt): the engine compares its rows and digest with
 //!    what it read, and records it in the checkpoint.
 //! 5. When every chunk has a receipt, [`SinkRun::finish`](sink::SinkRun::finish) publishes the run.
@@ -28,6 +29,7 @@ pub mod registry;
 pub mod retry;
 pub mod run;
 pub mod sink;
+pub mod skipping;
 pub mod source;
 
 #[cfg(any(test, feature = "testing"))]

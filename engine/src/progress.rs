@@ -14,12 +14,14 @@ use crate::{
 /// Rows and bytes of an attempt that failed are taken off again.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Rows that left the source, of committed and running attempts.
+    /// Rows that left the source, of committed and running attempts; those that were left out are not among them.
     pub rows_read: Count,
     /// Arrow bytes that left the source.
     pub bytes_read: Count,
     /// Rows in committed chunks.
     pub rows_copied: Count,
+    /// Rows that were left out of committed chunks.
+    pub rows_skipped: Count,
     /// Bytes that the sink stored for committed chunks.
     pub bytes_written: Count,
     /// Chunks in the plan.
@@ -83,6 +85,8 @@ pub enum Event<'a> {
         chunk: &'a Chunk,
         /// Its receipt.
         receipt: &'a Receipt,
+        /// Rows that were left out of it.
+        skipped: u64,
     },
     /// An attempt failed; it is tried again after the pause, if there is one.
     AttemptFailed {

@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod columns;
 mod copy;
+mod ledger;
 mod pacing;
 mod prospect;
 mod read_back;
@@ -19,11 +20,13 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::{
     admission::{Admission, admit},
-    copy::{Crew, cancelled},
+    copy::{Crew, cancelled, unaccounted},
+    ledger::Ledger,
     read_back::ReadBack,
     retrying::retrying,
     stillness::in_time,
@@ -41,8 +44,10 @@ use crate::{
     chunk::{Chunk, Receipt},
     progress::{Counters, Event, Observer},
     retry::{RetryClass, RetryPolicy},
-    sink::{Published, RunContext, SinkRun},
+    sink::{Published, RunContext, Sink, SinkRun},
+    skipping::{self, SkipLog},
     source::ChunkTarget,
+    worker::Log,
 };
 
 /// Chunks per slot that a plan should have at least, so that no slot is idle while another works
@@ -77,20 +82,45 @@ pub async fn run(
     }
 
     let start = start(job, store, known, cancel);
-    let Started { record, schema, admission, target, read_back } =
+    let Started { record, schema, admission, target, log, read_back } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
-    count_earlier_work(&record, counters);
-    let RunRecord { plan, epoch, mut receipts, .. } = record;
+    let RunRecord { plan, epoch, receipts, skips, .. } = record;
+    let mut ledger = Ledger::new(receipts, skips);
+    if job.skipping.is_some()
+        && let Some(receipt) = ledger.receipts().iter().find(|receipt| !ledger.knows(receipt))
+    {
+        return Err(unaccounted(receipt));
+    }
+    count_earlier_work(&plan, &ledger, counters);
     let slots = admission.slots as usize;
-    let crew =
-        Crew { job, store, counters, observer, cancel, schema: schema.clone(), target: target.clone(), epoch, slots };
-    crew.forget_lost(&mut receipts).await?;
-    observer.observe(&Event::Planned { chunks: &plan.chunks, done: receipts.len(), slots, epoch });
+    let crew = Crew {
+        job,
+        store,
+        counters,
+        observer,
+        cancel,
+        schema: schema.clone(),
+        target: target.clone(),
+        log: log.clone(),
+        epoch,
+        slots,
+    };
+    crew.forget_lost(&mut ledger).await?;
+    observer.observe(&Event::Planned { chunks: &plan.chunks, done: ledger.len(), slots, epoch });
 
-    let receipts = crew.copy_all(&plan.chunks, receipts).await?;
+    crew.copy_all(&plan.chunks, &mut ledger).await?;
+    let (receipts, logged) = (ledger.receipts(), ledger.logged());
     observer.observe(&Event::Publishing);
-    let publish = || published(job, &*target, &receipts);
-    let published = retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))?;
+    let publish = async |target: &dyn SinkRun, receipts: &[Receipt]| {
+        let publish = || published(job, target, receipts);
+        retrying(&job.settings.retry, cancel, publish).await.map_err(|error| error.on(Side::Sink))
+    };
+    // The log comes first: whoever sees the rows can look up those that are not there.
+    let skip_log = match &log {
+        Some(log) => publish(&*log.target, &logged).await?.names,
+        None => Vec::new(),
+    };
+    let published = publish(&*target, &receipts).await?;
 
     if let Some(working_set) = read_back {
         observer.observe(&Event::ReadingBack { files: published.files });
@@ -101,6 +131,8 @@ pub async fn run(
     let summary = Summary {
         chunks: receipts.len() as u64,
         rows: receipts.iter().map(|receipt| receipt.rows).sum(),
+        skipped: ledger.all_skipped(),
+        skip_log,
         bytes_read: counters.bytes_read.get(),
         bytes_written: receipts.iter().map(|receipt| receipt.bytes).sum(),
         digest: receipts.iter().map(|receipt| receipt.digest).sum(),
@@ -139,6 +171,7 @@ struct Started {
     schema: SchemaRef,
     admission: Admission,
     target: Arc<dyn SinkRun>,
+    log: Option<Arc<Log>>,
     /// Peak bytes of a slice that is read back, if the run asks for it.
     read_back: Option<u64>,
 }
@@ -169,21 +202,51 @@ async fn start(
         None => store.create(plan(job, &schema, admission, &patience, cancel).await?).await?,
     };
 
-    let begin = || {
-        let context = RunContext {
-            run: job.run.clone(),
-            epoch: record.epoch,
-            schema: schema.clone(),
-            chunks: record.plan.chunks.len() as u32,
-            opening: record.opening.clone(),
-        };
-        in_time(job.settings.settle_timeout, job.sink.begin(context))
+    let begun = Begun { job, record: &record, patience: &patience, cancel };
+    let log = match job.skipping.as_ref().and_then(|skipping| skipping.log.as_ref()) {
+        Some(log) => Some(Arc::new(begun.log(store, log).await?)),
+        None => None,
     };
-    let target = retrying(&patience, cancel, begin).await.map_err(|error| error.on(Side::Sink))?;
+    let target = begun.target(&*job.sink, &schema, record.opening.as_ref()).await?;
     if record.opening.is_none() {
         store.record_opening(&target.opening()).await?;
     }
-    Ok(Started { record, schema, admission, target: Arc::from(target), read_back })
+    Ok(Started { record, schema, admission, target, log, read_back })
+}
+
+/// A run whose plan is on the disk.
+struct Begun<'a> {
+    job: &'a Job,
+    record: &'a RunRecord,
+    patience: &'a RetryPolicy,
+    cancel: &'a CancellationToken,
+}
+
+impl Begun<'_> {
+    async fn log(&self, store: &dyn CheckpointStore, log: &SkipLog) -> Result<Log> {
+        let opening = self.record.log_opening.as_ref();
+        let target = self.target(&*log.sink, &skipping::schema(), opening).await;
+        let target = target.map_err(|error| error.with("skipped rows go to", &log.path))?;
+        if opening.is_none() {
+            store.record_log_opening(&target.opening()).await?;
+        }
+        Log::new(log, target)
+    }
+
+    async fn target(&self, sink: &dyn Sink, schema: &SchemaRef, opening: Option<&Value>) -> Result<Arc<dyn SinkRun>> {
+        let begin = || {
+            let context = RunContext {
+                run: self.job.run.clone(),
+                epoch: self.record.epoch,
+                schema: schema.clone(),
+                chunks: self.record.plan.chunks.len() as u32,
+                opening: opening.cloned(),
+            };
+            in_time(self.job.settings.settle_timeout, sink.begin(context))
+        };
+        let target = retrying(self.patience, self.cancel, begin).await.map_err(|error| error.on(Side::Sink))?;
+        Ok(Arc::from(target))
+    }
 }
 
 async fn plan(
@@ -233,11 +296,13 @@ fn same_definition(job: &Job, plan: &Plan) -> Result<()> {
     .with("run", &job.run))
 }
 
-fn count_earlier_work(record: &RunRecord, counters: &Counters) {
-    let sum = |value: fn(&Receipt) -> u64| record.receipts.iter().map(value).sum();
-    counters.chunks_planned.add(record.plan.chunks.len() as u64);
-    counters.chunks_done.add(record.receipts.len() as u64);
+fn count_earlier_work(plan: &Plan, ledger: &Ledger, counters: &Counters) {
+    let receipts = ledger.receipts();
+    let sum = |value: fn(&Receipt) -> u64| receipts.iter().map(value).sum();
+    counters.chunks_planned.add(plan.chunks.len() as u64);
+    counters.chunks_done.add(receipts.len() as u64);
     counters.rows_read.add(sum(|receipt| receipt.rows));
     counters.rows_copied.add(sum(|receipt| receipt.rows));
+    counters.rows_skipped.add(ledger.all_skipped());
     counters.bytes_written.add(sum(|receipt| receipt.bytes));
 }

@@ -2,12 +2,13 @@
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
     chunk::{BatchLimit, Chunk},
+    skipping::{Portion, PortionStream},
 };
 
 /// Batches of one chunk, in any order of rows. Every batch has the schema that
@@ -65,6 +66,21 @@ pub trait Source: Send + Sync + 'static {
     /// The stream ends with `None` only when the store said that the chunk is complete; a
     /// connection that ends early is an error.
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream>;
+
+    /// The same, with rows that do not fit left out and handed on beside the batches; `read` ends with an error at
+    /// the first of them. Where this is not overridden no row is ever left out.
+    ///
+    /// # Errors
+    /// Those of `read`, except for the rows that [`skips`](Self::skips) speaks of.
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        Ok(self.read(chunk, limit).await?.map_ok(Portion::from).boxed())
+    }
+
+    /// Which rows [`read_skipping`](Self::read_skipping) leaves out, in words: `rows with more columns than the
+    /// header`. `None` if it leaves none out.
+    fn skips(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Peak bytes that one open stream may hold, prefetched batches included. Asked after `schema`.
     fn working_set(&self, limit: BatchLimit) -> u64;

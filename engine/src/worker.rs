@@ -1,6 +1,7 @@
 //! One chunk: attempts until one commits.
 
 mod attempt;
+mod log;
 mod reader;
 mod tally;
 
@@ -8,10 +9,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::tally::Tally;
+pub(crate) use self::{log::Log, tally::Tally};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, Receipt},
@@ -20,6 +21,7 @@ use crate::{
     retry::{RetryClass, Setbacks},
     run::{Gate, Job, Settings},
     sink::SinkRun,
+    skipping::Skips,
     source::Source,
 };
 
@@ -44,8 +46,12 @@ pub(crate) struct Rules {
     pub(crate) stop: CancellationToken,
     /// Says when an attempt may begin.
     pub(crate) gate: Arc<Gate>,
-    /// Takes failed attempts that are tried again.
-    pub(crate) notes: mpsc::Sender<Failure>,
+    /// Whether rows that do not fit are left out.
+    pub(crate) skips: bool,
+    /// Where they are written down.
+    pub(crate) log: Option<Arc<Log>>,
+    /// Takes what the runner has to know at once.
+    pub(crate) notes: mpsc::Sender<Note>,
 }
 
 /// A chunk that is durable in the sink.
@@ -54,6 +60,14 @@ pub(crate) struct Copied {
     pub(crate) receipt: Receipt,
     /// What this process read for the receipt; `None` if an earlier process did.
     pub(crate) tally: Option<Tally>,
+}
+
+/// What a worker tells the runner while it works.
+pub(crate) enum Note {
+    /// An attempt failed and is tried again.
+    Failed(Failure),
+    /// An attempt left rows out. It commits once this is on the disk.
+    Skipped(Skips, oneshot::Sender<Result<()>>),
 }
 
 /// An attempt that failed, and the pause before the next one if there is one.
@@ -85,7 +99,7 @@ impl Worker {
             };
             self.counters.retries.add(1);
             // The runner is gone only if the whole run was dropped.
-            drop(self.rules.notes.send(failed(error, Some(pause))).await);
+            drop(self.rules.notes.send(Note::Failed(failed(error, Some(pause)))).await);
             if self.rules.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Err(failed(stopped(&chunk), None));
             }

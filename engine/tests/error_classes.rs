@@ -204,6 +204,7 @@ async fn copy(table: ModelTable, lightning: Lightning) -> Outcome {
         fingerprint: "7".into(),
         source: Arc::new(Stricken(VecSource::numbered(CHUNKS, ROWS), lightning.clone())),
         sink: Arc::new(Stricken(table.clone(), lightning.clone())),
+        skipping: None,
         settings: Settings { parallel: 2, batch: rows_at_most(10), ..Settings::default() },
     };
     let (store, counters, cancel) =

@@ -21,6 +21,7 @@ use ropeway_engine::{
     retry::RetryPolicy,
     run::{Job, Settings, Summary, run},
     sink::Sink,
+    skipping::Skips,
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
     testing::{
         dice::Dice,
@@ -55,6 +56,7 @@ fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
         fingerprint: "7".into(),
         source: Arc::new(FaultySource(source, faults.clone())),
         sink: Arc::new(FaultySink(sink, faults.clone())),
+        skipping: None,
         settings: Settings {
             parallel: 3,
             batch: rows_at_most(12),
@@ -347,6 +349,14 @@ impl CheckpointStore for Forgetful {
 
     async fn record_opening(&self, opening: &serde_json::Value) -> Result<()> {
         self.store.record_opening(opening).await
+    }
+
+    async fn record_log_opening(&self, opening: &serde_json::Value) -> Result<()> {
+        self.store.record_log_opening(opening).await
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        self.store.record_skips(skips).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

@@ -15,6 +15,7 @@ use crate::{
     policy::{Policy, integer},
     reference, schema,
     secret::Settings,
+    skipping::{self, Skipping},
     support::{self, End, Moment},
     translator,
 };
@@ -30,6 +31,8 @@ pub struct ResolvedCopy {
     pub parallel_copies: Option<u32>,
     /// `validateDataConsistency`: what is written is read back and compared.
     pub validate_data_consistency: bool,
+    /// `enableSkipIncompatibleRow`: what happens with rows that do not fit; `None` if they end the copy.
+    pub skipping: Option<Skipping>,
     /// Where rows come from.
     pub source: ResolvedSide,
     /// Where rows go.
@@ -84,6 +87,7 @@ pub(crate) fn resolve(
     let policy = Policy::read(&policy.real, &policy_path, findings);
     let parallel_copies = parallel_copies(&settings.real, &path, findings);
     let validate_data_consistency = flag(&settings.real, "validateDataConsistency", &path, findings);
+    let skipping = skipping::resolve(&settings, activity, context, inputs, findings);
     let translator = settings
         .real
         .get("translator")
@@ -93,12 +97,17 @@ pub(crate) fn resolve(
     let sink = place.side(End::Sink, &mut settings, findings);
     let (source, source_identity) = source?;
     let (sink, sink_identity) = sink?;
-    let identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
+    let mut identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
+    let skipping = skipping.map(|(skipping, described)| {
+        identity["skipping"] = described;
+        skipping
+    });
     Some(ResolvedCopy {
         name: activity.name.to_owned(),
         policy,
         parallel_copies,
         validate_data_consistency,
+        skipping,
         source,
         sink,
         translator,
@@ -137,7 +146,7 @@ fn parallel_copies(settings: &Value, path: &str, findings: &mut Findings) -> Opt
 }
 
 /// A property that is true or false, or an expression's text of it; absent is false.
-fn flag(settings: &Value, name: &str, path: &str, findings: &mut Findings) -> bool {
+pub(crate) fn flag(settings: &Value, name: &str, path: &str, findings: &mut Findings) -> bool {
     match settings.get(name) {
         None | Some(Value::Null) => false,
         Some(Value::Bool(it)) => *it,

@@ -11,7 +11,8 @@ use crate::{
     inputs::Inputs,
     linked_service,
     parameter::{Owner, Values, values},
-    reference, schema,
+    reference::{self, Reference},
+    schema,
     secret::Settings,
     support::{self, Moment},
 };
@@ -115,12 +116,26 @@ fn service(
 ) -> Option<(String, linked_service::Resolved)> {
     let path = property(PROPERTIES, "linkedServiceName");
     let value = definition.properties.get("linkedServiceName");
-    let Some(reference) = value.and_then(|value| reference::read(value, Kind::LinkedService, &path)) else {
-        findings.error("missing-linked-service", PROPERTIES, "the dataset has no 'linkedServiceName'");
+    let reference = value.and_then(|value| reference::read(value, Kind::LinkedService, &path));
+    linked_service(factory, reference, PROPERTIES, (context, inputs), findings)
+}
+
+/// The linked service that a reference leads to, with its name; `owner` is the object that has the reference.
+pub(crate) fn linked_service(
+    factory: &Factory,
+    reference: Option<Reference<'_>>,
+    owner: &str,
+    (context, inputs): (&Context, &Inputs),
+    findings: &mut Findings,
+) -> Option<(String, linked_service::Resolved)> {
+    let Some(reference) = reference else {
+        let message = "there is no 'linkedServiceName'; name the linked service of the store";
+        findings.error("missing-linked-service", owner, message);
         return None;
     };
+    let path = &reference.path;
     let Some(service) = factory.get(Kind::LinkedService, &reference.name) else {
-        findings.error("missing-linked-service", &path, factory.missing(Kind::LinkedService, &reference.name));
+        findings.error("missing-linked-service", path, factory.missing(Kind::LinkedService, &reference.name));
         return None;
     };
     let parameters = context.parameters(&reference, service.properties.get("parameters"), &service.name, findings);

@@ -39,8 +39,6 @@ const RETRY: Effect = Ignored("Ropeway retries every chunk by its own rules, and
 const CONNECTIONS: Effect = Ignored("'parallelCopies' limits the connections");
 const POOL: Effect = Ignored("Ropeway keeps its own connections");
 const STAGING: Effect = Ignored("Ropeway copies directly, without a staging store");
-const NO_LOG: Effect = Ignored("Ropeway writes no session log; its report lists what happened");
-const NO_SKIP: Effect = Ignored("Ropeway skips no row and no file: the copy fails instead");
 const MOUNTED: Effect = Ignored("Ropeway reads the mounted folder with its own account");
 const FILE_BATCH: Effect = Ignored("it has no meaning for files");
 
@@ -59,14 +57,25 @@ const TABLE: &[(&str, Properties)] = &[
             ("enableStaging", STAGING),
             ("stagingSettings", STAGING),
             ("dataIntegrationUnits", Ignored("the copy runs on this machine; --parallel and --memory size it")),
-            ("enableSkipIncompatibleRow", NO_SKIP),
-            ("redirectIncompatibleRowSettings", NO_SKIP),
+            ("enableSkipIncompatibleRow", Done),
+            ("redirectIncompatibleRowSettings", Done),
             ("skipErrorFile", Ignored("it is for binary copies; a file that cannot be read fails the copy")),
-            ("logSettings", NO_LOG),
-            ("logStorageSettings", NO_LOG),
+            ("logSettings", Done),
+            ("logStorageSettings", Done),
             ("preserve", Ignored("it has a meaning for binary copies only")),
             ("preserveRules", Ignored("it has a meaning for binary copies only")),
         ],
+    ),
+    // What they say of levels and places is looked at in `skipping.rs`. Every line is durable before its chunk counts.
+    (
+        "LogSettings",
+        &[("enableCopyActivityLog", Done), ("copyActivityLogSettings", Done), ("logLocationSettings", Done)],
+    ),
+    ("CopyActivityLogSettings", &[("logLevel", Done), ("enableReliableLogging", Done)]),
+    ("LogLocationSettings", &[("linkedServiceName", Done), ("path", Done)]),
+    (
+        "LogStorageSettings",
+        &[("linkedServiceName", Done), ("path", Done), ("logLevel", Done), ("enableReliableLogging", Done)],
     ),
     (
         "CopySource",

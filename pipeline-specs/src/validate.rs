@@ -8,7 +8,7 @@ use crate::{
     definition::{Definition, Kind, PROPERTIES},
     diagnostic::{Diagnostic, Findings, element, property},
     factory::Factory,
-    loader, reference, schema,
+    loader, reference, schema, skipping,
     support::{self, End, Moment},
     translator,
 };
@@ -104,6 +104,7 @@ fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut F
         }
         let path = property(&path, "typeProperties");
         support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
+        skipping::check(settings, &path, factory, Moment::Validate, findings);
         if let Some(value @ Value::Object(_)) = settings.get("translator") {
             translator::check(value, &property(&path, "translator"), Moment::Validate, findings);
         }

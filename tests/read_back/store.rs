@@ -116,6 +116,7 @@ pub(crate) async fn copy(
         fingerprint: "f".to_owned(),
         source: Arc::new(source),
         sink: Arc::new(Sabotaged { sink, store: Arc::clone(store), sabotage: Arc::new(sabotage) }),
+        skipping: None,
         settings,
     };
     let cancel = CancellationToken::new();

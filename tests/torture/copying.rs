@@ -95,6 +95,7 @@ impl Copying<'_> {
             fingerprint: "torture".to_owned(),
             source: (self.source)(),
             sink: target.sink(),
+            skipping: None,
             settings: settings(),
         };
         let store = FileCheckpoint::open(state, &run_id)?;

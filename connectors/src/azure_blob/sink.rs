@@ -193,6 +193,9 @@ pub(crate) fn no_room() -> Error {
 
 /// The person's block size, else one that fits the memory of one slot.
 fn block_size(megabytes: Option<u64>, settings: &Ropeway) -> Result<usize> {
+    if let Some(bytes) = settings.block_bytes {
+        return Ok(usize::try_from(bytes).unwrap_or(BLOCK).clamp(MIB, BLOCK));
+    }
     match megabytes {
         Some(size @ 4..=100) => Ok(size as usize * MIB),
         Some(size) => Err(Error::new(ErrorKind::Spec, "blockSizeInMB is 4 to 100").with("blockSizeInMB", size)),

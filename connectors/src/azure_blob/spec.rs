@@ -58,6 +58,9 @@ pub(crate) struct Ropeway {
     pub(crate) memory_bytes: Option<u64>,
     #[serde(deserialize_with = "lenient::option::u32")]
     pub(crate) parallel: Option<u32>,
+    /// Bytes of a block to begin with, for what is smaller than rows.
+    #[serde(deserialize_with = "lenient::option::u64")]
+    pub(crate) block_bytes: Option<u64>,
     /// A request whose bytes stand still for so long is given up; 60 by default.
     #[serde(deserialize_with = "lenient::option::u32")]
     pub(crate) stall_seconds: Option<u32>,

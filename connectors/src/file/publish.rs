@@ -49,13 +49,12 @@ impl Recipe {
 pub(super) struct SingleFile {
     pub(super) shared: Shared,
     pub(super) name: String,
-    pub(super) chunks: u32,
 }
 
 impl Publication for SingleFile {
     fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
         let missing = missing(receipts, |_, piece| self.shared.staged(piece))?;
-        let published = !missing.is_empty() && receipts.len() == self.chunks as usize && self.is_published(receipts)?;
+        let published = !missing.is_empty() && self.is_published(receipts)?;
         Ok(if published { Vec::new() } else { missing })
     }
 

@@ -64,7 +64,7 @@ impl Sink for FileSink {
             moved: Arc::default(),
         };
         let publication: Arc<dyn Publication> = match &self.target.file {
-            Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone(), chunks: context.chunks }),
+            Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone() }),
             None => Arc::new(Folder { shared: shared.clone(), settings: self.folder.clone() }),
         };
         let rows_per_piece = self.folder.max_rows_per_file.filter(|_| self.target.file.is_none());

@@ -9,16 +9,17 @@ use std::{
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
+    skipping::{Portion, PortionStream},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{disk, listing::Selection, paths::Root};
-use crate::format::{Batches, Input, ReadFormat, Slice};
+use crate::format::{Batches, Input, Portions, ReadFormat, Slice};
 
 /// The files of one dataset.
 pub(super) struct FileSource {
@@ -69,28 +70,15 @@ impl Source for FileSource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let recipe = Recipe::deserialize(&chunk.recipe).map_err(|error| {
-            Error::new(ErrorKind::Bug, "the recipe of a file chunk is damaged; start the run anew").caused_by(error)
-        })?;
-        let (root, format) = (self.root.clone(), Arc::clone(&self.format));
-        let expected = self.schema().await?;
-        let reading = disk::blocking(move || Reading::open(&root, recipe, format.as_ref(), limit)).await?;
-        let next = move |mut reading: Reading| {
-            let expected = Arc::clone(&expected);
-            async move {
-                let (batch, reading) = disk::blocking(move || Ok((reading.next()?, reading))).await?;
-                let Some(batch) = batch else { return Ok(None) };
-                if batch.schema() != expected {
-                    return Err(Error::new(
-                        ErrorKind::Data,
-                        "the file has other columns than the first file; copy files with different columns separately",
-                    )
-                    .with("file", disk::shown(&reading.path)));
-                }
-                Ok(Some((batch, reading)))
-            }
-        };
-        Ok(stream::try_unfold(reading, next).boxed())
+        Ok(self.portions(chunk, limit, Tolerance::None).await?.map_ok(|portion| portion.rows).boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        self.portions(chunk, limit, Tolerance::Skips).await
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        self.format.skips()
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -108,6 +96,42 @@ impl Source for FileSource {
             },
             consistency: "a file that changes after the plan stops the run".to_owned(),
         }
+    }
+}
+
+/// What happens with a row that does not fit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tolerance {
+    /// It ends the read.
+    None,
+    /// It is left out.
+    Skips,
+}
+
+impl FileSource {
+    async fn portions(&self, chunk: &Chunk, limit: BatchLimit, tolerance: Tolerance) -> Result<PortionStream> {
+        let recipe = Recipe::deserialize(&chunk.recipe).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the recipe of a file chunk is damaged; start the run anew").caused_by(error)
+        })?;
+        let (root, format) = (self.root.clone(), Arc::clone(&self.format));
+        let expected = self.schema().await?;
+        let reading = disk::blocking(move || Reading::open(&root, recipe, format.as_ref(), (limit, tolerance))).await?;
+        let next = move |mut reading: Reading| {
+            let expected = Arc::clone(&expected);
+            async move {
+                let (portion, reading) = disk::blocking(move || Ok((reading.next()?, reading))).await?;
+                let Some(portion) = portion else { return Ok(None) };
+                if portion.rows.schema() != expected {
+                    return Err(Error::new(
+                        ErrorKind::Data,
+                        "the file has other columns than the first file; copy files with different columns separately",
+                    )
+                    .with("file", disk::shown(&reading.path)));
+                }
+                Ok(Some((portion, reading)))
+            }
+        };
+        Ok(stream::try_unfold(reading, next).boxed())
     }
 }
 
@@ -134,6 +158,10 @@ fn slices(root: &Root, path: &Path, format: &dyn ReadFormat, target: ChunkTarget
     Ok(slices.into_iter().map(|slice| Recipe { path: path.to_owned(), bytes, modified_ns, slice }).collect())
 }
 
+fn portions(batches: Batches) -> Portions {
+    Box::new(batches.map(|batch| batch.map(Portion::from)))
+}
+
 /// What tells a changed file from the one that was planned.
 fn identity(metadata: &Metadata) -> (u64, u64) {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -146,29 +174,41 @@ struct Reading {
     recipe: Recipe,
     /// A second handle, to ask about the file as long as it is read.
     file: File,
-    batches: Batches,
+    portions: Portions,
 }
 
 impl Reading {
-    fn open(root: &Root, recipe: Recipe, format: &dyn ReadFormat, limit: BatchLimit) -> Result<Self> {
+    fn open(
+        root: &Root,
+        recipe: Recipe,
+        format: &dyn ReadFormat,
+        (limit, tolerance): (BatchLimit, Tolerance),
+    ) -> Result<Self> {
         let path = root.real(&recipe.path)?;
         let file = disk::open(&path)?;
         let failed = |error| disk::failed("open", &path, error);
         let input = file.try_clone().and_then(Input::new).map_err(failed)?;
-        let reading = Self { batches: Box::new(std::iter::empty()), path, recipe, file };
+        let reading = Self { portions: Box::new(std::iter::empty()), path, recipe, file };
         reading.unchanged()?;
-        let batches = format.read(input, &reading.recipe.slice, limit);
-        Ok(Self { batches: batches.map_err(|error| error.with("file", disk::shown(&reading.path)))?, ..reading })
+        let slice = &reading.recipe.slice;
+        let portions = match tolerance {
+            Tolerance::Skips => format.read_skipping(input, slice, limit),
+            Tolerance::None => format.read(input, slice, limit).map(portions),
+        };
+        Ok(Self { portions: portions.map_err(|error| error.with("file", disk::shown(&reading.path)))?, ..reading })
     }
 
-    fn next(&mut self) -> Result<Option<arrow::array::RecordBatch>> {
-        match self.batches.next() {
-            Some(batch) => {
+    fn next(&mut self) -> Result<Option<Portion>> {
+        match self.portions.next() {
+            Some(portion) => {
                 // What looks like bad data may be a file that someone writes to right now.
-                let batch = batch.map_err(|error| {
+                let mut portion = portion.map_err(|error| {
                     self.unchanged().err().unwrap_or_else(|| error.with("file", disk::shown(&self.path)))
                 })?;
-                Ok(Some(batch))
+                for row in &mut portion.skipped {
+                    row.message = format!("{} File: {}.", row.message, disk::shown(&self.recipe.path)).into();
+                }
+                Ok(Some(portion))
             }
             None => self.unchanged().map(|()| None),
         }

@@ -1,5 +1,7 @@
 //! Definitions, connectors and limits become an engine's job. The only place that knows all crates.
 
+mod skip_log;
+
 use std::{path::PathBuf, sync::Arc, thread::available_parallelism};
 
 use ropeway_engine::{
@@ -7,6 +9,7 @@ use ropeway_engine::{
     chunk::RunId,
     registry::Registry,
     run::{Job, Settings},
+    skipping::Skipping,
     source::Source,
 };
 use ropeway_specs::{ResolvedCopy, ResolvedSide};
@@ -88,9 +91,14 @@ pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run:
     let taken = settings::taken(&extras.source_settings, registry, source_type);
     let fingerprint = settings::identity(copy.fingerprint, &taken, registry.source_settings(source_type));
     let source = source(copy.source, registry, extras, parallel)?;
+    let log = copy.skipping.map(|skipping| {
+        let log = skipping.log.map(|location| skip_log::skip_log(location, registry, extras, (&copy.name, &run)));
+        log.transpose().map(|log| Skipping { log })
+    });
+    let skipping = log.transpose()?;
     let sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
     let sink = registry.connect_sink(&copy.sink.linked_service_type, sink).map_err(|error| error.on(Side::Sink))?;
-    Ok(Job { run, fingerprint, source, sink, settings: run_settings })
+    Ok(Job { run, fingerprint, source, sink, skipping, settings: run_settings })
 }
 
 /// The source of a dataset.

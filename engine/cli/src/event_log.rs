@@ -26,7 +26,7 @@ impl Observer for EventLog {
                     "the plan is frozen"
                 );
             }
-            Event::Committed { chunk, receipt } => self.committed(chunk, receipt),
+            Event::Committed { chunk, receipt, skipped } => self.committed(chunk, receipt, *skipped),
             Event::AttemptFailed { chunk, attempt, error, pause: Some(pause) } => {
                 self.again(chunk, *attempt, error, *pause);
             }
@@ -38,9 +38,9 @@ impl Observer for EventLog {
 }
 
 impl EventLog {
-    fn committed(&self, chunk: &Chunk, receipt: &Receipt) {
+    fn committed(&self, chunk: &Chunk, receipt: &Receipt, skipped: u64) {
         let (activity, chunk) = (self.activity.as_str(), chunk.label.as_str());
-        tracing::debug!(activity, chunk, rows = receipt.rows, bytes = receipt.bytes, "a chunk is durable");
+        tracing::debug!(activity, chunk, rows = receipt.rows, skipped, bytes = receipt.bytes, "a chunk is durable");
     }
 
     fn paced(&self, Pace { allowed, slots, throttled_by }: Pace) {

@@ -72,11 +72,12 @@ const fn now(name: &'static str, help: &'static str, count: fn(&Counters) -> &Co
     Metric { name, kind: "gauge", help, count }
 }
 
-const METRICS: [Metric; 10] = [
+const METRICS: [Metric; 11] = [
     // Rows of an attempt that failed are taken off again, so these two are gauges.
     now("rows_read", "Rows that left the source.", |c| &c.rows_read),
     now("bytes_read", "Arrow bytes that left the source.", |c| &c.bytes_read),
     total("rows_copied_total", "Rows in committed chunks.", |c| &c.rows_copied),
+    total("rows_skipped_total", "Rows left out of committed chunks.", |c| &c.rows_skipped),
     total("bytes_written_total", "Bytes stored for committed chunks.", |c| &c.bytes_written),
     now("chunks_planned", "Chunks in the plan.", |c| &c.chunks_planned),
     now("chunks_done", "Chunks committed.", |c| &c.chunks_done),

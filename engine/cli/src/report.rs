@@ -103,6 +103,9 @@ pub(crate) struct Copied {
     pub(crate) rows_copied: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
+    /// What was left out, if the copy leaves rows out.
+    #[serde(default)]
+    pub(crate) skipped: Option<SkippedRows>,
     /// Files or blobs; 0 for a table.
     pub(crate) files_written: u64,
     pub(crate) chunks: Chunks,
@@ -124,6 +127,18 @@ pub(crate) struct Copied {
     pub(crate) wrote: Vec<String>,
     /// Seconds in which rows moved, in this process.
     pub(crate) seconds: f64,
+}
+
+/// Rows that did not fit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SkippedRows {
+    pub(crate) rows: u64,
+    /// The folder of their log as Data Factory names it; `None` if they are only counted.
+    pub(crate) path: Option<String>,
+    /// True if that is the log of `redirectIncompatibleRowSettings`.
+    pub(crate) redirected: bool,
+    /// The files of the log, once they are there.
+    pub(crate) files: Vec<String>,
 }
 
 /// Chunks of a copy.

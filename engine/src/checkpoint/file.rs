@@ -29,6 +29,7 @@ use super::{CheckpointStore, Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, ChunkId, Receipt, RunId},
+    skipping::Skips,
 };
 
 /// The journal of one run. While this lives, no other process can open it.
@@ -53,6 +54,8 @@ pub struct Inspection {
     pub takeovers: Vec<Takeover>,
     /// Receipts of committed chunks, in chunk order.
     pub receipts: Vec<Receipt>,
+    /// Skipped rows of the attempts that committed a chunk, in chunk order.
+    pub skips: Vec<Skips>,
     /// Attempts that failed, oldest first.
     pub failures: Vec<FailureNote>,
     /// The report of a run that succeeded.
@@ -90,6 +93,7 @@ impl FileCheckpoint {
     /// Those of [`open`](Self::open), except that the run may be held.
     pub fn inspect(folder: &Path, run: &RunId) -> Result<Option<Inspection>> {
         Ok(journal::peek(folder, run)?.map(|state| Inspection {
+            skips: state.skips_that_count(),
             plan: state.plan,
             planned_at: state.planned_at,
             epoch: state.epoch,
@@ -175,6 +179,14 @@ impl CheckpointStore for FileCheckpoint {
 
     async fn record_opening(&self, opening: &Value) -> Result<()> {
         self.append(Entry::Opening(opening.clone()), true)
+    }
+
+    async fn record_log_opening(&self, opening: &Value) -> Result<()> {
+        self.append(Entry::LogOpening(opening.clone()), true)
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        self.append(Entry::Skips(skips.clone()), true)
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

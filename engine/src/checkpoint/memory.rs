@@ -9,6 +9,7 @@ use super::{CheckpointStore, Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, ChunkId, Receipt},
+    skipping::Skips,
 };
 
 /// Remembers one run. A run of the engine that was dropped can be resumed from it.
@@ -54,13 +55,29 @@ impl CheckpointStore for MemoryCheckpoint {
         self.with(|record| match record {
             Some(_) => Err(Error::new(ErrorKind::Bug, "a run was planned twice")),
             None => Ok(record
-                .insert(RunRecord { plan, epoch: 1, opening: None, receipts: Vec::new(), report: None })
+                .insert(RunRecord {
+                    plan,
+                    epoch: 1,
+                    opening: None,
+                    log_opening: None,
+                    receipts: Vec::new(),
+                    skips: Vec::new(),
+                    report: None,
+                })
                 .clone()),
         })
     }
 
     async fn record_opening(&self, opening: &Value) -> Result<()> {
         self.planned(|record| record.opening = Some(opening.clone()))
+    }
+
+    async fn record_log_opening(&self, opening: &Value) -> Result<()> {
+        self.planned(|record| record.log_opening = Some(opening.clone()))
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        self.planned(|record| record.skips.push(skips.clone()))
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

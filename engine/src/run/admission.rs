@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::Job;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, skipping};
 
 /// What one chunk may hold, and how many of them fit.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,10 @@ pub(super) struct Admission {
 pub(super) fn admit(job: &Job, schema: &SchemaRef) -> Result<Admission> {
     let settings = &job.settings;
     let prefetched = settings.batch.bytes;
+    let log = job.skipping.as_ref().and_then(|skipping| skipping.log.as_ref());
+    let log = log.map_or(0, |log| log.sink.working_set(&skipping::schema(), skipping::limit(settings.batch)));
     let working_set =
-        [job.source.working_set(settings.batch), job.sink.working_set(schema, settings.batch), prefetched]
+        [job.source.working_set(settings.batch), job.sink.working_set(schema, settings.batch), prefetched, log]
             .into_iter()
             .fold(0, u64::saturating_add)
             .max(1);

@@ -1,6 +1,6 @@
 //! Copies all chunks of a run, as many at once as were admitted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tokio::{
@@ -9,16 +9,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, Job, retrying::retrying, stillness::in_time};
+use super::{Gate, Job, ledger::Ledger, retrying::retrying, stillness::in_time};
 use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::CheckpointStore,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
-    digest::{Digest, RowDigester},
+    digest::RowDigester,
     progress::{Counters, Event, Observer},
     retry::RetryClass,
     sink::SinkRun,
-    worker::{Copied, Failure, Tally, Worker},
+    skipping::Skips,
+    worker::{Copied, Failure, Log, Note, Worker},
 };
 
 /// How often chunks that the sink lost are copied again in one process.
@@ -33,18 +34,18 @@ pub(super) struct Crew<'a> {
     pub(super) cancel: &'a CancellationToken,
     pub(super) schema: SchemaRef,
     pub(super) target: Arc<dyn SinkRun>,
+    pub(super) log: Option<Arc<Log>>,
     pub(super) epoch: u32,
     pub(super) slots: usize,
 }
 
 impl Crew<'_> {
-    /// Copies every chunk that has no receipt yet, until the sink honours all receipts; returns them
-    /// in chunk order.
-    pub(super) async fn copy_all(&self, chunks: &[Chunk], mut receipts: Vec<Receipt>) -> Result<Vec<Receipt>> {
+    /// Copies every chunk that has no receipt yet, until the sink honours all receipts.
+    pub(super) async fn copy_all(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<()> {
         for round in 0..ROUNDS {
-            receipts = self.copy(chunks, receipts, round).await?;
-            if !self.forget_lost(&mut receipts).await? {
-                return Ok(receipts);
+            self.copy(chunks, ledger, round).await?;
+            if !self.forget_lost(ledger).await? {
+                return Ok(());
             }
         }
         Err(Error::new(
@@ -56,32 +57,39 @@ impl Crew<'_> {
         .on(Side::Sink))
     }
 
-    /// Removes the receipts that the sink can no longer honour; true if there were any.
-    pub(super) async fn forget_lost(&self, receipts: &mut Vec<Receipt>) -> Result<bool> {
-        if receipts.is_empty() {
-            return Ok(false);
+    /// Removes the receipts that the sink, or the log of what they left out, can no longer honour; true if there
+    /// were any.
+    pub(super) async fn forget_lost(&self, ledger: &mut Ledger) -> Result<bool> {
+        let mut lost = self.lost(&*self.target, &ledger.receipts()).await?;
+        if let Some(log) = &self.log {
+            lost.extend(self.lost(&*log.target, &ledger.logged()).await?);
         }
-        let ask = || in_time(self.job.settings.settle_timeout, self.target.lost(receipts));
-        let lost = retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| error.on(Side::Sink))?;
-        for receipt in receipts.extract_if(.., |receipt| lost.contains(&receipt.chunk)) {
-            tracing::warn!(chunk = receipt.chunk.0, "the sink lost a committed chunk; it is copied again");
+        let mut any = false;
+        for chunk in lost {
+            let Some(receipt) = ledger.forget(chunk) else { continue };
+            tracing::warn!(chunk = chunk.0, "the sink lost a committed chunk; it is copied again");
             self.counters.chunks_done.sub(1);
             self.counters.rows_read.sub(receipt.rows);
             self.counters.rows_copied.sub(receipt.rows);
+            self.counters.rows_skipped.sub(ledger.skipped(&receipt));
             self.counters.bytes_written.sub(receipt.bytes);
+            any = true;
         }
-        Ok(!lost.is_empty())
+        Ok(any)
+    }
+
+    async fn lost(&self, target: &dyn SinkRun, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ask = || in_time(self.job.settings.settle_timeout, target.lost(receipts));
+        retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| error.on(Side::Sink))
     }
 
     /// Copies every chunk that has no receipt yet, once.
-    async fn copy(&self, chunks: &[Chunk], known: Vec<Receipt>, round: u32) -> Result<Vec<Receipt>> {
-        let mut ledger = Ledger::new(known);
-        let mut waiting = chunks
-            .iter()
-            .filter(|chunk| !ledger.receipts.contains_key(&chunk.id))
-            .cloned()
-            .collect::<Vec<_>>()
-            .into_iter();
+    async fn copy(&self, chunks: &[Chunk], ledger: &mut Ledger, round: u32) -> Result<()> {
+        let waiting: Vec<_> = chunks.iter().filter(|chunk| !ledger.is_done(chunk.id)).cloned().collect();
+        let mut waiting = waiting.into_iter();
         let stop = self.cancel.child_token();
         let (noting, mut notes) = mpsc::channel(self.slots);
         let gate = Arc::new(Gate::new(self.slots, &self.job.settings));
@@ -99,12 +107,16 @@ impl Crew<'_> {
             }
             tokio::select! {
                 biased;
-                Some(failure) = notes.recv() => self.note(&failure).await,
+                Some(note) = notes.recv() => match note {
+                    Note::Failed(failure) => self.note(&failure).await,
+                    // Who waits for the answer is gone only if its chunk was stopped.
+                    Note::Skipped(skips, done) => drop(done.send(self.note_skips(skips, ledger).await)),
+                },
                 joined = tasks.join_next() => {
                     let Some(joined) = joined else { break };
                     // What else is ready now shares one write to the disk.
                     let group = std::iter::once(joined).chain(std::iter::from_fn(|| tasks.try_join_next())).collect();
-                    if let Err(error) = self.settle(group, &mut ledger).await {
+                    if let Err(error) = self.settle(group, ledger).await {
                         stop.cancel();
                         self.blame(&mut fault, error);
                     }
@@ -114,7 +126,7 @@ impl Crew<'_> {
         match fault {
             Some(error) if error.kind() != ErrorKind::Cancelled => Err(error),
             Some(_) => Err(cancelled(self.job)),
-            None if ledger.receipts.len() < chunks.len() => Err(cancelled(self.job)),
+            None if ledger.len() < chunks.len() => Err(cancelled(self.job)),
             None => ledger.balance(chunks),
         }
     }
@@ -122,7 +134,7 @@ impl Crew<'_> {
     fn worker(
         &self,
         stop: &CancellationToken,
-        notes: mpsc::Sender<Failure>,
+        notes: mpsc::Sender<Note>,
         gate: Arc<Gate>,
         round: u32,
     ) -> Result<Worker> {
@@ -140,6 +152,8 @@ impl Crew<'_> {
                 },
                 stop: stop.clone(),
                 gate,
+                skips: self.job.skipping.is_some(),
+                log: self.log.clone(),
                 notes,
             },
         ))
@@ -165,6 +179,11 @@ impl Crew<'_> {
                 }
             }
         }
+        if self.job.skipping.is_some()
+            && let Some(copied) = done.extract_if(.., |copied| !ledger.knows(&copied.receipt)).next()
+        {
+            self.blame(&mut fault, unaccounted(&copied.receipt));
+        }
         let receipts: Vec<_> = done.iter().map(|copied| copied.receipt.clone()).collect();
         if !receipts.is_empty() {
             self.store.record(&receipts).await?;
@@ -173,10 +192,18 @@ impl Crew<'_> {
             self.counters.chunks_done.add(1);
             self.counters.rows_copied.add(receipt.rows);
             self.counters.bytes_written.add(receipt.bytes);
-            self.observer.observe(&Event::Committed { chunk: &chunk, receipt: &receipt });
+            let skipped = ledger.skipped(&receipt);
+            self.counters.rows_skipped.add(skipped);
+            self.observer.observe(&Event::Committed { chunk: &chunk, receipt: &receipt, skipped });
             ledger.enter(receipt, tally);
         }
         fault.map_or(Ok(()), Err)
+    }
+
+    async fn note_skips(&self, skips: Skips, ledger: &mut Ledger) -> Result<()> {
+        self.store.record_skips(&skips).await?;
+        ledger.note(skips);
+        Ok(())
     }
 
     async fn note(&self, Failure { chunk, attempt, error, pause }: &Failure) {
@@ -200,49 +227,21 @@ impl Crew<'_> {
     }
 }
 
+/// The sink has a chunk from an attempt of which nobody wrote down what it left out: one of a process that had lost
+/// the run. Without that the rows of the chunk do not add up.
+pub(super) fn unaccounted(receipt: &Receipt) -> Error {
+    let (epoch, number) = (receipt.attempt.epoch, receipt.attempt.number);
+    Error::new(
+        ErrorKind::Data,
+        "the sink holds a chunk that another process of this run wrote, and which rows it left out is not known; \
+         start a new run",
+    )
+    .class(RetryClass::Fatal)
+    .with("chunk", receipt.chunk.0)
+    .with("attempt", format_args!("{epoch}.{number}"))
+}
+
 pub(super) fn cancelled(job: &Job) -> Error {
     Error::new(ErrorKind::Cancelled, "stopped before all chunks were copied; resume the run to go on")
         .with("run", &job.run)
-}
-
-/// The receipts of a run, and what this process read for them.
-struct Ledger {
-    receipts: BTreeMap<ChunkId, Receipt>,
-    read: BTreeMap<ChunkId, Tally>,
-}
-
-impl Ledger {
-    fn new(known: Vec<Receipt>) -> Self {
-        Self { receipts: known.into_iter().map(|receipt| (receipt.chunk, receipt)).collect(), read: BTreeMap::new() }
-    }
-
-    fn enter(&mut self, receipt: Receipt, tally: Option<Tally>) {
-        if let Some(tally) = tally {
-            self.read.insert(receipt.chunk, tally);
-        }
-        self.receipts.insert(receipt.chunk, receipt);
-    }
-
-    /// The receipts in chunk order, once they are exactly those of the plan and add up to what was
-    /// read.
-    fn balance(self, chunks: &[Chunk]) -> Result<Vec<Receipt>> {
-        let planned = chunks.iter().map(|chunk| chunk.id);
-        let stored = |value: fn(&Receipt) -> u64| -> u64 { self.read.keys().map(|id| value(&self.receipts[id])).sum() };
-        let digest: Digest = self.read.keys().map(|id| self.receipts[id].digest).sum();
-        let read: Tally = self.read.values().copied().sum();
-        if !planned.eq(self.receipts.keys().copied())
-            || stored(|receipt| receipt.rows) != read.rows
-            || digest != read.digest
-        {
-            return Err(Error::new(
-                ErrorKind::Bug,
-                "the receipts of this run do not add up to the rows that were read; nothing was published; please report it",
-            )
-            .with("receipts", self.receipts.len())
-            .with("chunks", chunks.len())
-            .with("rows_read", read.rows)
-            .with("rows_stored", stored(|receipt| receipt.rows)));
-        }
-        Ok(self.receipts.into_values().collect())
-    }
 }

@@ -7,6 +7,7 @@ use crate::{
     Result, Side,
     chunk::Chunk,
     sink::{ColumnFit, SinkDescription},
+    skipping::Skipping,
     source::SourceDescription,
 };
 
@@ -29,6 +30,9 @@ pub struct Prospect {
     pub target: SinkDescription,
     /// What the sink promises about rows.
     pub guarantee: String,
+    /// Which rows would be left out, and where they would be written down; `None` if the first that does not fit
+    /// ends the run.
+    pub skipping: Option<String>,
     /// Whether what is published would be read back and compared.
     pub read_back: bool,
 }
@@ -53,6 +57,15 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
         description: job.source.describe(),
         target: job.sink.describe(),
         guarantee: job.sink.guarantee(),
+        skipping: job.skipping.as_ref().map(|skipping| left_out(job, skipping)),
         read_back,
     })
+}
+
+fn left_out(job: &Job, skipping: &Skipping) -> String {
+    let rows = job.source.skips().unwrap_or("none: this source has no rows that could be left out");
+    match &skipping.log {
+        Some(log) => format!("{rows}; their log is a file in {}", log.path),
+        None => format!("{rows}; they are counted and not written down"),
+    }
 }

@@ -71,7 +71,10 @@ impl<'a> ReadBack<'a> {
     pub(super) async fn compare(&self, receipts: &[Receipt]) -> Result<()> {
         let work = self.cancel.run_until_cancelled(self.found(receipts));
         let found = work.await.unwrap_or_else(|| Err(cancelled(self.job)))?;
-        let read: Tally = receipts.iter().map(|receipt| Tally { rows: receipt.rows, digest: receipt.digest }).sum();
+        let read: Tally = receipts
+            .iter()
+            .map(|receipt| Tally { rows: receipt.rows, digest: receipt.digest, ..Tally::default() })
+            .sum();
         if found == read { Ok(()) } else { Err(differs("all files together", read, found)) }
     }
 
@@ -90,7 +93,7 @@ impl<'a> ReadBack<'a> {
             tallies[at] = [tallies[at], tally].into_iter().sum();
         }
         for (file, found) in files.iter().zip(&tallies) {
-            let stored = Tally { rows: file.rows, digest: file.digest };
+            let stored = Tally { rows: file.rows, digest: file.digest, ..Tally::default() };
             if *found != stored {
                 return Err(differs(&file.name, stored, *found));
             }

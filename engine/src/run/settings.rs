@@ -6,6 +6,7 @@ use crate::{
     chunk::{BatchLimit, RunId},
     retry::RetryPolicy,
     sink::Sink,
+    skipping::Skipping,
     source::{ChunkTarget, Source},
 };
 
@@ -20,6 +21,8 @@ pub struct Job {
     pub source: Arc<dyn Source>,
     /// Where rows go.
     pub sink: Arc<dyn Sink>,
+    /// What happens with rows that do not fit; `None` if the first of them ends the run.
+    pub skipping: Option<Skipping>,
     /// Limits and choices.
     pub settings: Settings,
 }

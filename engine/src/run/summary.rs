@@ -12,6 +12,12 @@ pub struct Summary {
     pub chunks: u64,
     /// Rows in the sink.
     pub rows: u64,
+    /// Rows that were left out.
+    #[serde(default)]
+    pub skipped: u64,
+    /// What was left behind of the log of them: its file.
+    #[serde(default)]
+    pub skip_log: Vec<String>,
     /// Arrow bytes that left the source in the process that finished the run.
     pub bytes_read: u64,
     /// Bytes that the sink stored for the chunks.

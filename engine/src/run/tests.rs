@@ -35,6 +35,7 @@ fn job(source: impl Source, sink: impl Sink) -> Job {
         fingerprint: "f".into(),
         source: Arc::new(source),
         sink: Arc::new(sink),
+        skipping: None,
         settings: Settings { parallel: 3, batch: rows_at_most(30), ..Settings::default() },
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored},
+    skipping::{PortionStream, Skips},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 
@@ -104,6 +105,21 @@ impl<S: Source> Source for FaultySource<S> {
                 async move { faults.around(async { batch }).await }
             })
             .boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        let portions = self.1.around(self.0.read_skipping(chunk, limit)).await?;
+        let faults = self.1.clone();
+        Ok(portions
+            .then(move |portion| {
+                let faults = faults.clone();
+                async move { faults.around(async { portion }).await }
+            })
+            .boxed())
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        self.0.skips()
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -254,6 +270,14 @@ impl<S: CheckpointStore> CheckpointStore for FaultyCheckpoint<S> {
         self.1.around(self.0.record_opening(opening)).await
     }
 
+    async fn record_log_opening(&self, opening: &Value) -> Result<()> {
+        self.1.around(self.0.record_log_opening(opening)).await
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        self.1.around(self.0.record_skips(skips)).await
+    }
+
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {
         self.1.around(self.0.record(receipts)).await
     }
@@ -280,6 +304,14 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
 
     async fn record_opening(&self, opening: &Value) -> Result<()> {
         (**self).record_opening(opening).await
+    }
+
+    async fn record_log_opening(&self, opening: &Value) -> Result<()> {
+        (**self).record_log_opening(opening).await
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        (**self).record_skips(skips).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

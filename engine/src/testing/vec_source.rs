@@ -3,8 +3,9 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, Int64Array, RecordBatch, StringArray},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray},
+    compute::filter_record_batch,
+    datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -12,8 +13,9 @@ use serde_json::json;
 
 use super::dice::Dice;
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
+    skipping::{Portion, PortionStream, SkippedRow},
     source::{BatchStream, ChunkTarget, SOURCE_TYPE, Source, SourceDescription},
 };
 
@@ -23,12 +25,14 @@ pub struct VecSource {
     schema: SchemaRef,
     chunks: Vec<RecordBatch>,
     dice: Option<Dice>,
+    /// Rows whose `id` is a multiple of this do not fit.
+    misfits: Option<i64>,
 }
 
 impl VecSource {
     /// Every batch becomes a chunk.
     pub fn new(schema: SchemaRef, chunks: Vec<RecordBatch>) -> Self {
-        Self { schema, chunks, dice: None }
+        Self { schema, chunks, dice: None, misfits: None }
     }
 
     /// Chunks of rows with the columns `id`, from 0 upwards without a gap, and `name`.
@@ -46,12 +50,30 @@ impl VecSource {
         let schema: SchemaRef = Arc::new(Schema::new(self.schema.fields().iter().map(rename).collect::<Vec<_>>()));
         let chunks =
             self.chunks.into_iter().map(|rows| RecordBatch::try_new(schema.clone(), rows.columns().to_vec()).unwrap());
-        Self { chunks: chunks.collect(), schema: schema.clone(), dice: self.dice }
+        Self { chunks: chunks.collect(), schema: schema.clone(), dice: self.dice, misfits: self.misfits }
     }
 
     /// Cuts the rows of a chunk into other batches at every read, and in another order.
     pub fn shuffled_by(self, dice: Dice) -> Self {
         Self { dice: Some(dice), ..self }
+    }
+
+    /// Rows whose `id` is a multiple of this do not fit: they end a read, or are left out.
+    pub fn misfits(self, every: i64) -> Self {
+        Self { misfits: Some(every), ..self }
+    }
+
+    fn portion(&self, rows: &RecordBatch) -> Portion {
+        let (ids, names) = (rows.column(0).as_primitive::<Int64Type>(), rows.column(1).as_string::<i32>());
+        let fits = |id: i64| self.misfits.is_none_or(|every| id % every != 0);
+        let fitting: BooleanArray = ids.values().iter().map(|id| Some(fits(*id))).collect();
+        let row = |(id, name): (&i64, Option<&str>)| SkippedRow {
+            cells: vec![Some(id.to_string()), name.map(str::to_owned)],
+            code: "UserErrorInvalidDataValue",
+            message: "it does not fit".into(),
+        };
+        let skipped = ids.values().iter().zip(names.iter()).filter(|(id, _)| !fits(**id)).map(row).collect();
+        Portion { read: rows.num_rows() as u64, rows: filter_record_batch(rows, &fitting).unwrap(), skipped }
     }
 
     fn cut(&self, rows: &RecordBatch, limit: BatchLimit) -> Vec<RecordBatch> {
@@ -101,7 +123,23 @@ impl Source for VecSource {
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
         let rows = &self.chunks[chunk.recipe.as_u64().unwrap() as usize];
-        Ok(stream::iter(self.cut(rows, limit)).map(Ok).boxed())
+        let misfit = || Error::new(ErrorKind::Data, "a row does not fit");
+        let whole = |portion: Portion| if portion.skipped.is_empty() { Ok(portion.rows) } else { Err(misfit()) };
+        let batches: Vec<_> = match self.misfits {
+            Some(_) => self.cut(rows, limit).iter().map(|rows| whole(self.portion(rows))).collect(),
+            None => self.cut(rows, limit).into_iter().map(Ok).collect(),
+        };
+        Ok(stream::iter(batches).boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        let rows = &self.chunks[chunk.recipe.as_u64().unwrap() as usize];
+        let portions: Vec<_> = self.cut(rows, limit).iter().map(|rows| Ok(self.portion(rows))).collect();
+        Ok(stream::iter(portions).boxed())
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        self.misfits.map(|_| "rows that do not fit")
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -7,14 +7,20 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Worker, crashed, reader::Reader, stopped, tally::Provisional, tally::Tally};
+use super::{
+    Worker, crashed,
+    log::Lines,
+    reader::{Parcel, Reader},
+    stopped,
+    tally::{Provisional, Tally},
+};
 use crate::{
     Error, ErrorKind, Result, Side,
     chunk::{Attempt, Chunk, Receipt},
     progress::Counters,
     retry::RetryClass,
     run::unless_still,
-    sink::{ChunkWriter, Opened},
+    sink::{ChunkWriter, Opened, SinkRun},
 };
 
 /// How long a sink may take to give an attempt up. Nothing relies on it.
@@ -30,19 +36,28 @@ impl Worker {
         sent: &mut Vec<(Attempt, Tally)>,
     ) -> Result<(Receipt, Option<Tally>)> {
         let _open = OpenChunk::count(&self.counters);
-        let opening =
-            self.rules.stop.run_until_cancelled(self.settled(RetryClass::Reconnect, self.target.open(chunk, attempt)));
+        let target = &*self.target;
+        let opening = self.rules.stop.run_until_cancelled(self.settled(
+            target,
+            RetryClass::Reconnect,
+            target.open(chunk, attempt),
+        ));
         let mut writer = match opening.await.unwrap_or_else(|| Err(stopped(chunk)))? {
             Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, sent),
             Opened::Writer(writer) => writer,
         };
         tracing::debug!(chunk = chunk.label, epoch = attempt.epoch, attempt = attempt.number, "an attempt begins");
         let counted = Arc::new(Provisional::new(self.counters.clone()));
-        let pumped = self.rules.stop.run_until_cancelled(self.pump(chunk, &mut *writer, &counted)).await;
-        match pumped.unwrap_or_else(|| Err(stopped(chunk))) {
+        let mut lines = Lines::new(chunk, attempt);
+        let writing = async {
+            let tally = self.pump(chunk, &mut *writer, &mut lines, &counted).await?;
+            self.settle_lines(&mut lines, tally.skipped).await?;
+            Ok(tally)
+        };
+        match self.rules.stop.run_until_cancelled(writing).await.unwrap_or_else(|| Err(stopped(chunk))) {
             Ok(tally) => {
                 sent.push((attempt, tally));
-                let receipt = self.settled(RetryClass::Unknown, writer.commit()).await?;
+                let receipt = self.settled(target, RetryClass::Unknown, writer.commit()).await?;
                 verify(chunk, &receipt, Some(tally))?;
                 counted.keep();
                 Ok((receipt, Some(tally)))
@@ -52,6 +67,7 @@ impl Worker {
             Err(error) => {
                 // Best effort: the sink survives a process that dies without it.
                 drop(tokio::time::timeout(ABORT_PATIENCE, writer.abort()).await);
+                drop(tokio::time::timeout(ABORT_PATIENCE, lines.abort()).await);
                 Err(error)
             }
         }
@@ -70,18 +86,27 @@ impl Worker {
     }
 
     /// Moves batches from the source to the writer until the chunk is complete.
-    async fn pump(&self, chunk: &Chunk, writer: &mut dyn ChunkWriter, counted: &Arc<Provisional>) -> Result<Tally> {
-        let (outlet, mut batches) = mpsc::channel(1);
+    async fn pump(
+        &self,
+        chunk: &Chunk,
+        writer: &mut dyn ChunkWriter,
+        lines: &mut Lines,
+        counted: &Arc<Provisional>,
+    ) -> Result<Tally> {
+        let (outlet, mut parcels) = mpsc::channel(1);
         // A set of one, because its task ends with it.
         let mut reading = JoinSet::new();
         reading.spawn(Reader::of(self).read(chunk.clone(), outlet, counted.clone()));
         loop {
             let waiting = Instant::now();
-            let batch = batches.recv().await;
+            let parcel = parcels.recv().await;
             self.counters.source_wait_ns.add_time(waiting.elapsed());
-            let Some(batch) = batch else { break };
-            let (limit, class) = (self.settings.write_timeout, RetryClass::Reconnect);
-            if let Err(error) = self.at_sink(limit, class, writer.write(batch)).await {
+            let written = match parcel {
+                None => break,
+                Some(Parcel::Rows(batch)) => self.written(&*self.target, writer.write(batch)).await,
+                Some(Parcel::Lines(batch)) => self.write_lines(lines, batch).await,
+            };
+            if let Err(error) = written {
                 reading.shutdown().await;
                 return Err(error);
             }
@@ -95,16 +120,32 @@ impl Worker {
         }
     }
 
-    /// One step of the sink's, which may move no byte for a while.
-    async fn settled<T>(&self, class: RetryClass, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.at_sink(self.settings.settle_timeout, class, work).await
+    /// A batch that a writer takes.
+    pub(super) async fn written(&self, target: &dyn SinkRun, work: impl Future<Output = Result<()>>) -> Result<()> {
+        self.at_sink(target, self.settings.write_timeout, RetryClass::Reconnect, work).await
     }
 
-    /// Work of the sink's. If it stands still for longer than the limit it is given up, which is
+    /// One step of a sink's, which may move no byte for a while.
+    pub(super) async fn settled<T>(
+        &self,
+        target: &dyn SinkRun,
+        class: RetryClass,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.at_sink(target, self.settings.settle_timeout, class, work).await
+    }
+
+    /// Work of a sink's. If it stands still for longer than the limit it is given up, which is
     /// retried as `class`; the writer is dropped then, and leaves nothing visible.
-    async fn at_sink<T>(&self, limit: Duration, class: RetryClass, work: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn at_sink<T>(
+        &self,
+        target: &dyn SinkRun,
+        limit: Duration,
+        class: RetryClass,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let waiting = Instant::now();
-        let done = unless_still(limit, || self.target.moved(), work).await;
+        let done = unless_still(limit, || target.moved(), work).await;
         self.counters.sink_wait_ns.add_time(waiting.elapsed());
         done.unwrap_or_else(|| Err(stalled(limit, class))).map_err(|error| error.on(Side::Sink))
     }
@@ -116,9 +157,10 @@ fn stalled(limit: Duration, class: RetryClass) -> Error {
         .class(class)
 }
 
-/// What is stored must be what was read.
+/// What is stored must be what was read, but for what was left out.
 fn verify(chunk: &Chunk, receipt: &Receipt, read: Option<Tally>) -> Result<()> {
-    let stored = Tally { rows: receipt.rows, digest: receipt.digest };
+    let skipped = read.map_or(0, |read| read.skipped);
+    let stored = Tally { read: receipt.rows + skipped, rows: receipt.rows, skipped, digest: receipt.digest };
     let read = read.unwrap_or(stored);
     if receipt.chunk == chunk.id && stored == read {
         return Ok(());
@@ -127,8 +169,9 @@ fn verify(chunk: &Chunk, receipt: &Receipt, read: Option<Tally>) -> Result<()> {
         ErrorKind::Bug,
         "the sink stored other rows than were read; the chunk was not recorded; please report it",
     )
-    .with("rows_read", read.rows)
+    .with("rows_read", read.read)
     .with("rows_stored", stored.rows)
+    .with("rows_skipped", skipped)
     .with("digest_read", read.digest)
     .with("digest_stored", stored.digest)
     .with("receipt_of_chunk", receipt.chunk.0)

@@ -1,16 +1,19 @@
 //! Reads a chunk ahead of the sink, in a task of its own, so that reading and encoding overlap.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use arrow::{
     array::{Array, RecordBatch},
     datatypes::SchemaRef,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::{
-    Worker,
+    Log, Worker,
     tally::{Provisional, Tally},
 };
 use crate::{
@@ -20,6 +23,7 @@ use crate::{
     digest::RowDigester,
     retry::RetryClass,
     run::columns,
+    skipping::{self, Portion, PortionStream, SkippedRow},
     source::Source,
 };
 
@@ -27,9 +31,19 @@ use crate::{
 /// the CPU pool.
 const SMALL_BATCH: usize = 4096;
 
+/// What goes from the reader to the writers at once.
+pub(super) enum Parcel {
+    /// Rows for the sink.
+    Rows(RecordBatch),
+    /// Lines for the log.
+    Lines(RecordBatch),
+}
+
 /// Reads one chunk once.
 pub(super) struct Reader {
     source: Arc<dyn Source>,
+    skips: bool,
+    log: Option<Arc<Log>>,
     schema: SchemaRef,
     digester: RowDigester,
     limit: BatchLimit,
@@ -41,6 +55,8 @@ impl Reader {
     pub(super) fn of(worker: &Worker) -> Self {
         Self {
             source: worker.source.clone(),
+            skips: worker.rules.skips,
+            log: worker.rules.log.clone(),
             schema: worker.rules.schema.clone(),
             digester: worker.rules.digester.clone(),
             limit: worker.settings.batch,
@@ -49,33 +65,63 @@ impl Reader {
         }
     }
 
-    /// Sends the batches of the chunk to the outlet. Its place in the channel is taken before a
-    /// batch is read, so that no more than one batch is ahead of the sink.
+    /// Sends the rows of the chunk, and the lines of those left out, to the outlet. A place in the channel is taken
+    /// before anything is read, so that no more than one batch is ahead of the sink.
     pub(super) async fn read(
         self,
         chunk: Chunk,
-        outlet: mpsc::Sender<RecordBatch>,
+        outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
     ) -> Result<Tally> {
         let mut patience = self.first_batch_timeout;
-        let mut batches = within(patience, self.source.read(&chunk, self.limit)).await?;
+        let mut portions = within(patience, self.portions(&chunk)).await?;
         let mut tally = Tally::default();
         loop {
-            let Ok(place) = outlet.reserve().await else {
-                return Err(Error::new(ErrorKind::Cancelled, "nobody takes the batches any more"));
-            };
-            let Some(batch) = within(patience, batches.try_next()).await? else { return Ok(tally) };
+            let place = outlet.reserve().await.map_err(|_| nobody_listens())?;
+            let Some(portion) = within(patience, portions.try_next()).await? else { return Ok(tally) };
             patience = self.stall_timeout;
-            if batch.num_rows() == 0 {
-                continue;
+            let Portion { read, rows, skipped } = portion;
+            columns::announced(&self.schema, rows.schema_ref())?;
+            let fit = rows.num_rows() as u64;
+            tally.digest += self.digest(&rows).await?;
+            tally.read += read;
+            tally.rows += fit;
+            tally.skipped += skipped.len() as u64;
+            counted.add(fit, bytes(&rows));
+            let mut place = Some(place);
+            let rows = (fit > 0).then_some(Ok(Parcel::Rows(rows)));
+            for parcel in rows.into_iter().chain(self.lines(skipped)) {
+                let taken = match place.take() {
+                    Some(place) => place,
+                    None => outlet.reserve().await.map_err(|_| nobody_listens())?,
+                };
+                taken.send(parcel?);
             }
-            columns::announced(&self.schema, batch.schema_ref())?;
-            let rows = batch.num_rows() as u64;
-            tally.digest += self.digest(&batch).await?;
-            tally.rows += rows;
-            counted.add(rows, bytes(&batch));
-            place.send(batch);
         }
+    }
+
+    async fn portions(&self, chunk: &Chunk) -> Result<PortionStream> {
+        if self.skips {
+            return self.source.read_skipping(chunk, self.limit).await;
+        }
+        Ok(self.source.read(chunk, self.limit).await?.map_ok(Portion::from).boxed())
+    }
+
+    /// The lines of these rows, if they are written down, in batches.
+    fn lines(&self, skipped: Vec<SkippedRow>) -> impl Iterator<Item = Result<Parcel>> + use<> {
+        let (log, limit, now) = (self.log.clone(), skipping::limit(self.limit), SystemTime::now());
+        let mut rows = skipped.into_iter();
+        std::iter::from_fn(move || {
+            let log = log.as_ref()?;
+            let (mut lines, mut bytes) = (Vec::new(), 0);
+            while bytes < limit.bytes && lines.len() < limit.rows.get() as usize {
+                let Some(row) = rows.next() else { break };
+                let line = log.layout.line(&row, now);
+                bytes += line.len() as u64;
+                lines.push(line);
+            }
+            (!lines.is_empty()).then(|| skipping::lines(&log.schema, lines).map(Parcel::Lines))
+        })
     }
 
     async fn digest(&self, batch: &RecordBatch) -> Result<crate::digest::Digest> {
@@ -85,6 +131,10 @@ impl Reader {
         let (digester, batch) = (self.digester.clone(), batch.clone());
         cpu::run(move || digester.digest(&batch)).await?
     }
+}
+
+fn nobody_listens() -> Error {
+    Error::new(ErrorKind::Cancelled, "nobody takes the batches any more")
 }
 
 async fn within<T>(patience: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -7,10 +7,15 @@ use std::sync::{
 
 use crate::{digest::Digest, progress::Counters};
 
-/// Rows and their digest, as they left the source.
+/// Rows as they left the source, and the digest of those that fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
+    /// All rows that were read.
+    pub(crate) read: u64,
+    /// Those that fit.
     pub(crate) rows: u64,
+    /// Those that were left out.
+    pub(crate) skipped: u64,
     pub(crate) digest: Digest,
 }
 
@@ -18,7 +23,9 @@ impl std::iter::Sum for Tally {
     fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
         let mut sum = Self::default();
         tallies.for_each(|tally| {
+            sum.read += tally.read;
             sum.rows += tally.rows;
+            sum.skipped += tally.skipped;
             sum.digest += tally.digest;
         });
         sum

@@ -146,6 +146,7 @@ fn job(source: impl Source + 'static, sink: impl Sink + 'static) -> Job {
         fingerprint: "7".into(),
         source: Arc::new(source),
         sink: Arc::new(sink),
+        skipping: None,
         settings: Settings {
             parallel: 3,
             batch: rows_at_most(12),

@@ -76,7 +76,7 @@ impl ReadFormat for ReadBack {
         let mut rows = Rows::new(lines, Arc::new(Schema::new(texts.collect::<Vec<_>>())), limit);
         rows.complete = true;
         let (written, null_is_empty) = (Arc::clone(&self.written), self.null_is_empty);
-        Ok(Box::new(rows.map(move |batch| restored(&batch?, &written, null_is_empty))))
+        Ok(Box::new(rows.map(move |portion| restored(&portion?.rows, &written, null_is_empty))))
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -7,7 +7,12 @@ use arrow::{
     array::{ArrayRef, RecordBatch, StringBuilder},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    skipping::{Portion, SkippedRow},
+    source::SOURCE_TYPE,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,7 +21,7 @@ use super::{
     parser::{self, Fault, Record},
 };
 use crate::{
-    format::{Batches, Input, ReadFormat, Slice, charset::TextDecoder},
+    format::{Batches, Input, Portions, ReadFormat, Slice, charset::TextDecoder},
     lenient,
 };
 
@@ -68,6 +73,12 @@ impl TextFiles {
         Ok(lines)
     }
 
+    fn rows(&self, file: Input, limit: BatchLimit) -> Result<Rows> {
+        let mut lines = self.open(file)?;
+        let schema = self.columns(&mut lines)?;
+        Ok(Rows::new(lines, schema, limit))
+    }
+
     /// The columns, with the reader behind the header.
     fn columns(&self, lines: &mut Lines) -> Result<SchemaRef> {
         let mut record = Record::default();
@@ -99,9 +110,17 @@ impl ReadFormat for TextFiles {
     }
 
     fn read(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
-        let mut lines = self.open(file)?;
-        let schema = self.columns(&mut lines)?;
-        Ok(Box::new(Rows::new(lines, schema, limit)))
+        Ok(Box::new(self.rows(file, limit)?.map(|portion| portion.map(|portion| portion.rows))))
+    }
+
+    fn read_skipping(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Portions> {
+        let mut rows = self.rows(file, limit)?;
+        rows.skipping = true;
+        Ok(Box::new(rows))
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        Some("rows with more columns than the header or the first row")
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -232,68 +251,96 @@ pub(super) struct Rows {
     failed: bool,
     /// True if a row with fewer values than columns is an error.
     pub(super) complete: bool,
+    /// True if a row with more values than columns is left out.
+    skipping: bool,
 }
 
 impl Rows {
     /// The rest of the rows; every column of the schema is text.
     pub(super) fn new(lines: Lines, schema: SchemaRef, limit: BatchLimit) -> Self {
-        Self { lines, schema, limit, record: Record::default(), failed: false, complete: false }
+        Self { lines, schema, limit, record: Record::default(), failed: false, complete: false, skipping: false }
     }
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+    fn portion(&mut self) -> Result<Option<Portion>> {
         let width = self.schema.fields().len();
         let mut columns: Vec<StringBuilder> = (0..width).map(|_| StringBuilder::new()).collect();
-        let (mut rows, mut bytes) = (0, 0);
-        while rows < self.limit.rows.get() && bytes < self.limit.bytes && self.lines.next(&mut self.record)? {
+        let (mut read, mut bytes, mut skipped) = (0, 0, Vec::new());
+        while read < self.limit.rows.get() && bytes < self.limit.bytes && self.lines.next(&mut self.record)? {
             if self.record.is_blank() && width > 1 {
                 continue;
             }
+            read += 1;
             if self.record.len() > width {
-                return Err(Error::new(
-                    ErrorKind::Data,
-                    "a row has more columns than the header or the first row; check the delimiter and the quotes there",
-                )
-                .with("row", self.lines.row)
-                .with("columns", self.record.len())
-                .with("expected", width)
-                .code("DelimitedTextMoreColumnsThanDefined"));
+                let row = self.too_wide(width)?;
+                bytes += row.bytes();
+                skipped.push(row);
+                continue;
             }
             if self.complete && self.record.len() < width {
                 return Err(self.lines.bad("a row has too few columns").with("columns", self.record.len()));
             }
             for (position, column) in columns.iter_mut().enumerate() {
-                let value = self.record.value(position);
-                // In quotes the text is meant, even if it looks like null.
-                match value.filter(|(text, quoted)| *quoted || *text != self.lines.dialect.null_value) {
-                    Some((text, _)) => {
+                match self.value(position) {
+                    Some(text) => {
                         column.append_value(text);
                         bytes += text.len() as u64 + 4;
                     }
                     None => column.append_null(),
                 }
             }
-            rows += 1;
         }
-        if rows == 0 {
+        if read == 0 {
             return Ok(None);
         }
         let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns);
-        batch.map(Some).map_err(|error| {
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|error| {
             Error::new(ErrorKind::Bug, "a batch of text does not fit its columns; please report it").caused_by(error)
+        })?;
+        Ok(Some(Portion { read: u64::from(read), rows, skipped }))
+    }
+
+    /// A value of the record; `None` for null. In quotes the text is meant, even if it looks like null.
+    fn value(&self, position: usize) -> Option<&str> {
+        let value = self.record.value(position);
+        let present = value.filter(|(text, quoted)| *quoted || *text != self.lines.dialect.null_value);
+        present.map(|(text, _)| text)
+    }
+
+    /// The record as a row that is left out.
+    ///
+    /// # Errors
+    /// No row may be left out.
+    fn too_wide(&self, width: usize) -> Result<SkippedRow> {
+        const CODE: &str = "DelimitedTextMoreColumnsThanDefined";
+        let (row, columns) = (self.lines.row, self.record.len());
+        if !self.skipping {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "a row has more columns than the header or the first row; check the delimiter and the quotes there, or \
+                 set enableSkipIncompatibleRow to leave such rows out",
+            )
+            .with("row", row)
+            .with("columns", columns)
+            .with("expected", width)
+            .code(CODE));
+        }
+        Ok(SkippedRow {
+            cells: (0..columns).map(|position| self.value(position).map(str::to_owned)).collect(),
+            code: CODE,
+            message: format!("Row {row} has {columns} columns, more than the {width} that are expected.").into(),
         })
     }
 }
 
 impl Iterator for Rows {
-    type Item = Result<RecordBatch>;
+    type Item = Result<Portion>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
         }
-        let batch = self.batch().transpose();
-        self.failed = matches!(batch, Some(Err(_)));
-        batch
+        let portion = self.portion().transpose();
+        self.failed = matches!(portion, Some(Err(_)));
+        portion
     }
 }

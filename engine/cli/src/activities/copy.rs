@@ -7,7 +7,7 @@ use ropeway_engine::{
     progress::Counters,
     run::{Job, Summary},
 };
-use ropeway_specs::{Activity, Outcomes, Policy};
+use ropeway_specs::{Activity, LogLayout, Outcomes, Policy};
 use serde_json::Value;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     event_log::EventLog,
     peak_memory::peak_memory,
     progress::Snapshot,
-    report::{ActivityReport, Chunks, Copied, Failure, Moment, Status},
+    report::{ActivityReport, Chunks, Copied, Failure, Moment, SkippedRows, Status},
     settings,
 };
 
@@ -53,6 +53,8 @@ const TIMED_OUT: &str = "ActivityTimedOut";
 /// A Copy that is ready to run.
 struct Prepared {
     job: Job,
+    /// What the report says of rows that do not fit, before there are any.
+    skipped: Option<SkippedRows>,
     policy: Policy,
     source_type: String,
     sink_type: String,
@@ -73,8 +75,14 @@ fn prepare(
     let strict = crew.definitions.inputs.strict;
     warnings.extend(settings::without_effect(&crew.extras.source_settings, crew.registry, &source_type, strict)?);
     let run = assemble::copy_id(crew.run, activity.name())?;
+    let log = copy.skipping.as_ref().map(|skipping| skipping.log.as_ref());
+    let redirected = log.flatten().is_some_and(|log| log.layout == LogLayout::Redirect);
     let job = assemble::job(copy, crew.registry, crew.extras, run)?;
-    Ok(Prepared { job, policy, source_type, sink_type, input, user_properties })
+    let skipped = job.skipping.as_ref().map(|skipping| {
+        let path = skipping.log.as_ref().map(|log| log.path.clone());
+        SkippedRows { path, redirected, ..SkippedRows::default() }
+    });
+    Ok(Prepared { job, skipped, policy, source_type, sink_type, input, user_properties })
 }
 
 /// Tries until it works or the policy is used up. A further attempt goes on where the last one
@@ -157,10 +165,12 @@ fn timed_out(limit: Duration, name: &str) -> Error {
 
 /// The facts of an attempt: from its summary if it succeeded, else from the counters.
 fn copied(prepared: &Prepared, counters: &Counters, snapshot: &Snapshot, summary: Option<&Summary>) -> Copied {
+    let skipped = |rows, files| prepared.skipped.clone().map(|skipped| SkippedRows { rows, files, ..skipped });
     let part = Copied {
         source_type: prepared.source_type.clone(),
         sink_type: prepared.sink_type.clone(),
-        rows_read: counters.rows_read.get(),
+        rows_read: counters.rows_read.get() + counters.rows_skipped.get(),
+        skipped: skipped(counters.rows_skipped.get(), Vec::new()),
         rows_copied: counters.rows_copied.get(),
         bytes_read: counters.bytes_read.get(),
         bytes_written: counters.bytes_written.get(),
@@ -179,7 +189,8 @@ fn copied(prepared: &Prepared, counters: &Counters, snapshot: &Snapshot, summary
     };
     let Some(summary) = summary else { return part };
     Copied {
-        rows_read: summary.rows,
+        rows_read: summary.rows + summary.skipped,
+        skipped: skipped(summary.skipped, summary.skip_log.clone()),
         rows_copied: summary.rows,
         bytes_read: summary.bytes_read,
         bytes_written: summary.bytes_written,

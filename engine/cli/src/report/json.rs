@@ -116,6 +116,12 @@ fn copy_output(activity: &ActivityReport, copied: &Copied) -> Map<String, Value>
     put("sinkPeakConnections", copied.slots.into());
     put("rowsRead", copied.rows_read.into());
     put("rowsCopied", copied.rows_copied.into());
+    if let Some(skipped) = &copied.skipped {
+        put("rowsSkipped", skipped.rows.into());
+        if let Some(path) = &skipped.path {
+            put(if skipped.redirected { "redirectRowPath" } else { "logFilePath" }, path.as_str().into());
+        }
+    }
     put("copyDuration", seconds.into());
     put("throughput", ((copied.bytes_read as f64 / 1024.0 / seconds as f64 * 1000.0).round() / 1000.0).into());
     put("effectiveIntegrationRuntime", "Ropeway".into());

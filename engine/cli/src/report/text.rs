@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use crate::{
     byte_size,
-    report::{ActivityReport, Copied, PipelineReport, Status},
+    report::{ActivityReport, Copied, PipelineReport, SkippedRows, Status},
     terminal::Safe,
 };
 
@@ -61,6 +61,9 @@ fn write_copied(text: &mut String, copied: &Copied) -> fmt::Result {
     let count = HumanCount;
     let pace = (copied.rows_copied as f64 / copied.seconds.max(0.001)) as u64;
     writeln!(text, "  rows        {} read, {} copied", count(copied.rows_read), count(copied.rows_copied))?;
+    if let Some(skipped) = &copied.skipped {
+        write_skipped(text, skipped)?;
+    }
     writeln!(
         text,
         "  bytes       {} read, {} written",
@@ -93,6 +96,16 @@ fn write_copied(text: &mut String, copied: &Copied) -> fmt::Result {
     )?;
     writeln!(text, "  memory      {} at the peak", byte_size::show(copied.peak_memory_bytes))?;
     write_names(text, copied)
+}
+
+fn write_skipped(text: &mut String, skipped: &SkippedRows) -> fmt::Result {
+    let rows = HumanCount(skipped.rows);
+    let place = skipped.files.first().or(skipped.path.as_ref());
+    match (place, skipped.rows) {
+        (_, 0) => writeln!(text, "  skipped     no rows"),
+        (Some(place), _) => writeln!(text, "  skipped     {rows} rows, see {}", Safe(place)),
+        (None, _) => writeln!(text, "  skipped     {rows} rows; logSettings says where to write them down"),
+    }
 }
 
 /// Names a few of what was written, and how many there are.

@@ -11,6 +11,7 @@ use super::super::{Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
+    skipping::Skips,
     source::SourceDescription,
 };
 
@@ -21,6 +22,8 @@ pub(super) enum Entry {
     Plan { at: u64, fingerprint: String, columns: Vec<Column>, chunks: Vec<Chunk>, description: SourceDescription },
     Epoch { at: u64, epoch: u32 },
     Opening(Value),
+    LogOpening(Value),
+    Skips(Skips),
     Receipts(Vec<Receipt>),
     Failure(FailureNote),
     Report { at: u64, report: Value },
@@ -67,7 +70,10 @@ pub(super) struct State {
     pub(super) epoch: u32,
     pub(super) takeovers: Vec<Takeover>,
     pub(super) opening: Option<Value>,
+    pub(super) log_opening: Option<Value>,
     pub(super) receipts: BTreeMap<ChunkId, Receipt>,
+    /// By chunk and attempt.
+    pub(super) skips: BTreeMap<(ChunkId, Attempt), Skips>,
     pub(super) failures: Vec<FailureNote>,
     pub(super) report: Option<Value>,
     pub(super) ended_at: Option<u64>,
@@ -86,6 +92,10 @@ impl State {
                 self.takeovers.push(Takeover { at, epoch });
             }
             Entry::Opening(opening) => self.opening = Some(opening),
+            Entry::LogOpening(opening) => self.log_opening = Some(opening),
+            Entry::Skips(skips) => {
+                self.skips.insert((skips.chunk, skips.attempt), skips);
+            }
             Entry::Receipts(receipts) => {
                 self.receipts.extend(receipts.into_iter().map(|receipt| (receipt.chunk, receipt)));
             }
@@ -98,12 +108,20 @@ impl State {
         Ok(())
     }
 
+    /// Those of the attempts that the receipts are of.
+    pub(super) fn skips_that_count(&self) -> Vec<Skips> {
+        let receipts = self.receipts.values();
+        receipts.filter_map(|receipt| self.skips.get(&(receipt.chunk, receipt.attempt)).cloned()).collect()
+    }
+
     pub(super) fn record(&self) -> Option<RunRecord> {
         Some(RunRecord {
             plan: self.plan.clone()?,
             epoch: self.epoch,
             opening: self.opening.clone(),
+            log_opening: self.log_opening.clone(),
             receipts: self.receipts.values().cloned().collect(),
+            skips: self.skips.values().cloned().collect(),
             report: self.report.clone(),
         })
     }

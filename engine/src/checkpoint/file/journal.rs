@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Seek},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -58,7 +58,8 @@ impl Journal {
         let next = folder.join(format!("{run}.next"));
         let file = lock(&next)?.ok_or_else(|| held(run, &path))?;
         let failed = |error| failed(&path, error);
-        let bytes = fs::read(&path).map_err(failed)?;
+        let old = File::open(&path).map_err(failed)?;
+        let bytes = read(&old).map_err(failed)?;
         let scan = frames::scan(&bytes, &path)?;
         let mut state = replay(&scan.payloads, &path)?;
         file.set_len(0).and_then(|()| file.write_all_at(&bytes[..scan.whole], 0)).map_err(failed)?;
@@ -73,7 +74,18 @@ impl Journal {
         }
         fs::rename(&next, &path).map_err(failed)?;
         sync(folder).map_err(failed)?;
-        Ok((Self { path, ..journal }, state))
+        let mut journal = Self { path: path.clone(), ..journal };
+        // What the old process recorded while we copied: it may rely on it. What it records from now on is refused.
+        (&old).rewind().map_err(failed)?;
+        let bytes = read(&old).map_err(failed)?;
+        for payload in frames::scan(&bytes, &path)?.payloads.into_iter().skip(count as usize) {
+            let entry = parse(payload, count as usize, &path)?;
+            if !matches!(entry, Entry::Epoch { .. }) {
+                journal.append(&entry, true)?;
+                state.apply(entry)?;
+            }
+        }
+        Ok((journal, state))
     }
 
     fn read(file: File, path: PathBuf, folder: &Path) -> Result<(Self, State)> {
@@ -184,18 +196,21 @@ fn read(mut file: &File) -> io::Result<Vec<u8>> {
 fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
     let mut state = State::default();
     for (number, payload) in payloads.iter().enumerate() {
-        let entry = serde_json::from_slice(payload).map_err(|error| {
-            Error::new(
-                ErrorKind::Spec,
-                "the journal of this run was written by another version of Ropeway; resume it with that one, or start a new run",
-            )
-            .with("file", path.display())
-            .with("record", number)
-            .caused_by(error)
-        })?;
-        state.apply(entry)?;
+        state.apply(parse(payload, number, path)?)?;
     }
     Ok(state)
+}
+
+fn parse(payload: &[u8], number: usize, path: &Path) -> Result<Entry> {
+    serde_json::from_slice(payload).map_err(|error| {
+        Error::new(
+            ErrorKind::Spec,
+            "the journal of this run was written by another version of Ropeway; resume it with that one, or start a new run",
+        )
+        .with("file", path.display())
+        .with("record", number)
+        .caused_by(error)
+    })
 }
 
 fn held(run: &RunId, path: &Path) -> Error {

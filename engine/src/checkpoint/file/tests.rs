@@ -18,6 +18,7 @@ use crate::{
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
     digest::Digest,
+    skipping::Skips,
     source::{SOURCE_TYPE, SourceDescription},
 };
 
@@ -59,15 +60,24 @@ fn journal(folder: &TempDir) -> PathBuf {
     folder.path().join("state/orders.2026.journal")
 }
 
+/// What the first attempt at a chunk left out.
+fn skips(id: u32, rows: u64) -> Skips {
+    let log = (rows > 0).then(|| Receipt { rows, bytes: 80 * rows, ..receipt(id) });
+    Skips { chunk: ChunkId(id), attempt: FIRST, rows, log }
+}
+
 /// A run that was planned, opened, committed two chunks, failed once and succeeded.
 async fn write_run(folder: &TempDir) {
     let store = open(folder).unwrap();
     assert!(store.take_over().await.unwrap().is_none());
     store.create(plan(2)).await.unwrap();
+    store.record_log_opening(&json!(null)).await.unwrap();
     store.record_opening(&json!({"etag": "0x8D"})).await.unwrap();
+    store.record_skips(&skips(0, 3)).await.unwrap();
     store.record(&[receipt(0)]).await.unwrap();
     let error = Error::new(ErrorKind::Unavailable, "the server is busy");
     store.note_failure(ChunkId(1), FIRST, &error).await.unwrap();
+    store.record_skips(&skips(1, 0)).await.unwrap();
     store.record(&[receipt(1)]).await.unwrap();
     store.close(&json!({"rows": 500_000})).await.unwrap();
 }
@@ -88,6 +98,7 @@ async fn a_run_is_found_again_as_it_was_left() {
     assert_eq!(record.plan.description, plan(2).description);
     assert_eq!(record.opening, Some(json!({"etag": "0x8D"})));
     assert_eq!(record.receipts, [receipt(0), receipt(1)]);
+    assert_eq!((record.log_opening, record.skips), (Some(json!(null)), vec![skips(0, 3), skips(1, 0)]));
     assert_eq!(record.report, Some(json!({"rows": 500_000})));
     assert_eq!(open(&folder).unwrap().take_over().await.unwrap().unwrap().epoch, 3);
 }

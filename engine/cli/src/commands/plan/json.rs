@@ -24,6 +24,7 @@ fn activity(plan: &CopyPlan) -> Value {
         "target": prospect.target.target,
         "targetStatements": prospect.target.statements,
         "deliveryGuarantee": prospect.guarantee,
+        "skips": prospect.skipping,
         "readBack": prospect.read_back,
         "memory": { "limitBytes": plan.memory, "workingSetBytes": prospect.working_set, "slots": prospect.slots },
         "chunks": prospect.chunks,

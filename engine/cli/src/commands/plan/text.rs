@@ -38,6 +38,9 @@ fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
         writeln!(text, "  first runs   {}", Safe(statement))?;
     }
     writeln!(text, "  guarantee    {}", Safe(&prospect.guarantee))?;
+    if let Some(skipping) = &prospect.skipping {
+        writeln!(text, "  skips        {}", Safe(skipping))?;
+    }
     if prospect.read_back {
         writeln!(text, "  verification every row is read back from the sink in the end and compared")?;
     }

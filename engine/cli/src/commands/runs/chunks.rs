@@ -49,13 +49,18 @@ impl Journal {
             self.chunks().count(),
             if *epoch == 1 { "" } else { "es" }
         );
-        let mut table = Table::new(["chunk", "attempt", "rows", "stored", "reads"]);
+        let skips = !self.inspection.skips.is_empty();
+        let heading = ["chunk", "attempt", "rows", "skipped", "stored", "reads"];
+        let mut table = Table::new(heading.into_iter().filter(|name| skips || *name != "skipped"));
         for (id, label, receipt) in self.chunks() {
             let (attempt, rows, stored) = match receipt {
                 Some(receipt) => (show(receipt.attempt), receipt.rows.to_string(), byte_size::show(receipt.bytes)),
                 None => ("open".to_owned(), String::new(), String::new()),
             };
-            table.row([&id.0.to_string(), &attempt, &rows, &stored, label]);
+            let skipped = self.skipped(id).map(|rows| rows.to_string()).unwrap_or_default();
+            let skipped = skips.then_some(skipped.as_str());
+            let cells = [Some(&*id.0.to_string()), Some(&*attempt), Some(&*rows), skipped, Some(&*stored), Some(label)];
+            table.row(cells.into_iter().flatten());
         }
         text += &table.print("  ");
         text += &self.history();
@@ -87,6 +92,7 @@ impl Journal {
                 "committed": receipt.is_some(),
                 "attempt": receipt.map(|receipt| show(receipt.attempt)),
                 "rows": receipt.map(|receipt| receipt.rows),
+                "skipped": self.skipped(id),
                 "bytes": receipt.map(|receipt| receipt.bytes),
             })
         };
@@ -107,6 +113,12 @@ impl Journal {
                 "message": failure.message,
             })).collect::<Vec<_>>(),
         })
+    }
+
+    /// Rows that were left out of a committed chunk, if the copy leaves rows out.
+    fn skipped(&self, chunk: ChunkId) -> Option<u64> {
+        let skips = &self.inspection.skips;
+        skips.binary_search_by_key(&chunk, |skips| skips.chunk).ok().map(|at| skips[at].rows)
     }
 
     /// Every chunk of the plan with its receipt.

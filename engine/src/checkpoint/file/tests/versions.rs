@@ -5,36 +5,46 @@ use serde_json::Value;
 use super::*;
 use crate::checkpoint::file::frames;
 
-/// The run of `write_run`, taken over once more, as the first version of the format wrote it.
+/// The run of `write_run`, taken over once more, as the first version of the format wrote it: it has no skipped rows.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/1.journal");
+/// The same as version 2 wrote it.
+const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/2.journal");
 
 #[tokio::test]
-async fn the_journal_of_version_1_is_readable() {
-    let folder = tempdir().unwrap();
-    fs::create_dir(folder.path().join("state")).unwrap();
-    fs::copy(VERSION_1, journal(&folder)).unwrap();
-    let Inspection { planned_at, epoch, takeovers, failures, ended_at, .. } =
-        FileCheckpoint::inspect(&folder.path().join("state"), &run_id()).unwrap().unwrap();
-    assert_eq!((epoch, takeovers.len(), takeovers[0].epoch), (2, 1, 2));
-    assert!(takeovers[0].at >= planned_at);
-    assert!(planned_at > 1_700_000_000_000 && ended_at >= Some(planned_at));
-    assert_eq!((failures[0].kind.as_str(), failures[0].chunk, failures[0].attempt), ("Unavailable", ChunkId(1), FIRST));
-    let record = open(&folder).unwrap().take_over().await.unwrap().unwrap();
-    assert_eq!((record.epoch, record.opening.clone()), (3, Some(json!({"etag": "0x8D"}))));
-    assert_eq!((record.plan.schema.clone(), record.plan.fingerprint.as_str()), (schema(), "f00d"));
-    assert_eq!((record.plan.chunks.clone(), record.plan.description.clone()), (plan(2).chunks, plan(2).description));
-    assert_eq!((record.receipts, record.report), (vec![receipt(0), receipt(1)], Some(json!({"rows": 500_000}))));
+async fn the_journals_of_all_versions_are_readable() {
+    for (version, skipped) in [(VERSION_1, vec![]), (VERSION_2, vec![skips(0, 3), skips(1, 0)])] {
+        let folder = tempdir().unwrap();
+        fs::create_dir(folder.path().join("state")).unwrap();
+        fs::copy(version, journal(&folder)).unwrap();
+        let inspected = FileCheckpoint::inspect(&folder.path().join("state"), &run_id()).unwrap().unwrap();
+        let Inspection { planned_at, epoch, takeovers, failures, ended_at, .. } = inspected;
+        assert_eq!((epoch, takeovers.len(), takeovers[0].epoch), (2, 1, 2));
+        assert!(takeovers[0].at >= planned_at);
+        assert!(planned_at > 1_700_000_000_000 && ended_at >= Some(planned_at));
+        let failure = (failures[0].kind.as_str(), failures[0].chunk, failures[0].attempt);
+        assert_eq!(failure, ("Unavailable", ChunkId(1), FIRST));
+        assert_eq!(inspected.skips, skipped);
+        let record = open(&folder).unwrap().take_over().await.unwrap().unwrap();
+        assert_eq!((record.epoch, record.opening.clone()), (3, Some(json!({"etag": "0x8D"}))));
+        assert_eq!((record.plan.schema.clone(), record.plan.fingerprint.as_str()), (schema(), "f00d"));
+        assert_eq!(
+            (record.plan.chunks.clone(), record.plan.description.clone()),
+            (plan(2).chunks, plan(2).description)
+        );
+        assert_eq!((record.receipts, record.report), (vec![receipt(0), receipt(1)], Some(json!({"rows": 500_000}))));
+        assert_eq!(record.skips, skipped);
+    }
 }
 
 /// Whoever changes what is written gives the format another number, keeps the old reader and the old
 /// file, and adds a file of the new version.
 #[tokio::test]
-async fn what_is_written_today_is_version_1() {
+async fn what_is_written_today_is_version_2() {
     let folder = tempdir().unwrap();
     write_run(&folder).await;
     open(&folder).unwrap().take_over().await.unwrap().unwrap();
-    assert_eq!(without_times(&journal(&folder)), without_times(Path::new(VERSION_1)));
-    assert!(fs::read(VERSION_1).unwrap().starts_with(HEADER));
+    assert_eq!(without_times(&journal(&folder)), without_times(Path::new(VERSION_2)));
+    assert!(fs::read(VERSION_2).unwrap().starts_with(HEADER));
 }
 
 fn without_times(journal: &Path) -> Vec<Value> {
@@ -52,7 +62,7 @@ async fn a_journal_of_a_newer_version_is_left_alone_and_says_which_ropeway_reads
     let folder = tempdir().unwrap();
     write_run(&folder).await;
     for (header, kind, message) in [
-        ("ropeway journal 2\nwhatever", ErrorKind::Spec, "format 2"),
+        ("ropeway journal 3\nwhatever", ErrorKind::Spec, "format 3"),
         ("ropeway journal 12\n", ErrorKind::Spec, "resume this run with the Ropeway that began it, or a newer one"),
         ("ropeway journal 0\nwhatever", ErrorKind::Data, "damaged"),
         ("ropeway journal x\nwhatever", ErrorKind::Data, "damaged"),

@@ -1,0 +1,143 @@
+//! Where and how skipped rows are written down: Data Factory's two logs, at a place that a resume finds again.
+
+use std::{fmt::Write as _, sync::Arc, time::SystemTime};
+
+use chrono::{DateTime, Utc};
+use ropeway_engine::{
+    Result, Side,
+    chunk::RunId,
+    registry::Registry,
+    skipping::{Layout, SkipLog, SkippedRow},
+};
+use ropeway_specs::{LogLayout, LogLocation};
+use serde_json::{Value, json};
+
+use super::Extras;
+
+/// Bytes of a block of the log in a blob, to begin with: a log is small, and every slot needs memory for it.
+const BLOCK_BYTES: u64 = 1 << 20;
+
+/// The log of a Copy. It is one file, whose folder and name are made of the run's id.
+///
+/// # Errors
+/// A place that its connector refuses.
+pub(super) fn skip_log(
+    location: LogLocation,
+    registry: &Registry,
+    extras: &Extras,
+    (activity, run): (&str, &RunId),
+) -> Result<SkipLog> {
+    let session = location.layout == LogLayout::Session;
+    let base = location.path.trim_matches('/').to_owned();
+    // Data Factory allows no slash in the name of an activity.
+    let activity = activity.replace(['/', '\\'], "_");
+    let folder = if session { format!("{base}/copyactivity-logs/{activity}/{run}") } else { format!("{base}/{run}") };
+    let file = format!("{}.{}", guid(run), if session { "txt" } else { "csv" });
+    let header = if session { "Timestamp,Level,OperationName,OperationItem,Message" } else { "" };
+    let mut settings = location.settings.into_exposed();
+    settings["dataset"] = json!({
+        "type": "RopewayLines",
+        "header": header,
+        "location": place(&location.linked_service_type, &folder, &file),
+    });
+    settings["sink"] = json!({});
+    let parallel = extras.parallel(None);
+    let mut settings = extras.beside(settings, parallel, Some(run));
+    settings["ropeway"]["blockBytes"] = BLOCK_BYTES.into();
+    let sink = registry.connect_sink(&location.linked_service_type, settings);
+    let sink = sink.map_err(|error| error.with("skipped rows go to", &location.path).on(Side::Sink))?;
+    let layout: Arc<dyn Layout> = if session { Arc::new(Session) } else { Arc::new(Redirect) };
+    Ok(SkipLog { sink, layout, path: format!("{folder}/") })
+}
+
+/// The location of a dataset. In a blob store the first step of the folder is the container.
+fn place(store: &str, folder: &str, file: &str) -> Value {
+    if store == "FileServer" {
+        return json!({ "type": "FileServerLocation", "folderPath": folder, "fileName": file });
+    }
+    let (container, folder) = folder.split_once('/').unwrap_or((folder, ""));
+    json!({ "type": "AzureBlobStorageLocation", "container": container, "folderPath": folder, "fileName": file })
+}
+
+/// The same for the same run, so that whoever resumes it finishes the same file.
+fn guid(run: &RunId) -> String {
+    let hash = blake3::hash(run.as_str().as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_bytes()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// The session log: `Timestamp,Level,OperationName,OperationItem,Message`.
+struct Session;
+
+impl Layout for Session {
+    fn line(&self, row: &SkippedRow, at: SystemTime) -> String {
+        let at = DateTime::<Utc>::from(at);
+        let item = row.cells.iter().fold(String::new(), |mut item, cell| {
+            item += if item.is_empty() { "" } else { " " };
+            item += &cell.as_deref().map(quoted).unwrap_or_default();
+            item.push(',');
+            item
+        });
+        let (item, message) = (quoted(&item), quoted(&row.message));
+        let time = format!("{}.{:07}", at.format("%Y-%m-%d %H:%M:%S"), at.timestamp_subsec_nanos() / 100);
+        format!("{time},Warning,TabularRowSkip,{item},{message}")
+    }
+}
+
+/// The older log: the values of the row, then the code and the message.
+struct Redirect;
+
+impl Layout for Redirect {
+    fn line(&self, row: &SkippedRow, _: SystemTime) -> String {
+        let mut line = String::new();
+        for cell in &row.cells {
+            let cell = cell.as_deref().unwrap_or_default();
+            let plain = !cell.contains([',', '"', '\n', '\r']) && cell.trim() == cell;
+            // Writing to a String cannot fail.
+            let _ = if plain { write!(line, "{cell}, ") } else { write!(line, "{}, ", quoted(cell)) };
+        }
+        line + &quoted(row.code) + ", " + &quoted(&row.message)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn row() -> SkippedRow {
+        let cells = [Some("data1"), None, Some("a \"b\", c"), Some("two\nlines")];
+        let cells = cells.map(|cell| cell.map(str::to_owned)).to_vec();
+        let message = "Column 'Prop_2' contains an invalid value 'x'.".into();
+        SkippedRow { cells, code: "UserErrorInvalidDataValue", message }
+    }
+
+    #[test]
+    fn a_session_log_quotes_the_row_twice() {
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_582_698_152, 258_658_199);
+        let line = "2020-02-26 06:22:32.2586581,Warning,TabularRowSkip,\
+                    \"\"\"data1\"\", , \"\"a \"\"\"\"b\"\"\"\", c\"\", \"\"two\nlines\"\",\",\
+                    \"Column 'Prop_2' contains an invalid value 'x'.\"";
+        assert_eq!(Session.line(&row(), at), line);
+    }
+
+    #[test]
+    fn the_older_log_quotes_what_needs_it() {
+        let line = "data1, , \"a \"\"b\"\", c\", \"two\nlines\", \"UserErrorInvalidDataValue\", \
+                    \"Column 'Prop_2' contains an invalid value 'x'.\"";
+        assert_eq!(Redirect.line(&row(), SystemTime::UNIX_EPOCH), line);
+    }
+
+    #[test]
+    fn a_run_has_one_name_for_its_log() {
+        let run = |id: &str| RunId::try_from(id.to_owned()).expect("an id");
+        assert_eq!(guid(&run("a.1")), guid(&run("a.1")));
+        assert_ne!(guid(&run("a.1")), guid(&run("a.2")));
+    }
+}

@@ -1,0 +1,178 @@
+//! What a Copy does with rows that do not fit: `enableSkipIncompatibleRow`, and where they are written down.
+
+use serde_json::{Value, json};
+
+use crate::{
+    activity::Activity,
+    copy::flag,
+    dataset,
+    definition::Kind,
+    diagnostic::{Findings, Severity, list, property},
+    evaluation::{Context, Twin},
+    factory::Factory,
+    inputs::Inputs,
+    reference,
+    secret::Settings,
+    support::Moment,
+};
+
+/// Rows that do not fit are left out.
+#[derive(Clone, Debug)]
+pub struct Skipping {
+    /// Where they are written down; `None` if they are only counted.
+    pub log: Option<LogLocation>,
+}
+
+/// Where skipped rows are written down.
+#[derive(Clone, Debug)]
+pub struct LogLocation {
+    /// The linked service's type: the key of the connector.
+    pub linked_service_type: String,
+    /// `{"linkedService": ...}`.
+    pub settings: Settings,
+    /// The folder below which the log goes, as it is written; in a blob store it begins with the container.
+    pub path: String,
+    /// What the log looks like.
+    pub layout: LogLayout,
+}
+
+/// The two layouts of Data Factory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLayout {
+    /// `logSettings` and `logStorageSettings`.
+    Session,
+    /// `redirectIncompatibleRowSettings`.
+    Redirect,
+}
+
+/// Linked services that a log can go to.
+const STORES: [&str; 2] = ["AzureBlobStorage", "FileServer"];
+
+/// Copy sources of which no row is left out.
+const WITHOUT: [&str; 6] =
+    ["ParquetSource", "SyntheticSource", "SqlSource", "SqlServerSource", "AzureSqlSource", "OdbcSource"];
+
+/// One of the places of a definition that say where.
+struct Place {
+    /// The property of the Copy.
+    name: &'static str,
+    /// Where its linked service and path stand, below it.
+    location: Option<&'static str>,
+    layout: LogLayout,
+}
+
+/// The newest first: where several are given, it holds.
+const PLACES: [Place; 3] = [
+    Place { name: "logSettings", location: Some("logLocationSettings"), layout: LogLayout::Session },
+    Place { name: "logStorageSettings", location: None, layout: LogLayout::Session },
+    Place { name: "redirectIncompatibleRowSettings", location: None, layout: LogLayout::Redirect },
+];
+
+impl Place {
+    /// Its object with the linked service and the path, if it asks for a log.
+    fn of<'v>(&self, settings: &'v Value) -> Option<&'v Value> {
+        let object = settings.get(self.name).filter(|object| object.is_object())?;
+        let Some(location) = self.location else { return Some(object) };
+        let silent = &mut Findings::silent();
+        flag(object, "enableCopyActivityLog", "", silent).then(|| object.get(location)).flatten()
+    }
+
+    fn path(&self, above: &str) -> String {
+        let path = property(above, self.name);
+        self.location.map_or(path.clone(), |location| property(&path, location))
+    }
+}
+
+/// What can be said of the settings before anything is evaluated, and is worth a look also when it runs.
+pub(crate) fn check(settings: &Value, path: &str, factory: Option<&Factory>, moment: Moment, findings: &mut Findings) {
+    let asked = settings.get("enableSkipIncompatibleRow").is_some_and(|value| !value.is_null() && *value != false);
+    let severity = if moment == (Moment::Run { strict: true }) { Severity::Error } else { Severity::Warning };
+    for (log, level) in [("logSettings", "/copyActivityLogSettings/logLevel"), ("logStorageSettings", "/logLevel")] {
+        let level = settings.get(log).and_then(|log| log.pointer(level)).and_then(Value::as_str).unwrap_or_default();
+        if level.eq_ignore_ascii_case("Info") {
+            let message = "the log level 'Info' is taken as 'Warning': Ropeway logs the rows that are skipped, and \
+                           its report names the files";
+            findings.push(severity, "ignored-property", &property(path, log), message.to_owned());
+        }
+    }
+    if !asked {
+        for place in PLACES.iter().filter(|place| place.of(settings).is_some()) {
+            let message =
+                format!("'{}' has no effect: without 'enableSkipIncompatibleRow' no row is skipped", place.name);
+            findings.push(severity, "ignored-property", &property(path, place.name), message);
+        }
+        return;
+    }
+    let source = settings.pointer("/source/type").and_then(Value::as_str).unwrap_or_default();
+    if WITHOUT.contains(&source) {
+        let message = format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy");
+        findings.push(severity, "ignored-property", &property(path, "enableSkipIncompatibleRow"), message);
+    }
+    let mut places = PLACES.iter().filter(|place| place.of(settings).is_some());
+    let used = places.next();
+    for place in places {
+        let message = format!("'{}' is ignored: '{}' says where", place.name, used.map_or("", |place| place.name));
+        findings.push(severity, "ignored-property", &property(path, place.name), message);
+    }
+    if moment == Moment::Validate
+        && let Some((factory, place)) = factory.zip(used)
+        && let Some(location) = place.of(settings)
+        && let Some(value) = location.get("linkedServiceName")
+        && let Some(reference) = reference::read(value, Kind::LinkedService, "")
+        && let Some(service) = factory.get(Kind::LinkedService, &reference.name)
+        && !STORES.contains(&service.type_name())
+    {
+        let message = format!("{}; this copy will not run", unsupported(service.type_name()));
+        findings.warning("unsupported-type", &place.path(path), message);
+    }
+}
+
+/// What the Copy asks for, and what of it belongs to the fingerprint; `None` if the first row that does not fit
+/// ends the copy.
+pub(crate) fn resolve(
+    settings: &Twin,
+    activity: &Activity<'_>,
+    context: &Context,
+    inputs: &Inputs,
+    findings: &mut Findings,
+) -> Option<(Skipping, Value)> {
+    let above = property(&activity.path, "typeProperties");
+    check(&settings.real, &above, None, Moment::Run { strict: inputs.strict }, findings);
+    if !flag(&settings.real, "enableSkipIncompatibleRow", &above, findings) {
+        return None;
+    }
+    let Some((place, location)) = PLACES.iter().find_map(|place| Some((place, place.of(&settings.real)?))) else {
+        return Some((Skipping { log: None }, json!({ "log": null })));
+    };
+    let path = place.path(&above);
+    let folder = location.get("path").and_then(Value::as_str).map(str::trim).filter(|folder| !folder.is_empty());
+    if folder.is_none() {
+        findings.error("missing-property", &path, "the log of skipped rows has no 'path': name a container or folder");
+    }
+    // The parameters of a reference are evaluated by whoever follows it.
+    let written = activity.value.get("typeProperties").and_then(|settings| place.of(settings)).unwrap_or(location);
+    let reference = [written, location].map(|location| {
+        reference::read(location.get("linkedServiceName")?, Kind::LinkedService, &property(&path, "linkedServiceName"))
+    });
+    let [written, evaluated] = reference;
+    let reference = written.filter(|reference| !reference.name.contains('@')).or(evaluated);
+    let (_, service) = dataset::linked_service(activity.factory, reference, &path, (context, inputs), findings)?;
+    if !STORES.contains(&service.type_name.as_str()) {
+        findings.error("unsupported-type", &path, unsupported(&service.type_name));
+        return None;
+    }
+    let identity = json!({
+        "linkedService": service.settings.masked, "path": folder, "layout": format!("{:?}", place.layout),
+    });
+    let log = LogLocation {
+        linked_service_type: service.type_name,
+        settings: Settings::new(json!({ "linkedService": service.settings.real })),
+        path: folder?.to_owned(),
+        layout: place.layout,
+    };
+    Some((Skipping { log: Some(log) }, json!({ "log": identity })))
+}
+
+fn unsupported(service: &str) -> String {
+    format!("the log of skipped rows goes to {}, not to {service} yet", list(STORES))
+}
