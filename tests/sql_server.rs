@@ -9,6 +9,7 @@ mod cuts;
 mod entra;
 mod faults;
 mod logins;
+mod sink;
 mod target;
 mod values;
 

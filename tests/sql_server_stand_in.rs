@@ -3,7 +3,7 @@
 mod bulk_load;
 mod bulk_stream;
 mod clients;
-mod every_type;
+pub(crate) mod every_type;
 mod language;
 mod locks;
 mod logins;

@@ -12,6 +12,7 @@ mod readers;
 mod sources;
 pub(crate) mod syscalls;
 mod table;
+mod tables;
 mod takeover;
 mod targets;
 mod trial;

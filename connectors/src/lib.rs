@@ -5,6 +5,7 @@ mod blocking;
 mod file;
 mod format;
 mod layout;
+mod ledger;
 mod lenient;
 mod odbc;
 mod sql;
@@ -27,6 +28,8 @@ pub fn registry() -> Registry {
         .store::<azure_blob::AzureBlobStorage>()
         .source::<sql_server::SqlServer>()
         .source::<sql_server::AzureSqlDatabase>()
+        .sink::<sql_server::SqlServer>()
+        .sink::<sql_server::AzureSqlDatabase>()
         .store::<sql_server::SqlServer>()
         .store::<sql_server::AzureSqlDatabase>()
 }

@@ -15,6 +15,7 @@ mod probe;
 mod reading;
 mod rows;
 mod settings;
+mod sink;
 mod source;
 mod spec;
 mod statements;
@@ -26,7 +27,8 @@ use std::sync::Arc;
 
 use ropeway_engine::{
     Result,
-    registry::{Setting, SourceKind, Store, StoreKind},
+    registry::{Setting, SinkKind, SourceKind, Store, StoreKind},
+    sink::Sink,
     source::Source,
 };
 
@@ -34,8 +36,9 @@ pub(crate) use self::numbers::{Meaning, meaning};
 use self::{
     login::Login,
     probe::SqlServerStore,
+    sink::SqlServerSink,
     source::SqlServerSource,
-    spec::{SourceSpec, StoreSpec},
+    spec::{SinkSpec, SourceSpec, StoreSpec},
 };
 
 /// SQL Server on a machine of one's own.
@@ -51,6 +54,15 @@ impl SourceKind for SqlServer {
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
         Ok(Arc::new(SqlServerSource::new(spec)?))
+    }
+}
+
+impl SinkKind for SqlServer {
+    const NAME: &'static str = "SqlServer";
+    type Spec = SinkSpec;
+
+    fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
+        Ok(Arc::new(SqlServerSink::new(spec)?))
     }
 }
 
@@ -70,6 +82,15 @@ impl SourceKind for AzureSqlDatabase {
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
         <SqlServer as SourceKind>::connect(spec)
+    }
+}
+
+impl SinkKind for AzureSqlDatabase {
+    const NAME: &'static str = "AzureSqlDatabase";
+    type Spec = SinkSpec;
+
+    fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
+        <SqlServer as SinkKind>::connect(spec)
     }
 }
 

@@ -122,6 +122,9 @@ const TABLE: &[(&str, Properties)] = &[
             ("disableMetricsCollection", Done),
         ],
     ),
+    ("SqlSink", SQL_SINK),
+    ("SqlServerSink", SQL_SINK),
+    ("AzureSqlSink", SQL_SINK),
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     (
@@ -263,6 +266,16 @@ const SQL_SOURCE: Properties = &[
     ("produceAdditionalTypes", Ignored("every SQL Server type is copied")),
 ];
 
+const SQL_SINK: Properties = &[
+    ("preCopyScript", Done),
+    ("tableOption", Done),
+    ("sqlWriterUseTableLock", Done),
+    // What is not an insert is refused by the connector, which knows its values.
+    ("writeBehavior", Done),
+    ("writeBatchSize", Ignored("a chunk is one batch: it is committed whole")),
+    ("writeBatchTimeout", Ignored("a load that stands still is noticed and tried again")),
+];
+
 /// What a store can do: its datasets and the copy sources or sinks that go with them.
 struct Store {
     linked_service: &'static str,
@@ -285,6 +298,8 @@ const FILE_SINKS: &[(&str, &[&str])] = &[("DelimitedText", &["DelimitedTextSink"
 const WRITES: &[Store] = &[
     Store { linked_service: "AzureBlobStorage", pairs: FILE_SINKS },
     Store { linked_service: "FileServer", pairs: FILE_SINKS },
+    Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSink", "SqlSink"])] },
+    Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSink", "SqlSink"])] },
 ];
 
 /// One end of a copy.

@@ -4,7 +4,10 @@
 //! On a real server every test works in a schema of its own, `ropeway_test_...`, and drops it in the end,
 //! failed or not. What a killed test leaves behind has that name.
 
-use std::{cell::RefCell, io::Write as _};
+use std::{
+    io::Write as _,
+    sync::{Mutex, PoisonError},
+};
 
 use ropeway_tests::sql_server::Server;
 use serde_json::{Value, json};
@@ -30,7 +33,7 @@ pub(super) struct Real {
     connection_string: String,
     schema: String,
     /// Statements that end the clean-up: for what stands beside the schema.
-    last: RefCell<Vec<String>>,
+    last: Mutex<Vec<String>>,
 }
 
 impl Target {
@@ -38,7 +41,7 @@ impl Target {
     pub(super) fn from_env_or_start() -> Self {
         let Some(connection_string) = named() else { return Self::start(Server::start().unwrap()) };
         let schema = format!("ropeway_test_{}", uuid::Uuid::new_v4().simple());
-        let real = Real { connection_string, schema, last: RefCell::default() };
+        let real = Real { connection_string, schema, last: Mutex::default() };
         // The only statement of its batch, as it must be.
         real.ask(&format!("CREATE SCHEMA {}", real.schema)).unwrap_or_else(|error| panic!("{VARIABLE}: {error}"));
         Self::Real(real)
@@ -115,7 +118,7 @@ impl Target {
     /// Runs this at the end of the test, when its schema is gone.
     pub(super) fn finally(&self, statement: &str) {
         if let Self::Real(real) = self {
-            real.last.borrow_mut().push(statement.to_owned());
+            real.last.lock().unwrap_or_else(PoisonError::into_inner).push(statement.to_owned());
         }
     }
 
@@ -166,7 +169,11 @@ impl Real {
             self.ask(&format!("DROP TABLE {schema}.[{}]", name.replace(']', "]]")))?;
         }
         self.ask(&format!("DROP SCHEMA {schema}"))?;
-        self.last.borrow().iter().try_for_each(|statement| self.ask(statement).map(drop))
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .try_for_each(|statement| self.ask(statement).map(drop))
     }
 }
 

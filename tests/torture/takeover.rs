@@ -154,18 +154,18 @@ fn stop_after(call: &Call, trial: &Trial<'_>) -> Option<Stopped> {
 }
 
 /// A process that waits for SIGCONT, or strace with such a process. Nobody else would end it if a test fails.
-struct Stopped {
+pub(crate) struct Stopped {
     child: Option<Child>,
     pid: u32,
 }
 
 impl Stopped {
-    fn new(child: Child, pid: u32) -> Self {
+    pub(crate) fn new(child: Child, pid: u32) -> Self {
         Self { child: Some(child), pid }
     }
 
     /// Lets it go on to its end.
-    fn wake(mut self) -> Output {
+    pub(crate) fn wake(mut self) -> Output {
         let child = self.child.as_mut().expect("it waits");
         // Under strace another thread may come by the same call, which stops the process once more.
         while child.try_wait().expect("our child").is_none() {
@@ -216,13 +216,13 @@ fn outlived(stopped: Stopped, trial: &mut Trial<'_>, digest: &str, tally: &mut T
     Some(ended.stderr.contains("leave the run to it"))
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
     sent.expect("kill is installed");
 }
 
 /// Waits until all of it stands still; false if it is over.
-fn is_stopped(pid: u32) -> bool {
+pub(crate) fn is_stopped(pid: u32) -> bool {
     loop {
         let Ok(status) = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")) else {
             return false;

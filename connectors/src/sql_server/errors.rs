@@ -89,7 +89,7 @@ fn unreachable_server(text: &str, place: Place<'_>) -> Error {
     } else if place.connecting {
         "the server cannot be reached; check «server» in the linked service, the firewall and the network"
     } else {
-        "the connection to the server ended; the chunk is read again"
+        "the connection to the server ended; the chunk is copied again"
     };
     Error::new(ErrorKind::Unavailable, format!("{advice}: {}", printable(text)))
         .class(RetryClass::Reconnect)
@@ -187,9 +187,18 @@ fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
         208 => "a table or view does not exist, or the login may not see it; check schema and table".to_owned(),
         207 => "a column does not exist; check the query or the column list of the dataset".to_owned(),
         2812 => "the stored procedure does not exist; check «sqlReaderStoredProcedureName»".to_owned(),
-        229 | 230 => "a permission is missing; GRANT SELECT on the object to the login's user".to_owned(),
+        229 | 230 => {
+            "a permission is missing; GRANT it (SELECT to read, INSERT to write) on the object to the login's user"
+                .to_owned()
+        }
         40615 => "the server's firewall refuses this address; add it at the server".to_owned(),
-        1205 => "the read was chosen as a deadlock victim; the chunk is read again".to_owned(),
+        1205 => "the session was chosen as a deadlock victim; the chunk is copied again".to_owned(),
+        1222 => "a lock was not given in time; whoever holds it has to end its transaction".to_owned(),
+        // Our own.
+        51001 => {
+            return "another process took the run over, as its row in [_cpy].[run] says; leave the run to it"
+                .to_owned();
+        }
         // Conversion errors quote the value: their text stays out.
         _ if kind == ErrorKind::Data => return format!("a value does not fit (SQL Server error {})", worst.number),
         _ => "the server refused".to_owned(),

@@ -42,7 +42,10 @@ impl Input {
             }
             (Some(query), None) => Ok(Self::Query(query)),
             (None, Some(name)) => procedure(&name, source.stored_procedure_parameters.as_ref()),
-            (None, None) => table(dataset).map(Self::Table),
+            (None, None) => {
+                let advice = "give «schema» and «table» in the dataset or «sqlReaderQuery» in the source";
+                table(dataset, advice).map(Self::Table)
+            }
         }
     }
 
@@ -121,16 +124,18 @@ fn without_placeholders(query: &str) -> String {
     query.replace(CONDITION, "1 = 1").replace(LOW, "NULL").replace(UP, "NULL").replace(COLUMN, "NULL")
 }
 
-fn table(dataset: &Dataset) -> Result<String> {
+/// The table that a dataset names, quoted.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] with the advice if it names none.
+pub(crate) fn table(dataset: &Dataset, advice: &str) -> Result<String> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let parts = match (given(&dataset.schema), given(&dataset.table), given(&dataset.table_name)) {
         (Some(schema), Some(table), _) => vec![schema, table],
         (None, Some(table), _) => vec![table],
         (_, None, Some(name)) => split_name(&name)?,
         (_, None, None) => {
-            return Err(spec(
-                "the dataset names no table; give «schema» and «table» in the dataset or «sqlReaderQuery» in the source",
-            ));
+            return Err(Error::new(ErrorKind::Spec, format!("the dataset names no table; {advice}")));
         }
     };
     let quoted = parts.iter().map(|part| quote_ident(part)).collect::<Result<Vec<_>>>()?;

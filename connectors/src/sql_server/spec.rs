@@ -23,6 +23,19 @@ pub(crate) struct SourceSpec {
     pub(crate) ropeway: Ropeway,
 }
 
+/// Settings of a sink.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SinkSpec {
+    pub(crate) linked_service: LinkedService,
+    #[serde(default)]
+    pub(crate) dataset: Dataset,
+    #[serde(default)]
+    pub(crate) sink: CopySink,
+    #[serde(default)]
+    pub(crate) ropeway: Ropeway,
+}
+
 /// Settings of a connection test.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +110,19 @@ pub(crate) struct CopySource {
     pub(crate) partition_settings: Option<PartitionSettings>,
 }
 
+/// What a copy sink adds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CopySink {
+    pub(crate) write_behavior: Option<String>,
+    pub(crate) pre_copy_script: Option<String>,
+    pub(crate) table_option: Option<String>,
+    #[serde(deserialize_with = "lenient::option::bool")]
+    pub(crate) sql_writer_use_table_lock: Option<bool>,
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) write_batch_timeout: Option<String>,
+}
+
 /// How a range cut is to be made.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -115,6 +141,9 @@ pub(crate) struct PartitionSettings {
 pub(crate) struct Ropeway {
     /// Certificate authorities beside the system's.
     pub(crate) ca_bundle: Option<PathBuf>,
+    /// Whether a sink's column may lose something.
+    #[serde(deserialize_with = "lenient::option::bool")]
+    pub(crate) lossy: Option<bool>,
     /// See [`settings`](super::settings) for these.
     pub(crate) uniqueidentifier: Option<String>,
     pub(crate) date_time2: Option<String>,

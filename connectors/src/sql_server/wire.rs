@@ -1,6 +1,7 @@
 //! Sessions with SQL Server. Everything that knows how `mssql-tds` is called is here: its API is
 //! young and will move.
 
+pub(crate) mod bulk;
 mod patience;
 
 use std::panic::AssertUnwindSafe;

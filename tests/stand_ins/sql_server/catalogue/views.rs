@@ -24,7 +24,7 @@ const VIEWS: &[&str] = &[
         collation_name sysname NULL, is_nullable bit NULL, is_ansi_padded bit NOT NULL, is_rowguidcol bit NOT NULL,
         is_identity bit NOT NULL, is_computed bit NOT NULL, is_filestream bit NOT NULL, is_sparse bit NULL,
         is_column_set bit NULL, generated_always_type tinyint NULL, is_hidden bit NOT NULL, is_masked bit NOT NULL,
-        graph_type int NULL, encryption_type int NULL)",
+        graph_type int NULL, encryption_type int NULL, default_object_id int NOT NULL)",
     "CREATE TABLE indexes (object_id int NOT NULL, name sysname NULL, index_id int NOT NULL, type tinyint NOT NULL,
         type_desc nvarchar(60) NULL, is_unique bit NULL, data_space_id int NOT NULL, ignore_dup_key bit NULL, is_primary_key bit NULL,
         is_unique_constraint bit NULL, fill_factor tinyint NOT NULL, is_padded bit NULL, is_disabled bit NULL,
@@ -196,7 +196,7 @@ pub(super) fn add_object(sqlite: &Connection, entry: &TableEntry, schema_id: i64
 pub(super) fn replace_columns(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
     sqlite.execute(&format!("DELETE FROM {} WHERE object_id = ?1", entry.view("columns")), [entry.object_id])?;
     let insert = format!(
-        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, 0, ?11, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)",
+        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, 0, ?11, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, ?12)",
         entry.view("columns")
     );
     for (index, column) in entry.columns.iter().enumerate() {
@@ -215,6 +215,8 @@ pub(super) fn replace_columns(sqlite: &Connection, entry: &TableEntry) -> Result
                 column.of.collation().map(|of| of.name),
                 column.nullable,
                 column.identity.is_some(),
+                // The constraint itself is no object here.
+                if column.default.is_some() { entry.object_id * 1_000 + index as i64 + 1 } else { 0 },
             ],
         )?;
     }

@@ -1,0 +1,136 @@
+//! SQL Server as a sink.
+//!
+//! A chunk is one transaction: its rows go in as a bulk load, then one batch checks that the run is still this process's
+//! (the fence), writes the chunk's row of the ledger, and commits. The fence comes last and waits for no answer of ours, so
+//! a process that is stopped anywhere holds up nobody. A commit whose answer was lost is settled by reading the ledger.
+
+mod create;
+pub(super) mod encode;
+mod fit;
+mod load;
+mod rights;
+mod run;
+mod settings;
+mod statements;
+mod table;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use ropeway_engine::{
+    Result,
+    chunk::BatchLimit,
+    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun},
+};
+
+use self::{
+    fit::Fit,
+    rights::Ledger,
+    run::{TableRun, no_table},
+    settings::Settings,
+    table::{Shape, Table},
+};
+use super::{login::Login, pool::Pool, spec::SinkSpec};
+
+/// What a session holds beside its blocks: packets, the state of the line.
+const SESSION: u64 = 256 * 1024;
+
+/// A table of one SQL Server.
+pub(crate) struct SqlServerSink {
+    pool: Arc<Pool>,
+    settings: Settings,
+    /// Tells this process from others that believe to have the same epoch.
+    owner: String,
+    seen: Mutex<Seen>,
+}
+
+/// What was found at the server, for `plan` and the report.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    ledger: Option<Ledger>,
+    shape: Option<Shape>,
+    create: Option<String>,
+}
+
+impl SqlServerSink {
+    /// Checks the settings; opens no connection.
+    pub(crate) fn new(spec: SinkSpec) -> Result<Self> {
+        let login = Login::of(&spec.linked_service, &spec.ropeway)?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(login)?),
+            settings: Settings::of(&spec.dataset, spec.sink, spec.ropeway.lossy.unwrap_or(false))?,
+            owner: uuid::Uuid::new_v4().to_string(),
+            seen: Mutex::default(),
+        })
+    }
+
+    fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How columns fit into a table that is not there yet.
+    fn fit_of_the_future(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        if self.settings.auto_create {
+            let types = create::types(schema)?;
+            return Ok(types.into_iter().map(|sink_type| ColumnFit { sink_type, loss: None }).collect());
+        }
+        if self.settings.script.is_none() {
+            return Err(no_table(&self.settings));
+        }
+        let fit = |_| ColumnFit { sink_type: "as «preCopyScript» makes it".to_owned(), loss: None };
+        Ok(schema.fields().iter().map(fit).collect())
+    }
+}
+
+#[async_trait]
+impl Sink for SqlServerSink {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        let mut session = self.pool.session(statements::SESSION).await?;
+        let ledger = rights::foreseen(&mut session).await?;
+        let table = Table::look(&mut session, &self.settings.table).await?;
+        self.pool.put_back(session);
+        let create = match (&table, self.settings.auto_create) {
+            (None, true) => Some(create::statement(&self.settings.table, schema)?),
+            _ => None,
+        };
+        let shape = table.as_ref().map(|table| table.shape);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { ledger: Some(ledger), shape, create };
+        match table {
+            Some(table) => Ok(Fit::of(schema, &table, self.settings.lossy)?.fits),
+            None => self.fit_of_the_future(schema),
+        }
+    }
+
+    fn guarantee(&self) -> String {
+        self.seen().ledger.unwrap_or(Ledger::Kept).guarantee().to_owned()
+    }
+
+    fn describe(&self) -> SinkDescription {
+        let seen = self.seen();
+        let shape = match seen.shape {
+            None => "a new table",
+            Some(Shape::Heap) => "a heap",
+            Some(Shape::Columnstore) => "a columnstore",
+            Some(Shape::Indexed) => "a table with indexes",
+        };
+        let lock = if self.settings.table_lock { ", under a table lock" } else { "" };
+        SinkDescription {
+            target: format!("{}, {shape}: each chunk by one bulk load{lock}", self.settings.table),
+            statements: self.settings.script.iter().cloned().chain(seen.create).collect(),
+        }
+    }
+
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        let run = TableRun::begin(&self.pool, &self.settings, &self.owner, context).await?;
+        let ledger = if run.has_ledger() { Ledger::Kept } else { Ledger::Refused };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ledger = Some(ledger);
+        Ok(Box::new(run))
+    }
+
+    fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
+        // The batch, its columns as the table takes them, and its rows, which UTF-16 may double.
+        limit.bytes.saturating_mul(4).saturating_add(SESSION)
+    }
+}

@@ -1,0 +1,189 @@
+//! Arrow batches as the rows of a bulk load, column by column.
+//!
+//! How a column is converted and written is decided once, by [`fit`](super::fit). Per batch the values of every column
+//! are checked and converted as a whole; then rows are laid out in blocks: their lengths are added up, and each column
+//! writes its values at the places of its rows.
+
+mod cells;
+mod moment;
+mod numbers;
+mod parse;
+mod texts;
+mod times;
+
+use arrow::{
+    array::{Array as _, ArrayRef, RecordBatch},
+    compute::{CastOptions, cast_with_options},
+    datatypes::{DataType, SchemaRef},
+};
+use bytes::Bytes;
+use mssql_tds::datatypes::sql_string::EncodingType;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    digest::{Digest, RowDigester},
+};
+
+use self::cells::Cells;
+pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
+
+/// The token in front of every row.
+const ROW: u8 = 0xD1;
+/// Rows of a block: few enough to stay in the second-level cache.
+const BLOCK_ROWS: usize = 2_048;
+/// Bytes of a block, unless a single row has more.
+const BLOCK_BYTES: usize = 1 << 20;
+
+const OTHER_TYPE: &str = "a batch has a column of another type than was announced; please report it";
+const DOES_NOT_FIT: &str =
+    "a value does not fit the column; widen the column, or CAST or filter the values in the source's query";
+const NULL: &str = "a null goes to a column that is NOT NULL; make it nullable, or replace nulls in the source's query";
+
+/// What a column of the table takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    pub(crate) precision: u8,
+    pub(crate) scale: u8,
+    /// Of one value.
+    pub(crate) most_bytes: usize,
+    pub(crate) frame: Frame,
+    pub(crate) encoding: Option<EncodingType>,
+    /// True if digits that the column does not keep may go.
+    pub(crate) rounds: bool,
+}
+
+type Made<'a> = Result<Box<dyn Cells + 'a>, &'static str>;
+
+/// Makes the cells of a column, of values that are of the type it takes.
+pub(crate) type Make = for<'a> fn(&'a ArrayRef, &Form) -> Made<'a>;
+
+/// What [`Make`]s there are.
+pub(crate) mod makes {
+    pub(crate) use super::{
+        numbers::{bigint, bit, decimal, float, int, money, real, smallint, smallmoney, tinyint},
+        texts::{binary, guid, narrow, wide},
+        times::{date, datetime, datetime2, datetimeoffset, smalldatetime, time},
+    };
+}
+
+/// How a column of a batch becomes one of the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    /// Its position in the batch.
+    pub(crate) source: usize,
+    /// Its name in the table.
+    pub(crate) name: String,
+    pub(crate) nullable: bool,
+    /// The Arrow type that `make` takes.
+    pub(crate) takes: DataType,
+    pub(crate) make: Make,
+    pub(crate) form: Form,
+}
+
+impl Column {
+    fn converted(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        let array = batch.column(self.source);
+        if !self.nullable && array.null_count() > 0 {
+            return Err(self.refused(NULL));
+        }
+        if *array.data_type() == self.takes {
+            return Ok(ArrayRef::clone(array));
+        }
+        let cast = |array: &ArrayRef, to: &DataType| {
+            // Arrow's own error names the value.
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(array, to, &options).map_err(|_| self.refused(DOES_NOT_FIT))
+        };
+        if array.data_type().is_string() && !self.takes.is_string() {
+            return parse::texts(&cast(array, &DataType::Utf8)?, &self.takes).map_err(|why| self.refused(why));
+        }
+        cast(array, &self.takes)
+    }
+
+    fn refused(&self, why: &'static str) -> Error {
+        let kind = if why == OTHER_TYPE { ErrorKind::Bug } else { ErrorKind::Data };
+        Error::new(kind, why).with("column", self.name.escape_debug())
+    }
+}
+
+/// Encodes batches of one schema.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    columns: Vec<Column>,
+    digester: RowDigester,
+}
+
+/// The rows of a batch.
+pub(crate) struct Encoded {
+    pub(crate) blocks: Vec<Bytes>,
+    pub(crate) rows: u64,
+    pub(crate) digest: Digest,
+}
+
+impl Encoder {
+    /// `columns` in the order of the bulk load.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`] for a column whose type has no digest.
+    pub(crate) fn new(schema: &SchemaRef, columns: Vec<Column>) -> Result<Self> {
+        Ok(Self { columns, digester: RowDigester::new(schema)? })
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Data`] for a value that a column cannot hold exactly; the column is named, the value is not.
+    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
+        let arrays = self.columns.iter().map(|column| column.converted(batch)).collect::<Result<Vec<_>>>()?;
+        let cells = self.columns.iter().zip(&arrays);
+        let cells = cells
+            .map(|(column, array)| (column.make)(array, &column.form).map_err(|why| column.refused(why)))
+            .collect::<Result<Vec<_>>>()?;
+        let lengths = lengths(&cells, batch.num_rows());
+        let mut blocks = Vec::new();
+        let mut start = 0;
+        while start < lengths.len() {
+            let end = end_of_block(&lengths, start);
+            blocks.push(block(&cells, &lengths[start..end], start));
+            start = end;
+        }
+        Ok(Encoded { blocks, rows: batch.num_rows() as u64, digest: self.digester.digest(batch)? })
+    }
+}
+
+fn lengths(cells: &[Box<dyn Cells + '_>], rows: usize) -> Vec<u32> {
+    let fixed: u32 = cells.iter().filter_map(|column| column.width()).sum();
+    let mut lengths = vec![1 + fixed; rows];
+    for column in cells.iter().filter(|column| column.width().is_none()) {
+        column.measure(&mut lengths);
+    }
+    lengths
+}
+
+fn end_of_block(lengths: &[u32], start: usize) -> usize {
+    let mut bytes = 0;
+    let within = |length: &&u32| {
+        bytes += **length as usize;
+        bytes <= BLOCK_BYTES
+    };
+    start + lengths[start..].iter().take(BLOCK_ROWS).take_while(within).count().max(1)
+}
+
+/// The rows from `first` on, as many as there are lengths.
+fn block(cells: &[Box<dyn Cells + '_>], lengths: &[u32], first: usize) -> Bytes {
+    let mut places = Vec::with_capacity(lengths.len());
+    let mut end = 0;
+    for length in lengths {
+        places.push(end);
+        end += length;
+    }
+    let mut bytes = vec![0; end as usize];
+    for place in &mut places {
+        bytes[*place as usize] = ROW;
+        *place += 1;
+    }
+    for column in cells {
+        column.put(first..first + lengths.len(), &mut bytes, &mut places);
+    }
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! One run of the sink: its tables, its ledger, its chunks.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{Attempt, Chunk, ChunkId, Receipt},
+    sink::{Opened, Published, RunContext, SinkRun},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        errors::number,
+        pool::Pool,
+        wire::{Query, Session, TextRow, bulk::BulkLoad},
+    },
+    create,
+    encode::Encoder,
+    fit::Fit,
+    rights::{self, Ledger},
+    settings::Settings,
+    statements::{self, Owned, PAGE, SESSION},
+    table::Table,
+    writer::TableWriter,
+};
+use crate::ledger::{self, Entry};
+
+/// What the chunks of a run share.
+pub(crate) struct Shared {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) encoder: Encoder,
+    pub(crate) load: Arc<BulkLoad>,
+    pub(crate) owned: Owned,
+    /// Whether there is a ledger.
+    pub(crate) has_ledger: bool,
+    /// Bytes that went to the server.
+    pub(crate) moved: Arc<AtomicU64>,
+}
+
+/// A run that has begun.
+pub(crate) struct TableRun {
+    shared: Arc<Shared>,
+    opening: Opening,
+}
+
+/// What a resume has to know.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Opening {
+    /// Whether the run has a ledger: what began with one goes on with it.
+    ledger: bool,
+}
+
+impl TableRun {
+    /// Takes the run, prepares the table once, and decides how rows get there.
+    pub(crate) async fn begin(pool: &Arc<Pool>, settings: &Settings, owner: &str, context: RunContext) -> Result<Self> {
+        let known = context.opening.as_ref().map(Opening::deserialize).transpose().map_err(not_ours)?;
+        let owned = Owned { run: context.run.clone(), epoch: context.epoch, owner: owner.to_owned() };
+        let mut session = pool.session(SESSION).await?;
+        let ledger = rights::ledger(&mut session, known.map(|opening| opening.ledger)).await?;
+        prepare(&mut session, settings, &owned, &ledger, known.is_none()).await?;
+        if settings.auto_create && Table::look(&mut session, &settings.table).await?.is_none() {
+            create_table(&mut session, settings, &context).await?;
+        }
+        let table = Table::look(&mut session, &settings.table).await?.ok_or_else(|| no_table(settings))?;
+        pool.put_back(session);
+
+        let columns = Fit::of(&context.schema, &table, settings.lossy)?.columns;
+        let load = BulkLoad {
+            table: table.name,
+            columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).collect(),
+            table_lock: settings.table_lock,
+        };
+        let has_ledger = ledger == Ledger::Kept;
+        let shared = Shared {
+            pool: Arc::clone(pool),
+            encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?,
+            load: Arc::new(load),
+            owned,
+            has_ledger,
+            moved: Arc::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), opening: Opening { ledger: has_ledger } })
+    }
+
+    pub(crate) fn has_ledger(&self) -> bool {
+        self.shared.has_ledger
+    }
+
+    async fn session(&self) -> Result<Session> {
+        self.shared.pool.session(SESSION).await
+    }
+
+    async fn committed(&self, chunk: ChunkId) -> Result<Option<Receipt>> {
+        let mut session = self.session().await?;
+        let rows = session.rows(Query::new(self.shared.owned.entry(chunk), [])).await?;
+        self.shared.pool.put_back(session);
+        rows.first().map(|row| Ok(entry(row)?.receipt())).transpose()
+    }
+
+    /// The whole ledger of the run, page by page.
+    async fn entries(&self) -> Result<Vec<Entry>> {
+        let mut session = self.session().await?;
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map(|entry| entry.chunk);
+            let rows = session.rows(Query::new(self.shared.owned.page(after), [])).await?;
+            entries.extend(rows.iter().map(entry).collect::<Result<Vec<_>>>()?);
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        self.shared.pool.put_back(session);
+        Ok(entries)
+    }
+}
+
+#[async_trait]
+impl SinkRun for TableRun {
+    fn opening(&self) -> Value {
+        json!(self.opening)
+    }
+
+    async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
+        let first = attempt == Attempt { epoch: 1, number: 1 };
+        if self.shared.has_ledger
+            && !first
+            && let Some(receipt) = self.committed(chunk.id).await?
+        {
+            return Ok(Opened::AlreadyCommitted(receipt));
+        }
+        Ok(Opened::Writer(Box::new(TableWriter::new(Arc::clone(&self.shared), chunk.id, attempt))))
+    }
+
+    async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        if !self.shared.has_ledger || receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(ledger::lost(receipts, &self.entries().await?))
+    }
+
+    fn moved(&self) -> u64 {
+        self.shared.moved.load(Ordering::Relaxed)
+    }
+
+    async fn finish(&self, _: &[Receipt]) -> Result<Published> {
+        if self.shared.has_ledger {
+            let mut session = self.session().await?;
+            session.run(&self.shared.owned.finish()).await?;
+            self.shared.pool.put_back(session);
+        }
+        Ok(Published { names: vec![self.shared.load.table.clone()], ..Published::default() })
+    }
+
+    /// The rows that are committed stay: nobody can tell them from others any more.
+    async fn abort(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes the run and runs the script, once per run. Without a ledger only the journal knows that it ran.
+async fn prepare(
+    session: &mut Session,
+    settings: &Settings,
+    owned: &Owned,
+    ledger: &Ledger,
+    is_new: bool,
+) -> Result<()> {
+    let script = settings.script.as_deref();
+    let done = match (ledger, script) {
+        (Ledger::Kept, script) => session.run(&owned.claim(script)).await,
+        (Ledger::Refused, Some(script)) if is_new => session.run(&statements::alone(script)).await,
+        (Ledger::Refused, _) => Ok(()),
+    };
+    done.map_err(|error| match number(&error) {
+        Some(226) => Error::new(
+            ErrorKind::Spec,
+            "«preCopyScript» has a statement that SQL Server does not run in a transaction, so nobody could tell after a \
+             break whether it ran; run that statement apart from the copy",
+        )
+        .caused_by(error),
+        _ => error,
+    })
+}
+
+async fn create_table(session: &mut Session, settings: &Settings, context: &RunContext) -> Result<()> {
+    let statement = create::statement(&settings.table, &context.schema)?;
+    match session.run(&statement).await {
+        // Another process of this run was faster.
+        Err(error) if number(&error) == Some(2714) => Ok(()),
+        other => other,
+    }
+}
+
+pub(crate) fn no_table(settings: &Settings) -> Error {
+    Error::new(
+        ErrorKind::Spec,
+        "the table does not exist, or the login may not see it; create it, or set «tableOption» of the copy sink to autoCreate",
+    )
+    .code("SqlOperationFailed")
+    .with("table", &settings.table)
+}
+
+fn entry(row: &TextRow) -> Result<Entry> {
+    Entry::read(|column| row.text(column))
+}
+
+fn not_ours(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Bug, "the checkpoint of this run was not written by this sink; please report it")
+        .caused_by(error)
+}

@@ -1,0 +1,174 @@
+//! Every statement of the sink's own.
+//!
+//! What belongs to a transaction that the session holds open is one batch without parameters: `sp_executesql` may not end
+//! a transaction that it did not begin (error 266). Its values are literals of [`literal`].
+
+use ropeway_engine::chunk::{ChunkId, RunId};
+
+use crate::ledger::Entry;
+
+/// The number of an error of our own: another process took the run over. 51002 is the other one: a transaction is gone,
+/// so that a ledger row would stand there without its rows.
+const FENCED: u32 = 51_001;
+/// Rows of the ledger that are asked for at once.
+pub(crate) const PAGE: usize = 10_000;
+
+/// What the server knows of each column of a table beside what a result tells. Parameter: `@table`.
+pub(crate) const TABLE_COLUMNS: &str = "\
+SELECT c.name AS column_name, c.is_identity AS is_identity, c.is_computed AS is_computed, \
+c.collation_name AS collation_name, c.default_object_id AS default_object_id \
+FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(@table) ORDER BY c.column_id";
+
+/// What the rows of a table are kept in. Parameter: `@table`.
+pub(crate) const TABLE_INDEXES: &str = "\
+SELECT i.type AS index_type, i.ignore_dup_key AS ignore_dup_key \
+FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@table) AND i.is_disabled = 0";
+
+/// Whether a ledger can be kept: its tables are there, or may be made.
+pub(crate) const LEDGER_RIGHTS: &str = "\
+SELECT CASE WHEN OBJECT_ID(N'[_cpy].[run]') IS NOT NULL AND OBJECT_ID(N'[_cpy].[ledger]') IS NOT NULL THEN 1 ELSE 0 END AS is_there, \
+HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') AS may_create";
+
+/// The schema, where there is none.
+pub(crate) const CREATE_SCHEMA: &str = "IF SCHEMA_ID(N'_cpy') IS NULL EXEC(N'CREATE SCHEMA [_cpy]')";
+
+/// The table of runs. A comparison of run ids minds case, whatever the database does.
+pub(crate) const CREATE_RUN: &str = "\
+IF OBJECT_ID(N'[_cpy].[run]') IS NULL \
+CREATE TABLE [_cpy].[run] (\
+run_id varchar(80) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, \
+epoch int NOT NULL, \
+owner varchar(36) NOT NULL, \
+session_id int NOT NULL, \
+state varchar(10) NOT NULL, \
+prepared_at datetime2(3) NULL, \
+changed_at datetime2(3) NOT NULL)";
+
+/// The table of chunks that are committed.
+pub(crate) const CREATE_LEDGER: &str = "\
+IF OBJECT_ID(N'[_cpy].[ledger]') IS NULL \
+CREATE TABLE [_cpy].[ledger] (\
+run_id varchar(80) COLLATE Latin1_General_BIN2 NOT NULL, \
+chunk_id int NOT NULL, \
+epoch int NOT NULL, \
+attempt int NOT NULL, \
+row_count bigint NOT NULL, \
+byte_count bigint NOT NULL, \
+digest char(32) NOT NULL, \
+committed_at datetime2(3) NOT NULL, \
+PRIMARY KEY (run_id, chunk_id))";
+
+/// A session of the sink's: an error rolls back, and nobody is waited for without end.
+pub(crate) const SESSION: &str = "SET XACT_ABORT ON; SET LOCK_TIMEOUT 30000";
+
+/// Opens the transaction of a chunk.
+pub(crate) const BEGIN: &str = "BEGIN TRANSACTION";
+
+/// Ends the transaction of a chunk where there is no ledger.
+pub(crate) const COMMIT: &str =
+    "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; COMMIT TRANSACTION";
+
+/// A script in a transaction of its own.
+pub(crate) fn alone(script: &str) -> String {
+    format!("BEGIN TRANSACTION; EXEC({}); COMMIT TRANSACTION", literal(script))
+}
+
+/// A text as T-SQL writes it.
+pub(crate) fn literal(text: &str) -> String {
+    format!("N'{}'", text.replace('\'', "''"))
+}
+
+/// A run as one process of it names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Owned {
+    pub(crate) run: RunId,
+    pub(crate) epoch: u32,
+    /// The process: two that have the same epoch are not one.
+    pub(crate) owner: String,
+}
+
+impl Owned {
+    fn run(&self) -> String {
+        literal(self.run.as_str())
+    }
+
+    /// Ends the batch unless the run is still this process's. The lock on the row lasts until the transaction ends,
+    /// so nobody takes the run over in between.
+    fn fence(&self) -> String {
+        format!(
+            "IF NOT EXISTS (SELECT 1 FROM [_cpy].[run] WITH (UPDLOCK, ROWLOCK) WHERE run_id = {} AND epoch = {} AND owner = {}) \
+             THROW {FENCED}, N'another process took the run over', 1; ",
+            self.run(),
+            self.epoch,
+            literal(&self.owner),
+        )
+    }
+
+    /// Takes the run: the epoch of every process before is fenced off. `script` runs once per run, in the same
+    /// transaction. One batch: while it holds the row, no answer of ours is waited for.
+    pub(crate) fn claim(&self, script: Option<&str>) -> String {
+        let (run, owner, epoch) = (self.run(), literal(&self.owner), self.epoch);
+        let script = script.map_or_else(String::new, |script| format!("EXEC({}); ", literal(script)));
+        format!(
+            "BEGIN TRANSACTION; \
+             IF EXISTS (SELECT 1 FROM [_cpy].[run] WITH (UPDLOCK, HOLDLOCK) WHERE run_id = {run} \
+             AND (epoch > {epoch} OR (epoch = {epoch} AND owner <> {owner}))) \
+             THROW {FENCED}, N'another process took the run over', 1; \
+             IF NOT EXISTS (SELECT 1 FROM [_cpy].[run] WITH (UPDLOCK, HOLDLOCK) WHERE run_id = {run}) \
+             INSERT INTO [_cpy].[run] (run_id, epoch, owner, session_id, state, prepared_at, changed_at) \
+             VALUES ({run}, {epoch}, {owner}, @@SPID, N'running', NULL, SYSUTCDATETIME()) \
+             ELSE UPDATE [_cpy].[run] SET epoch = {epoch}, owner = {owner}, session_id = @@SPID, \
+             changed_at = SYSUTCDATETIME() WHERE run_id = {run}; \
+             IF EXISTS (SELECT 1 FROM [_cpy].[run] WHERE run_id = {run} AND prepared_at IS NULL) \
+             BEGIN {script}UPDATE [_cpy].[run] SET prepared_at = SYSUTCDATETIME() WHERE run_id = {run}; END; \
+             COMMIT TRANSACTION"
+        )
+    }
+
+    /// Commits a chunk whose rows this session has loaded: fence, ledger, commit, in one batch.
+    pub(crate) fn commit(&self, entry: &Entry) -> String {
+        format!(
+            "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; \
+             {}INSERT INTO [_cpy].[ledger] (run_id, chunk_id, epoch, attempt, row_count, byte_count, digest, committed_at) \
+             VALUES ({}, {}, {}, {}, {}, {}, {}, SYSUTCDATETIME()); \
+             COMMIT TRANSACTION",
+            self.fence(),
+            self.run(),
+            entry.chunk.0,
+            entry.attempt.epoch,
+            entry.attempt.number,
+            entry.rows,
+            entry.bytes,
+            literal(&entry.digest.to_string()),
+        )
+    }
+
+    /// Says in the table of runs that all chunks are there.
+    pub(crate) fn finish(&self) -> String {
+        format!(
+            "BEGIN TRANSACTION; {}UPDATE [_cpy].[run] SET state = N'succeeded', changed_at = SYSUTCDATETIME() \
+             WHERE run_id = {}; COMMIT TRANSACTION",
+            self.fence(),
+            self.run(),
+        )
+    }
+
+    /// The ledger's row of a chunk. It waits for a commit that is on its way.
+    pub(crate) fn entry(&self, chunk: ChunkId) -> String {
+        format!("{} AND chunk_id = {}", self.entries("READCOMMITTEDLOCK", ""), chunk.0)
+    }
+
+    /// The ledger's rows behind a chunk, in order, a page of them.
+    pub(crate) fn page(&self, after: Option<ChunkId>) -> String {
+        let after = after.map_or_else(String::new, |chunk| format!(" AND chunk_id > {}", chunk.0));
+        format!("{}{after} ORDER BY chunk_id", self.entries("READCOMMITTEDLOCK", &format!("TOP ({PAGE}) ")))
+    }
+
+    fn entries(&self, hint: &str, top: &str) -> String {
+        format!(
+            "SELECT {top}chunk_id, epoch, attempt, row_count, byte_count, digest FROM [_cpy].[ledger] WITH ({hint}) \
+             WHERE run_id = {}",
+            self.run()
+        )
+    }
+}

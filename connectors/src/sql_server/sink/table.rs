@@ -1,0 +1,152 @@
+//! The table that a copy writes to, as the server describes it.
+
+use mssql_tds::{
+    datatypes::{sql_string::EncodingType, sqldatatypes::TdsDataType},
+    query::metadata::ColumnMetadata,
+};
+use ropeway_engine::{Error, ErrorKind, Result};
+
+use super::{
+    super::{
+        declaration::declaration,
+        statements::{self, TABLE},
+        types::Kind,
+        wire::{Query, Session, TextRow, text},
+    },
+    encode::Frame,
+    statements::{TABLE_COLUMNS, TABLE_INDEXES},
+};
+
+/// The user type that tells a rowversion from other binaries.
+const ROWVERSION: u32 = 0x50;
+
+/// A table that exists.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// Quoted: `[dbo].[orders]`.
+    pub(crate) name: String,
+    /// In the order of the table.
+    pub(crate) columns: Vec<TableColumn>,
+    /// What its rows are kept in.
+    pub(crate) shape: Shape,
+}
+
+/// What the rows of a table are kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// No index at all: loads side by side under a table lock.
+    Heap,
+    /// A clustered columnstore: the same.
+    Columnstore,
+    /// A B-tree, of its rows or beside them.
+    Indexed,
+}
+
+/// One column.
+#[derive(Clone, Debug)]
+pub(crate) struct TableColumn {
+    pub(crate) metadata: ColumnMetadata,
+    pub(crate) kind: Kind,
+    /// As it was declared: `decimal(18,4)`.
+    pub(crate) declaration: String,
+    pub(crate) collation: Option<String>,
+    pub(crate) is_identity: bool,
+    has_default: bool,
+    is_computed: bool,
+}
+
+impl Table {
+    /// Looks at the table; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] for a column of a type that Ropeway does not know, and for an index that drops rows.
+    pub(crate) async fn look(session: &mut Session, name: &str) -> Result<Option<Self>> {
+        let facts = session.rows(Query::new(TABLE_COLUMNS, [(TABLE, text(name))])).await?;
+        if facts.is_empty() {
+            return Ok(None);
+        }
+        let found = session.start(Query::new(statements::select("TOP (0) *", name, ""), []), None).await?;
+        session.finish().await?;
+        let columns = found.into_iter().map(|column| TableColumn::of(column, &facts)).collect::<Result<_>>()?;
+        let indexes = session.rows(Query::new(TABLE_INDEXES, [(TABLE, text(name))])).await?;
+        if indexes.iter().any(|index| index.is_set("ignore_dup_key")) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "an index of the table drops rows with a key that is there already, and says nothing (IGNORE_DUP_KEY); \
+                 switch that off to copy into the table",
+            )
+            .with("table", name));
+        }
+        Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes) }))
+    }
+}
+
+fn shape(indexes: &[TextRow]) -> Shape {
+    let types: Vec<u8> = indexes.iter().filter_map(|index| index.number("index_type")).collect();
+    match types.as_slice() {
+        [] | [0] => Shape::Heap,
+        [5] => Shape::Columnstore,
+        _ => Shape::Indexed,
+    }
+}
+
+impl TableColumn {
+    fn of(metadata: ColumnMetadata, facts: &[TextRow]) -> Result<Self> {
+        let kind = Kind::of(&metadata)?;
+        let known = facts.iter().find(|fact| fact.text("column_name") == Some(&metadata.column_name));
+        let is_set = |fact| known.is_some_and(|known| known.is_set(fact));
+        Ok(Self {
+            kind,
+            declaration: declaration(kind, &metadata),
+            collation: known.and_then(|known| known.text("collation_name")).map(str::to_owned),
+            is_identity: is_set("is_identity"),
+            has_default: known.and_then(|known| known.number("default_object_id")).is_some_and(|id: i64| id != 0),
+            is_computed: is_set("is_computed"),
+            metadata,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.metadata.column_name
+    }
+
+    /// True if the server makes the values and takes none.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        self.is_computed || self.kind == Kind::Binary && self.metadata.user_type == ROWVERSION
+    }
+
+    /// True if a row needs a value for it.
+    pub(crate) fn is_required(&self) -> bool {
+        !self.metadata.is_nullable() && !self.has_default && !self.is_identity && !self.is_the_servers()
+    }
+
+    /// True for texts in UTF-16.
+    pub(crate) fn is_wide(&self) -> bool {
+        matches!(
+            self.metadata.data_type,
+            TdsDataType::NChar | TdsDataType::NVarChar | TdsDataType::NText | TdsDataType::Xml | TdsDataType::Json
+        )
+    }
+
+    /// What stands around its values, where their length varies.
+    pub(crate) fn frame(&self) -> Frame {
+        match self.metadata.data_type {
+            TdsDataType::Text | TdsDataType::NText | TdsDataType::Image => Frame::Pointer,
+            _ if self.metadata.is_plp() => Frame::Plp,
+            _ => Frame::Short,
+        }
+    }
+
+    /// The most bytes of a value, where their length varies.
+    pub(crate) fn most_bytes(&self) -> usize {
+        match self.frame() {
+            Frame::Short => self.metadata.type_info.length,
+            Frame::Plp | Frame::Pointer => i32::MAX as usize,
+        }
+    }
+
+    /// How its texts are encoded, where they are not UTF-16.
+    pub(crate) fn encoding(&self) -> Option<EncodingType> {
+        self.metadata.get_collation().map(EncodingType::LcidBased)
+    }
+}

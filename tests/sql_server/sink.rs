@@ -1,0 +1,73 @@
+//! SQL Server as a sink: what a bulk load stores is looked at by the stand-in's own eyes, or by another client.
+
+mod conformance;
+mod delivery;
+mod tables;
+mod values;
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use ropeway_engine::{
+    Result,
+    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    sink::{Opened, RunContext, Sink, SinkRun},
+};
+use serde_json::{Value, json};
+
+use super::Stage;
+
+impl Stage {
+    /// A sink for a table of the test's schema.
+    pub(super) fn sink(&self, table: &str, sink: Value) -> Arc<dyn Sink> {
+        self.try_sink(table, sink).unwrap()
+    }
+
+    /// Another copy may have the id of an earlier one.
+    fn forget_runs(&self) {
+        self.target.run("DROP TABLE IF EXISTS [_cpy].[ledger]; DROP TABLE IF EXISTS [_cpy].[run]");
+    }
+
+    fn try_sink(&self, table: &str, sink: Value) -> Result<Arc<dyn Sink>> {
+        let (service, mut ropeway) = self.target.connection();
+        if let Some(lossy) = sink.get("lossy") {
+            ropeway["lossy"] = lossy.clone();
+        }
+        let dataset = json!({"schema": self.target.schema(), "table": table});
+        let settings = json!({"linkedService": service, "dataset": dataset, "sink": sink, "ropeway": ropeway});
+        ropeway_connectors::registry().connect_sink("SqlServer", settings)
+    }
+}
+
+const FIRST: Attempt = Attempt { epoch: 1, number: 1 };
+
+fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
+    let run = RunId::try_from(run.to_owned()).unwrap();
+    RunContext { run, epoch, schema: schema.clone(), chunks: 1, opening: (epoch > 1).then(|| json!({"ledger": true})) }
+}
+
+fn chunk(id: u32) -> Chunk {
+    Chunk { id: ChunkId(id), label: format!("chunk {id}"), recipe: Value::Null }
+}
+
+/// Writes a chunk as a whole.
+async fn write(run: &dyn SinkRun, id: u32, attempt: Attempt, batches: &[RecordBatch]) -> Result<Receipt> {
+    let mut writer = match run.open(&chunk(id), attempt).await? {
+        Opened::Writer(writer) => writer,
+        Opened::AlreadyCommitted(receipt) => return Ok(receipt),
+    };
+    for batch in batches {
+        writer.write(batch.clone()).await?;
+    }
+    writer.commit().await
+}
+
+/// Copies batches as one run of one chunk.
+async fn copy(sink: &dyn Sink, batches: &[RecordBatch]) -> Result<Receipt> {
+    let schema = batches[0].schema();
+    sink.fit(&schema).await?;
+    let run = sink.begin(context(&schema, "copy", 1)).await?;
+    let receipt = write(&*run, 0, FIRST, batches).await?;
+    run.finish(std::slice::from_ref(&receipt)).await?;
+    Ok(receipt)
+}

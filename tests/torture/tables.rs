@@ -1,0 +1,245 @@
+//! Copies into tables of SQL Server: of every source, killed and stopped at random moments. Rows appear chunk by chunk, so at
+//! any moment there are whole chunks, those of the ledger, and in the end every row once.
+
+use std::{
+    fs,
+    process::{Child, Output},
+    thread,
+    time::Instant,
+};
+
+use rand::Rng as _;
+use ropeway_tests::sql_server::{Options, Server};
+use serde_json::{Value, json};
+
+use super::{
+    sources::Source,
+    table::{Tally, dice, events},
+    takeover::{Stopped, is_stopped, signal},
+};
+use crate::end_to_end::{
+    example::Example,
+    oracle::{Row, same_rows},
+};
+
+const DATABASE: &str = "Sales";
+const PASSWORD: &str = "canary-Sink;'pass\"word";
+
+/// A server with tables that copies are made into.
+struct Tables(Server);
+
+impl Tables {
+    fn start() -> Self {
+        let mut options = Options { databases: vec![DATABASE.to_owned()], ..Options::default() };
+        options.users.insert("ropeway".to_owned(), PASSWORD.to_owned());
+        Self(Server::start_with(options).expect("a server"))
+    }
+
+    /// A factory that copies a source into a table of this name, which it makes.
+    fn example(&self, source: &Source, table: &str, slots: u32) -> Example {
+        let mut example = Example::blank();
+        let from = source.define(&mut example);
+        let server = format!("localhost,{}", self.0.port());
+        let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory",
+            "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
+        example.define("linkedService/To", &json!({ "type": "SqlServer", "typeProperties": service }));
+        example.secret("To", "password", PASSWORD);
+        example.trust(&self.0.ca_pem);
+        let named = json!({ "referenceName": "To", "type": "LinkedServiceReference" });
+        let dataset = json!({ "type": "SqlServerTable", "linkedServiceName": named,
+            "typeProperties": { "schema": "dbo", "table": table } });
+        example.define("dataset/To", &dataset);
+        let sink = json!({ "type": "SqlServerSink", "writeBehavior": "insert", "tableOption": "autoCreate",
+            "sqlWriterUseTableLock": false, "disableMetricsCollection": false });
+        let activity = json!({
+            "name": "Copy", "type": "Copy", "policy": { "retry": 0 },
+            "inputs": [{ "referenceName": "From", "type": "DatasetReference" }],
+            "outputs": [{ "referenceName": "To", "type": "DatasetReference" }],
+            "typeProperties": { "source": from, "sink": sink, "parallelCopies": slots },
+        });
+        example.define("pipeline/Copy", &json!({ "activities": [activity] }));
+        example
+    }
+
+    fn ask(&self, query: &str) -> Option<Vec<Row>> {
+        match self.0.execute(DATABASE, query) {
+            Ok(rows) => {
+                let text = |text: String| Some(text).filter(|text| text != "NULL" && !text.is_empty());
+                Some(rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+            }
+            // Nothing was made yet.
+            Err(error) if error.number == 208 => None,
+            Err(error) => panic!("{query}: {error:?}"),
+        }
+    }
+
+    fn rows(&self, table: &str) -> Vec<Row> {
+        self.ask(&format!("SELECT * FROM dbo.{table}")).unwrap_or_default()
+    }
+
+    /// What is visible before the end: rows of the source, each once, and all rows of the chunks that the ledger names.
+    fn look(&self, table: &str, run: &str, expected: &[Row], tally: &mut Tally) {
+        let rows = self.rows(table);
+        tally.duplicate += same_rows(&rows, expected).err().map_or(0, |difference| difference.extra);
+        let sums = format!(
+            "SELECT (SELECT COUNT(*) FROM dbo.{table}) AS visible, \
+             (SELECT SUM(row_count) FROM _cpy.ledger WHERE run_id LIKE '{run}%') AS committed"
+        );
+        let Some(sums) = self.ask(&sums) else { return };
+        let [visible, committed] = [0, 1].map(|at| sums[0][at].as_deref().unwrap_or("0").to_owned());
+        if visible != committed {
+            println!("{table}: {visible} rows are visible and {committed} are in the ledger");
+            tally.partial += 1;
+        }
+    }
+
+    fn judge(&self, table: &str, expected: &[Row], tally: &mut Tally) {
+        if let Err(difference) = same_rows(&self.rows(table), expected) {
+            println!("{table}: {difference}");
+            tally.lost += difference.missing;
+            tally.duplicate += difference.extra;
+        }
+    }
+}
+
+/// Empty texts and nulls are one here, as they are in a CSV file.
+fn expected(source: &Source) -> Vec<Row> {
+    let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    source.rows.iter().map(|row| row.iter().map(text).collect()).collect()
+}
+
+#[track_caller]
+fn succeeded(example: &Example, output: Output, expected: &[Row]) {
+    let report = example.said(output).ended(0).json();
+    let copied = &report["activityRuns"][0]["output"];
+    assert_eq!(copied["rowsCopied"].as_u64(), Some(expected.len() as u64), "{report:#}");
+    let guarantee = copied["ropeway"]["deliveryGuarantee"].as_str().expect("a sentence");
+    assert!(guarantee.contains("exactly once"), "{guarantee}");
+}
+
+fn ended(child: Child) -> Output {
+    child.wait_with_output().expect("our child")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_source_is_copied_into_a_table() {
+    let tables = Tables::start();
+    for (number, source) in Source::all().iter().enumerate() {
+        let (table, run) = (format!("t{number}"), format!("run-{number}"));
+        let example = tables.example(source, &table, 4);
+        let expected = expected(source);
+        succeeded(&example, ended(example.start(&run)), &expected);
+        let found = tables.rows(&table);
+        same_rows(&found, &expected).unwrap_or_else(|difference| panic!("{}: {difference}", source.name));
+        // A run that succeeded is not run again.
+        example.resume(&run).ended(0);
+        assert_eq!(tables.rows(&table).len(), expected.len(), "{}", source.name);
+    }
+    assert_eq!(tables.0.seen().violations, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_has_every_row_once_whenever_its_copy_is_killed() {
+    const MOST_KILLS: u32 = 4;
+    let (wanted, mut dice) = (events(16, 500), dice());
+    let (tables, source) = (Tables::start(), Source::csv(6, 400));
+    let (expected, mut tally) = (expected(&source), Tally::default());
+    let clock = Instant::now();
+    let calm = tables.example(&source, "calm", 2);
+    succeeded(&calm, ended(calm.start("calm")), &expected);
+    let whole = clock.elapsed();
+
+    for round in 0.. {
+        if tally.events >= u64::from(wanted) {
+            break;
+        }
+        let (table, run) = (format!("round_{round}"), format!("round-{round}"));
+        let example = tables.example(&source, &table, if round % 2 == 0 { 4 } else { 1 });
+        let mut kills = dice.random_range(1..=MOST_KILLS);
+        loop {
+            let mut child = example.start(&run);
+            if kills > 0 {
+                thread::sleep(whole.mul_f64(dice.random_range(0.1..1.0)));
+                if child.try_wait().expect("our child").is_none() {
+                    child.kill().expect("our child");
+                    drop(ended(child));
+                    tables.look(&table, &run, &expected, &mut tally);
+                    tally.events += 1;
+                    kills -= 1;
+                    continue;
+                }
+            }
+            succeeded(&example, ended(child), &expected);
+            break;
+        }
+        tables.judge(&table, &expected, &mut tally);
+    }
+    twins(&tables, &source, &expected, &mut tally);
+    tally.verdict("kill: SIGKILL into SQL Server", wanted);
+}
+
+/// A copy that starts again under another name, as a tool without a ledger does, and one whose last chunk is missing.
+fn twins(tables: &Tables, source: &Source, expected: &[Row], tally: &mut Tally) {
+    let example = tables.example(source, "twice", 2);
+    succeeded(&example, ended(example.start("the-first")), expected);
+    succeeded(&example, ended(example.start("the-second")), expected);
+    let mut verdict = Tally::default();
+    tables.judge("twice", expected, &mut verdict);
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(verdict.duplicate > 0);
+
+    tables.0.execute(DATABASE, "DELETE FROM dbo.calm WHERE id < 10").expect("rows to delete");
+    let mut verdict = Tally::default();
+    tables.look("calm", "calm", expected, &mut verdict);
+    tables.judge("calm", expected, &mut verdict);
+    tally.twins.tried += 2;
+    tally.twins.caught += u64::from(verdict.partial > 0) + u64::from(verdict.lost > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_adds_no_row_after_its_run_was_taken_over() {
+    let (wanted, mut dice) = (events(4, 150), dice());
+    let (tables, source) = (Tables::start(), Source::csv(4, 300));
+    let (expected, mut tally) = (expected(&source), Tally::default());
+    let clock = Instant::now();
+    let calm = tables.example(&source, "calm", 2);
+    succeeded(&calm, ended(calm.start("calm")), &expected);
+    let whole = clock.elapsed();
+
+    for round in 0..20 * wanted {
+        if tally.events >= u64::from(wanted) {
+            break;
+        }
+        let (table, run) = (format!("round_{round}"), format!("round-{round}"));
+        let example = tables.example(&source, &table, 2);
+        let child = example.start(&run);
+        thread::sleep(whole.mul_f64(dice.random_range(0.1..1.0)));
+        let Some(stopped) = stopped(child) else { continue };
+        if !is_in_progress(&example, &run) {
+            stopped.wake();
+            continue;
+        }
+        succeeded(&example, ended(example.take_over(&run)), &expected);
+        tables.judge(&table, &expected, &mut tally);
+        let zombie = example.said(stopped.wake());
+        tally.events += 1;
+        tables.judge(&table, &expected, &mut tally);
+        tables.look(&table, &run, &expected, &mut tally);
+        println!("the process that woke up: {}", zombie.stderr.lines().last().unwrap_or_default());
+    }
+    twins(&tables, &source, &expected, &mut tally);
+    tally.verdict("zombies: SQL Server", wanted);
+}
+
+fn stopped(mut child: Child) -> Option<Stopped> {
+    let pid = child.id();
+    signal("STOP", pid);
+    let is_over = child.try_wait().expect("our child").is_some();
+    (!is_over && is_stopped(pid)).then(|| Stopped::new(child, pid))
+}
+
+fn is_in_progress(example: &Example, run: &str) -> bool {
+    let record = fs::read(example.path("state/runs").join(run).join("run.json")).unwrap_or_default();
+    let record: Value = serde_json::from_slice(&record).unwrap_or_default();
+    record["report"]["status"] == "InProgress"
+}
