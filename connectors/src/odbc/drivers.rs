@@ -101,6 +101,9 @@ static DRIVERS: [Driver; 5] = [
         settings: &[
             Setting { key: "UseDeclareFetch", short: "B6", value: "0" },
             Setting { key: "Protocol", short: "A1", value: "7.4-1" },
+            // A server that is gone without a word is noticed within a minute, not after the two hours of the kernel.
+            Setting { key: "KeepaliveTime", short: "D1", value: "20" },
+            Setting { key: "KeepaliveInterval", short: "D2", value: "4" },
         ],
         portions: Portions::Declared,
         // The zone is dropped by the driver, so that it must be known.
