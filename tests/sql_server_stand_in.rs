@@ -2,6 +2,7 @@
 
 mod bulk_load;
 mod bulk_stream;
+mod changes;
 mod clients;
 pub(crate) mod every_type;
 mod language;
@@ -9,5 +10,6 @@ mod locks;
 mod logins;
 mod raw;
 mod requests;
+mod rights;
 mod transactions;
 mod try_catch;

@@ -7,7 +7,7 @@
 //! Where it still differs: who changes or removes rows locks their whole table, and who reads the views of `sys` waits for
 //! nobody and sees what is not committed; under SNAPSHOT, too, readers see what is not committed instead of older versions.
 //! Messages of bulk loads go into SQLite one after the other. There are no temporary tables, no SELECT INTO, no triggers; XML
-//! and CLR values are not parsed; HAS_PERMS_BY_NAME grants everything.
+//! and CLR values are not parsed. Every login may do everything but what `DENY` has taken away from it.
 
 mod bind;
 mod bulk;
@@ -32,7 +32,9 @@ mod parser;
 mod prelogin;
 mod protocol;
 mod reader;
+mod rename;
 mod response;
+mod rights;
 mod rpc;
 mod session;
 mod sql_type;

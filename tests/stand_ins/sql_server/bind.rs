@@ -5,6 +5,7 @@ mod call;
 mod expression;
 mod hints;
 mod query;
+mod source;
 
 pub(super) use call::name_of;
 pub(super) use query::BoundQuery;
@@ -16,7 +17,7 @@ use super::sql_type::SqlType;
 use super::storage::Storage;
 use super::syntax::{Expression, Query};
 use super::token::Origin;
-use super::{SqlError, syntax};
+use super::{SqlError, rights, syntax};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::HashMap;
@@ -310,7 +311,11 @@ fn scope_table(entry: &TableEntry, alias: String, schema: Option<String>, sql_al
         name: column.name.clone(),
         of: column.of,
         nullable: column.nullable,
-        origin: if column.identity.is_some() { Origin::Identity } else { Origin::Table },
+        origin: match (&column.identity, &column.computed) {
+            (Some(_), _) => Origin::Identity,
+            (_, Some(_)) => Origin::Expression,
+            _ => Origin::Table,
+        },
         table: vec![entry.schema.clone(), entry.name.clone()],
     });
     ScopeTable { alias, schema, sql_alias, columns: columns.collect() }
@@ -329,16 +334,30 @@ pub(super) fn lock_schema(context: &Context<'_>, schema: &str, mode: Mode) -> Re
     turn.locks.take(turn.owner, &format!("schema {}.{schema}", context.database).to_lowercase(), mode, turn.until)
 }
 
-/// The table that a statement changes, or error 208. The strongest of what it does and what its hints ask for is locked.
-pub(super) fn target(
-    context: &Context<'_>,
-    name: &syntax::Name,
-    mode: Mode,
-    hints: &[String],
-) -> Result<TableEntry, SqlError> {
-    let mode = if hints::locks_the_table(hints) && mode == Mode::Insert { Mode::Change } else { mode };
-    hints::check_target(hints)?;
-    table(context, name, mode, context.until())
+/// What a statement does to a table; with the hints of the table.
+#[derive(Clone, Copy)]
+pub(super) enum Action<'a> {
+    Insert(&'a [String]),
+    Update(&'a [String]),
+    Delete(&'a [String]),
+    Alter,
+}
+
+/// The table that a statement changes, or error 208; whoever may not do that gets error 229 or 1088.
+pub(super) fn target(context: &Context<'_>, name: &syntax::Name, action: Action<'_>) -> Result<TableEntry, SqlError> {
+    let (permission, mode) = match action {
+        Action::Insert(hints) if hints::locks_the_table(hints) => ("INSERT", Mode::Change),
+        Action::Insert(_) => ("INSERT", Mode::Insert),
+        Action::Update(_) => ("UPDATE", Mode::Change),
+        Action::Delete(_) => ("DELETE", Mode::Change),
+        Action::Alter => ("ALTER", Mode::Schema),
+    };
+    if let Action::Insert(hints) | Action::Update(hints) | Action::Delete(hints) = action {
+        hints::check_target(hints)?;
+    }
+    let entry = table(context, name, mode, context.until())?;
+    rights::check(context, permission, &entry)?;
+    Ok(entry)
 }
 
 /// The table of this name, or error 208, as soon as nobody is in the way.

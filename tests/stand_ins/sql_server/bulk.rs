@@ -10,7 +10,6 @@ mod load;
 mod order;
 mod stream;
 
-use super::SqlError;
 use super::bind;
 use super::catalogue::{self, TableEntry};
 use super::locks::{Mode, Until};
@@ -21,6 +20,7 @@ use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{BulkDefinition, ColumnDefinition};
 use super::token;
+use super::{SqlError, rights};
 use std::collections::HashMap;
 
 /// Command of the DONE of a bulk load.
@@ -72,6 +72,9 @@ impl State {
             if targets.iter().any(|other| other.column.name == column.name) {
                 return Err(SqlError::new(264, 16, format!("The column name '{name}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the duplication in your code.")).into());
             }
+            if column.computed.is_some() {
+                return Err(SqlError::computed(&column.name).into());
+            }
             if column.of == SqlType::RowVersion {
                 return Err(SqlError::new(273, 16, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column.").into());
             }
@@ -87,6 +90,9 @@ impl State {
         let variables = HashMap::new();
         let context = self.context(&variables);
         let entry = bind::table(&context, &definition.table, Mode::Definition, Until::StatementEnds)?;
+        if entry.schema != "sys" {
+            rights::check(&context, "INSERT", &entry)?;
+        }
         let mode = match (definition.locks_table, catalogue::has_indexes(context.sqlite, &entry)?) {
             (false, _) => Mode::Insert,
             (true, false) => Mode::Bulk,

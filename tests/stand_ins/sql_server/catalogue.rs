@@ -8,11 +8,12 @@ mod views;
 
 pub(super) use describe::{Shape, system_type_id};
 pub(super) use rows::partition_rows;
-pub(super) use schemas::{create_schema, drop_schema};
+pub(super) use schemas::{create_schema, drop_schema, has_schema, no_schema};
 
 use self::schemas::schema_id;
 use super::SqlError;
-use super::parser::parse;
+use super::bind::{Binder, Context};
+use super::parser::{parse, parse_condition};
 use super::sql_type::SqlType;
 use super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
 use super::undo::{self, PLACE};
@@ -82,6 +83,7 @@ pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
              type TEXT, is_right INTEGER, boundary INTEGER, value);",
     )?;
     undo::create_storage(sqlite)?;
+    super::rights::create_storage(sqlite)?;
     let columns = |names: &str| names.split(' ').map(quoted).collect::<Vec<_>>();
     undo::watch_catalogue(sqlite, "ropeway_tables", &columns("database schema name object_id definition"))?;
     let function = columns("database name id type is_right boundary value");
@@ -186,7 +188,14 @@ pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &Tab
         partition: definition.partition.clone(),
         checks: definition.checks.clone(),
     };
-    let mut columns: Vec<String> = entry.columns.iter().map(physical_column).collect();
+    let mut entry = entry;
+    let mut columns = Vec::new();
+    for index in 0..entry.columns.len() {
+        columns.push(match entry.columns[index].computed {
+            Some(_) => computed_column(sqlite, &mut entry, index)?,
+            None => physical_column(&entry.columns[index]),
+        });
+    }
     columns.extend(super::constraint::checks_sql(sqlite, &entry)?);
     columns.insert(0, format!("{PLACE} INTEGER PRIMARY KEY AUTOINCREMENT"));
     sqlite.execute_batch(&format!("CREATE TABLE {} ({})", entry.physical(), columns.join(", ")))?;
@@ -243,6 +252,28 @@ fn physical_column(column: &ColumnDefinition) -> String {
     format!("{} BLOB{collation}{}", quoted(&column.name), if column.nullable { "" } else { " NOT NULL" })
 }
 
+/// A computed column for SQLite. From here on its text says its type.
+fn computed_column(sqlite: &Connection, entry: &mut TableEntry, index: usize) -> Result<String, SqlError> {
+    let Some((text, persisted)) = entry.columns[index].computed.clone() else {
+        return Ok(physical_column(&entry.columns[index]));
+    };
+    let variables = std::collections::HashMap::new();
+    let context = Context { sqlite, database: &entry.database, user: "dbo", variables: &variables, turn: None };
+    let mut others = entry.clone();
+    others.columns.retain(|column| column.computed.is_none());
+    let mut binder = Binder::new(&context);
+    binder.see_table(&others);
+    let bound = binder.value(&parse_condition(&text)?)?;
+    // SQLite takes no qualified names here.
+    let sql = bound.sql.replace(&format!("{}.", entry.physical()), "");
+    let column = &mut entry.columns[index];
+    column.of = bound.of;
+    column.computed = Some((format!("CAST({text} AS {})", bound.of), persisted));
+    let collation = bound.of.collation().map(|of| format!(" COLLATE {}", quoted(of.name))).unwrap_or_default();
+    let kind = if persisted { "STORED" } else { "VIRTUAL" };
+    Ok(format!("{} BLOB{collation} GENERATED ALWAYS AS ({sql}) {kind}", quoted(&column.name)))
+}
+
 fn save(sqlite: &Connection, entry: &TableEntry, is_new: bool) -> Result<(), SqlError> {
     let mut columns: Vec<String> = entry.columns.iter().map(column_text).collect();
     columns.extend(
@@ -266,6 +297,14 @@ pub(super) fn bracketed(name: &str) -> String {
 }
 
 fn column_text(column: &ColumnDefinition) -> String {
+    if let Some((text, persisted)) = &column.computed {
+        let kept = match (persisted, column.nullable) {
+            (true, false) => " PERSISTED NOT NULL",
+            (true, true) => " PERSISTED",
+            (false, _) => "",
+        };
+        return format!("{} AS ({text}){kept}", bracketed(&column.name));
+    }
     let collation = column.of.collation().map(|of| format!(" COLLATE {}", of.name)).unwrap_or_default();
     let nullable = if column.nullable { "NULL" } else { "NOT NULL" };
     let identity = column.identity.map(|(seed, step)| format!(" IDENTITY({seed},{step})")).unwrap_or_default();
@@ -399,7 +438,7 @@ pub(super) fn add_column(
     if entry.column(&column.name).is_some() {
         return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, entry.name)).state(4));
     }
-    if !column.nullable || column.default.is_some() || column.identity.is_some() {
+    if column.computed.is_some() || !column.nullable || column.default.is_some() || column.identity.is_some() {
         return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL, DEFAULT or IDENTITY"));
     }
     let (table, before) = (entry.physical(), entry.clone());
@@ -421,6 +460,17 @@ pub(super) fn add_column(
     )?;
     save(sqlite, &entry, false)?;
     views::replace_columns(sqlite, &entry)
+}
+
+/// Gives a table another name in its schema.
+pub(super) fn rename_table(sqlite: &Connection, entry: &TableEntry, name: &str) -> Result<(), SqlError> {
+    sqlite.execute(
+        "UPDATE ropeway_tables SET name = ?1 WHERE database = ?2 AND object_id = ?3",
+        params![name, entry.database, entry.object_id],
+    )?;
+    let objects = format!("UPDATE {} SET name = ?1 WHERE object_id = ?2", entry.view("objects"));
+    sqlite.execute(&objects, params![name, entry.object_id])?;
+    Ok(())
 }
 
 /// ALTER TABLE ... DROP COLUMN.

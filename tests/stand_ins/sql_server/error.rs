@@ -81,6 +81,16 @@ impl SqlError {
         SqlError::new(206, 16, format!("Operand type clash: {from} is incompatible with {to}")).state(2)
     }
 
+    pub(super) fn computed(name: &str) -> SqlError {
+        SqlError::new(
+            271,
+            16,
+            format!(
+                "The column \"{name}\" cannot be modified because it is either a computed column or is the result of a UNION operator."
+            ),
+        )
+    }
+
     pub(super) fn lock_timeout() -> SqlError {
         SqlError::new(1222, 16, "Lock request time out period exceeded.").state(51)
     }

@@ -1,15 +1,15 @@
 //! Statements, one after the other.
 
-use super::bind::{Binder, BoundQuery, Context, Turn, Variable, bound_query};
+use super::bind::{self, Binder, BoundQuery, Context, Turn, Variable, bound_query};
 use super::catalogue;
 use super::flow::Flow;
-use super::locks::{Until, is_blocked};
+use super::locks::{Mode, Until, is_blocked};
 use super::response::{Response, SERVER_NAME, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
-use super::syntax::{Expression, Query, Statement};
+use super::syntax::{Expression, Name, Query, Statement};
 use super::token::{self, Column};
-use super::{SqlError, describe};
+use super::{SqlError, describe, rights};
 use rusqlite::types::{Value, ValueRef};
 use std::collections::HashMap;
 
@@ -60,6 +60,10 @@ impl State {
             }
             Statement::SetIsolation(level) => {
                 self.options.isolation = *level;
+                response.done(0, 0xBE, 0)?;
+            }
+            Statement::SetIdentityInsert(table, on) => {
+                self.set_identity_insert(table, *on, variables)?;
                 response.done(0, 0xBE, 0)?;
             }
             Statement::Use(database) => self.use_database(database, response)?,
@@ -227,6 +231,10 @@ impl State {
         if self.transactions > 0 {
             return Err(SqlError::new(6115, 16, "KILL command cannot be used inside user transactions."));
         }
+        let variables = self.globals();
+        if rights::has(&self.context(&variables), None, "SERVER", "ALTER ANY CONNECTION")? == Some(false) {
+            return Err(SqlError::new(6102, 14, "User does not have permission to use the KILL statement."));
+        }
         if session == i64::from(self.spid) {
             return Err(SqlError::new(6104, 16, "Cannot use KILL to kill your own process."));
         }
@@ -237,6 +245,37 @@ impl State {
         Err(SqlError::new(6106, 16, format!("Process ID {session} is not an active process ID.")))
     }
 
+    /// One table at a time, and only one that has an identity column.
+    fn set_identity_insert(&mut self, name: &Name, on: bool, variables: &Variables) -> Result<(), SqlError> {
+        let context = self.context(variables);
+        let entry = bind::table(&context, name, Mode::Definition, Until::StatementEnds)?;
+        let table = name.join(".");
+        if !entry.columns.iter().any(|column| column.identity.is_some()) {
+            return Err(SqlError::new(
+                8106,
+                16,
+                format!("Table '{table}' does not have the identity property. Cannot perform SET operation."),
+            ));
+        }
+        let other = match self.options.identity_insert.filter(|other| on && *other != entry.object_id) {
+            Some(other) => catalogue::object_name(&self.storage.sqlite, &self.database, other)?,
+            None => None,
+        };
+        if let Some(other) = other {
+            return Err(SqlError::new(
+                8107,
+                16,
+                format!(
+                    "IDENTITY_INSERT is already ON for table '{other}'. Cannot perform SET operation for table '{table}'."
+                ),
+            ));
+        }
+        if on || self.options.identity_insert == Some(entry.object_id) {
+            self.options.identity_insert = on.then_some(entry.object_id);
+        }
+        Ok(())
+    }
+
     fn set_option(&mut self, names: &str, value: &str) -> Result<(), SqlError> {
         let on = value == "ON";
         for name in names.split(',') {
@@ -245,7 +284,6 @@ impl State {
                 "NOCOUNT" => self.options.no_count = on,
                 "XACT_ABORT" => self.options.abort_transaction = on,
                 "FMTONLY" => self.options.format_only = on,
-                "IDENTITY_INSERT" => self.options.identity_insert = on,
                 "ROWCOUNT" => self.options.row_count = number()?,
                 "LOCK_TIMEOUT" => self.options.lock_timeout = number()?,
                 "TEXTSIZE" if number()? < -1 => {

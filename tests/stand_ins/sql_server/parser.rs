@@ -6,6 +6,7 @@ mod change;
 mod definition;
 mod expression;
 mod flow;
+mod permission;
 mod query;
 mod set;
 
@@ -274,6 +275,8 @@ impl Parser {
                 self.execute()
             }
             "THROW" | "RAISERROR" | "PRINT" => self.message(&word),
+            "MERGE" => Err(SqlError::not_taught("MERGE")),
+            "GRANT" | "DENY" | "REVOKE" => self.permit(&word),
             "KILL" => {
                 self.advance();
                 let id = self.advance();
@@ -344,9 +347,9 @@ impl Parser {
     }
 
     fn at_statement(&self) -> bool {
-        const STARTS: [&str; 19] = [
+        const STARTS: [&str; 22] = [
             "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "ALTER", "DROP", "DECLARE", "SET", "BEGIN",
-            "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE", "KILL",
+            "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE", "KILL", "GRANT", "DENY", "REVOKE",
         ];
         STARTS.into_iter().any(|start| self.sees(start))
     }

@@ -179,6 +179,10 @@ impl State {
                 self.describe(&batch, &declarations, &variables, response)?;
                 Ok(Vec::new())
             }
+            "sp_rename" => {
+                self.rename(parameters, response)?;
+                Ok(Vec::new())
+            }
             "sp_tablecollations_100" => {
                 let table = parameters.first().map(text_of).transpose()?.ok_or_else(|| missing(name, "@object"))?;
                 let (sql, columns) =
@@ -266,7 +270,7 @@ impl State {
 /// Name, type and value of each output parameter.
 type Outputs = Vec<(String, SqlType, Value)>;
 
-fn missing(procedure: &str, parameter: &str) -> SqlError {
+pub(super) fn missing(procedure: &str, parameter: &str) -> SqlError {
     SqlError::new(
         201,
         16,

@@ -61,7 +61,8 @@ pub(super) struct SessionOptions {
     pub(super) row_count: i64,
     pub(super) lock_timeout: i64,
     pub(super) isolation: u8,
-    pub(super) identity_insert: bool,
+    /// The table whose identity values are given by INSERT.
+    pub(super) identity_insert: Option<i64>,
 }
 
 impl State {

@@ -167,17 +167,7 @@ pub(super) enum Statement {
         columns: Vec<String>,
         rows: InsertRows,
     },
-    Update {
-        table: Name,
-        hints: Vec<String>,
-        set: Vec<(String, Expression)>,
-        condition: Option<Expression>,
-    },
-    Delete {
-        table: Name,
-        hints: Vec<String>,
-        condition: Option<Expression>,
-    },
+    ChangeRows(RowChange),
     Truncate(Name),
     CreateTable(TableDefinition),
     DropTable {
@@ -212,6 +202,9 @@ pub(super) enum Statement {
     SetVariable(String, Expression),
     SetOption(String, String),
     SetIsolation(u8),
+    SetIdentityInsert(Name, bool),
+    /// GRANT, DENY and REVOKE.
+    Permit(Permit),
     Use(String),
     Begin,
     Commit,
@@ -240,6 +233,42 @@ pub(super) enum Statement {
     /// Session id.
     Kill(i64),
     Return,
+}
+
+/// UPDATE or DELETE.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RowChange {
+    /// A table, or an alias of FROM.
+    pub(super) table: Name,
+    pub(super) hints: Vec<String>,
+    pub(super) top: Option<Expression>,
+    /// None for DELETE.
+    pub(super) set: Option<Vec<Assignment>>,
+    pub(super) from: Vec<Source>,
+    pub(super) condition: Option<Expression>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Assignment {
+    pub(super) column: String,
+    /// `+` of `+=`, `-` of `-=`.
+    pub(super) operator: Option<&'static str>,
+    pub(super) value: Expression,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Permit {
+    pub(super) denies: bool,
+    /// In upper case.
+    pub(super) permissions: Vec<String>,
+    pub(super) on: Option<Securable>,
+    pub(super) user: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Securable {
+    Schema(String),
+    Object(Name),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -275,6 +304,8 @@ pub(super) struct ColumnDefinition {
     /// Seed and increment.
     pub(super) identity: Option<(i64, i64)>,
     pub(super) default: Option<String>,
+    /// What it is computed from, and whether it is PERSISTED.
+    pub(super) computed: Option<(String, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

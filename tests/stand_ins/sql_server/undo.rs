@@ -65,7 +65,8 @@ pub(super) fn forget(sqlite: &Connection, owner: i64) -> Result<(), SqlError> {
 /// Statements that begin to keep what changes and removes rows of a table. Inserted rows are kept as ranges.
 pub(super) fn watch_rows(entry: &TableEntry) -> String {
     let table = entry.physical();
-    let columns: Vec<String> = entry.columns.iter().map(|column| quoted(&column.name)).collect();
+    let kept = entry.columns.iter().filter(|column| column.computed.is_none());
+    let columns: Vec<String> = kept.map(|column| quoted(&column.name)).collect();
     let places = std::iter::once(PLACE.to_owned()).chain(columns.iter().cloned()).collect::<Vec<_>>();
     let values: Vec<String> = places.iter().map(|column| format!("old.{column}")).collect();
     let restored = listed(&values, ", ", |value| format!("tds_quote({value})"));

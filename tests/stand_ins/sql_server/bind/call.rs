@@ -145,7 +145,9 @@ impl Binder<'_> {
                 (SqlType::sysname(), Value::Text(self.context.user.to_owned()))
             }
             ("CURRENT_USER" | "USER_NAME" | "SESSION_USER", []) => (SqlType::sysname(), Value::Text("dbo".to_owned())),
-            ("HAS_PERMS_BY_NAME", [_, _, _]) => (SqlType::Int, Value::Integer(1)),
+            ("HAS_PERMS_BY_NAME", [securable, class, permission]) => {
+                (SqlType::Int, self.has_permission([securable, class, permission])?)
+            }
             ("XACT_STATE", []) => (SqlType::SmallInt, self.of_session("@@xact state")),
             ("ERROR_NUMBER", []) => (SqlType::Int, self.of_session("@@error number")),
             ("ERROR_SEVERITY", []) => (SqlType::Int, self.of_session("@@error severity")),
@@ -156,6 +158,18 @@ impl Binder<'_> {
             _ => return Ok(None),
         };
         Ok(Some(Bound::value(literal_sql(&value), of, true)))
+    }
+
+    fn has_permission(&mut self, arguments: [&Expression; 3]) -> Result<Value, SqlError> {
+        let mut texts = Vec::new();
+        for argument in arguments {
+            let (_, value) = self.evaluate(argument, Some(SqlType::nvarchar(4000)))?;
+            texts.push(if let Value::Text(text) = value { Some(text) } else { None });
+        }
+        let [securable, class, Some(permission)] = texts.as_slice() else { return Ok(Value::Null) };
+        let class = class.as_deref().unwrap_or_default();
+        let has = super::super::rights::has(self.context, securable.as_deref(), class, permission)?;
+        Ok(has.map_or(Value::Null, |has| Value::Integer(i64::from(has))))
     }
 
     /// What the session says of itself; NULL where it says nothing, as outside of a CATCH.

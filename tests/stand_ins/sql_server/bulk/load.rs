@@ -97,7 +97,8 @@ impl State {
             values.push(kept(value, &target.column, entry));
         }
         let announced_names = |name: &str| announced.targets.iter().any(|target| target.column.name == name);
-        for column in entry.columns.iter().filter(|column| !announced_names(&column.name)) {
+        for column in entry.columns.iter().filter(|column| column.computed.is_none() && !announced_names(&column.name))
+        {
             if let Some(value) = self.filled(column, entry, &mut binder)? {
                 names.push(quoted(&column.name));
                 values.push(value);

@@ -45,13 +45,25 @@ pub(super) fn schema_id(sqlite: &Connection, database: &str, schema: &str) -> Re
     let query =
         format!("SELECT schema_id FROM {} WHERE name = ?1 COLLATE NOCASE", physical(database, "sys", "schemas"));
     let found = sqlite.query_row(&query, [schema], |row| row.get(0)).optional()?;
-    found.ok_or_else(|| {
-        SqlError::new(
-            2760,
-            16,
-            format!(
-                "The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."
-            ),
-        )
-    })
+    found.ok_or_else(|| no_schema(schema))
+}
+
+/// Whether there is a schema of this name.
+pub(in super::super) fn has_schema(sqlite: &Connection, database: &str, name: &str) -> Result<bool, SqlError> {
+    match schema_id(sqlite, database, name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.number == 2760 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The error of a schema that is not there, or that one may not use.
+pub(in super::super) fn no_schema(schema: &str) -> SqlError {
+    SqlError::new(
+        2760,
+        16,
+        format!(
+            "The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."
+        ),
+    )
 }

@@ -25,6 +25,11 @@ const VIEWS: &[&str] = &[
         is_identity bit NOT NULL, is_computed bit NOT NULL, is_filestream bit NOT NULL, is_sparse bit NULL,
         is_column_set bit NULL, generated_always_type tinyint NULL, is_hidden bit NOT NULL, is_masked bit NOT NULL,
         graph_type int NULL, encryption_type int NULL, default_object_id int NOT NULL)",
+    "CREATE TABLE computed_columns (object_id int NOT NULL, name sysname NULL, column_id int NOT NULL, system_type_id tinyint NOT NULL,
+        user_type_id int NOT NULL, max_length smallint NOT NULL, precision tinyint NOT NULL, scale tinyint NOT NULL,
+        collation_name sysname NULL, is_nullable bit NULL, is_ansi_padded bit NOT NULL, is_rowguidcol bit NOT NULL,
+        is_identity bit NOT NULL, is_filestream bit NOT NULL, is_sparse bit NULL, is_computed bit NOT NULL,
+        definition nvarchar(max) NULL, uses_database_collation bit NOT NULL, is_persisted bit NOT NULL)",
     "CREATE TABLE indexes (object_id int NOT NULL, name sysname NULL, index_id int NOT NULL, type tinyint NOT NULL,
         type_desc nvarchar(60) NULL, is_unique bit NULL, data_space_id int NOT NULL, ignore_dup_key bit NULL, is_primary_key bit NULL,
         is_unique_constraint bit NULL, fill_factor tinyint NOT NULL, is_padded bit NULL, is_disabled bit NULL,
@@ -194,9 +199,11 @@ pub(super) fn add_object(sqlite: &Connection, entry: &TableEntry, schema_id: i64
 }
 
 pub(super) fn replace_columns(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
-    sqlite.execute(&format!("DELETE FROM {} WHERE object_id = ?1", entry.view("columns")), [entry.object_id])?;
+    for view in ["columns", "computed_columns"] {
+        sqlite.execute(&format!("DELETE FROM {} WHERE object_id = ?1", entry.view(view)), [entry.object_id])?;
+    }
     let insert = format!(
-        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, 0, ?11, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, ?12)",
+        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, 0, ?11, ?12, 0, 0, 0, 0, 0, 0, NULL, NULL, ?13)",
         entry.view("columns")
     );
     for (index, column) in entry.columns.iter().enumerate() {
@@ -215,10 +222,20 @@ pub(super) fn replace_columns(sqlite: &Connection, entry: &TableEntry) -> Result
                 column.of.collation().map(|of| of.name),
                 column.nullable,
                 column.identity.is_some(),
+                column.computed.is_some(),
                 // The constraint itself is no object here.
                 if column.default.is_some() { entry.object_id * 1_000 + index as i64 + 1 } else { 0 },
             ],
         )?;
+        if let Some((text, persisted)) = &column.computed {
+            let insert = format!(
+                "INSERT INTO {} SELECT object_id, name, column_id, system_type_id, user_type_id, max_length, precision, scale,
+                    collation_name, is_nullable, is_ansi_padded, 0, 0, 0, 0, 1, ?3, 1, ?4 FROM {} WHERE object_id = ?1 AND column_id = ?2",
+                entry.view("computed_columns"),
+                entry.view("columns")
+            );
+            sqlite.execute(&insert, params![entry.object_id, index as i64 + 1, format!("({text})"), persisted])?;
+        }
     }
     Ok(())
 }
@@ -311,7 +328,16 @@ pub(super) fn statistics(sqlite: &Connection, entry: &TableEntry) -> Result<Vec<
 }
 
 pub(super) fn remove_object(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
-    for view in ["objects", "columns", "indexes", "index_columns", "stats", "stats_columns", "dm_db_stats_histogram"] {
+    for view in [
+        "objects",
+        "columns",
+        "computed_columns",
+        "indexes",
+        "index_columns",
+        "stats",
+        "stats_columns",
+        "dm_db_stats_histogram",
+    ] {
         sqlite.execute(&format!("DELETE FROM {} WHERE object_id = ?1", entry.view(view)), [entry.object_id])?;
     }
     Ok(())

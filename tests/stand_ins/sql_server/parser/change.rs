@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE.
 
 use super::super::SqlError;
-use super::super::syntax::{Expression, InsertRows, Statement};
+use super::super::syntax::{Assignment, Expression, InsertRows, RowChange, Statement};
 use super::Parser;
 
 impl Parser {
@@ -14,6 +14,7 @@ impl Parser {
         let into = self.name()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         let columns = if self.sees("(") { self.names_in_parentheses()? } else { Vec::new() };
+        self.no_output()?;
         let rows = if self.accept_all(&["DEFAULT", "VALUES"]) {
             InsertRows::Defaults
         } else if self.accept("VALUES") {
@@ -55,29 +56,56 @@ impl Parser {
             self.accept_all(&["WITH", "FULLSCAN"]);
             return Ok(Statement::UpdateStatistics(table));
         }
+        let top = self.top_in_parentheses()?;
         let table = self.name()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         self.expect("SET")?;
         let mut set = Vec::new();
         loop {
-            let column = self.identifier()?;
-            self.expect("=")?;
-            set.push((column, self.expression()?));
+            set.push(self.assignment()?);
             if !self.accept(",") {
                 break;
             }
         }
+        self.no_output()?;
+        let from = if self.accept("FROM") { self.sources()? } else { Vec::new() };
         let condition = self.where_clause()?;
-        Ok(Statement::Update { table, hints, set, condition })
+        Ok(Statement::ChangeRows(RowChange { table, hints, top, set: Some(set), from, condition }))
+    }
+
+    /// `column = value`, also with `+=` and `-=`.
+    fn assignment(&mut self) -> Result<Assignment, SqlError> {
+        let column = self.name()?.pop().unwrap_or_default();
+        let operators = [("+=", "+"), ("-=", "-")];
+        let operator = operators.into_iter().find(|(sign, _)| self.accept(sign)).map(|(_, operator)| operator);
+        if operator.is_none() {
+            self.expect("=")?;
+        }
+        Ok(Assignment { column, operator, value: self.expression()? })
     }
 
     pub(super) fn delete(&mut self) -> Result<Statement, SqlError> {
         self.advance();
+        let top = self.top_in_parentheses()?;
         self.accept("FROM");
         let table = self.name()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
+        self.no_output()?;
+        let from = if self.accept("FROM") { self.sources()? } else { Vec::new() };
         let condition = self.where_clause()?;
-        Ok(Statement::Delete { table, hints, condition })
+        Ok(Statement::ChangeRows(RowChange { table, hints, top, set: None, from, condition }))
+    }
+
+    /// Where rows are changed, TOP needs its parentheses.
+    fn top_in_parentheses(&mut self) -> Result<Option<Expression>, SqlError> {
+        if !self.accept("TOP") {
+            return Ok(None);
+        }
+        if self.sees("(") { self.top().map(Some) } else { Err(self.unexpected()) }
+    }
+
+    fn no_output(&self) -> Result<(), SqlError> {
+        if self.sees("OUTPUT") { Err(SqlError::not_taught("the OUTPUT clause")) } else { Ok(()) }
     }
 
     pub(super) fn where_clause(&mut self) -> Result<Option<Expression>, SqlError> {

@@ -4,7 +4,7 @@ use super::super::SqlError;
 use super::super::SqlType;
 use super::super::collation::Collation;
 use super::super::lexer::Kind;
-use super::super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
+use super::super::syntax::{ColumnDefinition, Expression, IndexDefinition, Name, Statement, TableDefinition};
 use super::Parser;
 
 impl Parser {
@@ -275,6 +275,9 @@ impl Parser {
     #[expect(clippy::type_complexity, reason = "a list of keys of one column, used in one place")]
     fn column(&mut self) -> Result<(ColumnDefinition, Vec<(Option<String>, bool, Option<bool>)>), SqlError> {
         let name = self.identifier()?;
+        if self.accept("AS") {
+            return Ok((self.computed(name)?, Vec::new()));
+        }
         // A timestamp column may do without a name; with one it has one type like any other.
         let mut of = self.data_type(false)?;
         let mut keys = Vec::new();
@@ -308,7 +311,21 @@ impl Parser {
             }
         }
         let nullable = nullable.unwrap_or(identity.is_none() && of != SqlType::RowVersion);
-        Ok((ColumnDefinition { name, of, nullable, identity, default }, keys))
+        Ok((ColumnDefinition { name, of, nullable, identity, default, computed: None }, keys))
+    }
+
+    /// `AS (expression) [PERSISTED [NOT NULL]]`. Its type is known here only where the expression says it; see
+    /// `catalogue::create_table`.
+    fn computed(&mut self, name: String) -> Result<ColumnDefinition, SqlError> {
+        self.expect("(")?;
+        let start = self.at;
+        let value = self.expression()?;
+        let text = self.text_since(start);
+        self.expect(")")?;
+        let of = if let Expression::Convert { to, .. } = value { to } else { SqlType::Int };
+        let persisted = self.accept("PERSISTED");
+        let nullable = !(persisted && self.accept_all(&["NOT", "NULL"]));
+        Ok(ColumnDefinition { name, of, nullable, identity: None, default: None, computed: Some((text, persisted)) })
     }
 
     fn identity(&mut self) -> Result<(i64, i64), SqlError> {

@@ -139,7 +139,7 @@ impl Parser {
         Ok(Select { distinct, top, items, into, from, condition, group, having })
     }
 
-    fn top(&mut self) -> Result<Expression, SqlError> {
+    pub(super) fn top(&mut self) -> Result<Expression, SqlError> {
         let count = if self.accept("(") {
             let count = self.expression()?;
             self.expect(")")?;
@@ -193,7 +193,7 @@ impl Parser {
         self.identifier()
     }
 
-    fn sources(&mut self) -> Result<Vec<Source>, SqlError> {
+    pub(super) fn sources(&mut self) -> Result<Vec<Source>, SqlError> {
         let mut sources = vec![self.source(Join::First)?];
         loop {
             let joins: [(&[&str], Join); 11] = [

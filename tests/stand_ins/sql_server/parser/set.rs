@@ -37,7 +37,12 @@ impl Parser {
             return Ok(Statement::SetOption(option, value));
         }
         if known.name == "IDENTITY_INSERT" {
-            self.name()?;
+            let table = self.name()?;
+            let on = self.accept("ON");
+            if !on {
+                self.expect("OFF")?;
+            }
+            return Ok(Statement::SetIdentityInsert(table, on));
         }
         let sign = if self.accept("-") { "-" } else { "" };
         let value = self.advance();
