@@ -19,6 +19,7 @@ use futures::TryStreamExt;
 use ropeway_engine::{
     Result,
     chunk::{BatchLimit, Chunk},
+    skipping::{Portion, SkippedRow},
     source::{ChunkTarget, SOURCE_TYPE, Source},
 };
 use ropeway_tests::odbc::{PASSWORD, USER};
@@ -65,6 +66,20 @@ async fn read(source: &dyn Source, limit: BatchLimit) -> Result<Vec<RecordBatch>
         batches.extend(read_chunk(source, &chunk, limit).await?);
     }
     Ok(batches)
+}
+
+/// The same, with rows left out that do not fit.
+async fn read_skipping(source: &dyn Source, limit: BatchLimit) -> Result<(Vec<RecordBatch>, Vec<SkippedRow>)> {
+    let (mut batches, mut skipped) = (Vec::new(), Vec::new());
+    for chunk in source.plan(TARGET).await? {
+        let portions: Vec<Portion> = source.read_skipping(&chunk, limit).await?.try_collect().await?;
+        for portion in portions {
+            assert_eq!(portion.read, portion.rows.num_rows() as u64 + portion.skipped.len() as u64);
+            batches.push(portion.rows);
+            skipped.extend(portion.skipped);
+        }
+    }
+    Ok((batches, skipped))
 }
 
 fn in_text(batches: &[RecordBatch]) -> Vec<Row> {

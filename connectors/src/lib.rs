@@ -7,6 +7,7 @@ mod format;
 mod layout;
 mod ledger;
 mod lenient;
+mod misfits;
 mod odbc;
 mod sql;
 mod sql_server;

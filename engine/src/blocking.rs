@@ -11,10 +11,11 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use futures::stream::BoxStream;
 use tokio::sync::oneshot;
 
 pub use self::outlet::Outlet;
-use crate::{Error, ErrorKind, Result, source::BatchStream, worker::crashed};
+use crate::{Error, ErrorKind, Result, worker::crashed};
 
 /// Works with a connection and says whether the connection is still good.
 type Job<C> = Box<dyn FnOnce(&mut Connection<C>) + Send>;
@@ -52,11 +53,11 @@ impl<C: 'static> ConnectionThreads<C> {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if as many jobs wait as there are threads.
-    pub fn read(
+    pub fn read<T: Send + 'static>(
         &self,
         prefetch: usize,
-        job: impl FnOnce(&mut C, &Outlet) -> Result<()> + Send + 'static,
-    ) -> Result<BatchStream> {
+        job: impl FnOnce(&mut C, &Outlet<T>) -> Result<()> + Send + 'static,
+    ) -> Result<BoxStream<'static, Result<T>>> {
         let (outlet, batches) = outlet::channel(prefetch);
         self.queue(Box::new(move |connection| {
             if outlet.is_abandoned() {

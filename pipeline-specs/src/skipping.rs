@@ -49,8 +49,7 @@ pub enum LogLayout {
 const STORES: [&str; 2] = ["AzureBlobStorage", "FileServer"];
 
 /// Copy sources of which no row is left out.
-const WITHOUT: [&str; 6] =
-    ["ParquetSource", "SyntheticSource", "SqlSource", "SqlServerSource", "AzureSqlSource", "OdbcSource"];
+const WITHOUT: [&str; 2] = ["ParquetSource", "SyntheticSource"];
 
 /// One of the places of a definition that say where.
 struct Place {

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use ropeway_engine::{ErrorKind, chunk::BatchLimit, retry::RetryClass};
 use ropeway_tests::odbc::PostgreSql;
 
-use super::{LIMIT, TARGET, assert_same, in_text, query, read, read_chunk, table, types};
+use super::{LIMIT, TARGET, assert_same, in_text, query, read, read_chunk, read_skipping, table, types};
 
 const TYPES: &str = r#"
 CREATE TABLE "All Types" (
@@ -104,10 +104,34 @@ async fn every_type_is_exact() {
         assert!(error.to_string().contains(&format!("column={column}")), "{error}");
     }
 
+    endless_moments_are_left_out(&server).await;
     long_values(&server).await;
     many_rows_and_columns(&server).await;
     interrupted(&server).await;
     changed_columns(&server).await;
+}
+
+/// In blocks of rows, whatever column the value is in.
+async fn endless_moments_are_left_out(server: &PostgreSql) {
+    server.run(
+        "CREATE TABLE moments (id int PRIMARY KEY, at timestamp, n numeric(10,2), name text); INSERT INTO moments \
+         SELECT id, CASE WHEN id % 1000 = 7 THEN 'infinity' ELSE '2024-02-29'::timestamp END, \
+         CASE WHEN id % 500 = 7 THEN 'NaN'::numeric ELSE id END, 'row ' || id FROM generate_series(1, 20000) AS id",
+    );
+    let source = table(&server.connection_string(), "moments");
+    assert_eq!(read(&*source, LIMIT).await.unwrap_err().kind(), ErrorKind::Data);
+    let (batches, skipped) = read_skipping(&*source, LIMIT).await.unwrap();
+    let ids =
+        |rows: &[super::Row]| rows.iter().map(|row| row[0].as_ref().unwrap().parse().unwrap()).collect::<Vec<u32>>();
+    let mut kept = ids(&in_text(&batches));
+    kept.sort_unstable();
+    assert!(kept.into_iter().eq((1..=20_000).filter(|id| id % 500 != 7)));
+    let mut left_out: Vec<_> = skipped.into_iter().map(|row| row.cells).collect();
+    left_out.sort_by_key(|cells| cells[0].as_ref().unwrap().parse::<u32>().unwrap());
+    assert!(ids(&left_out).into_iter().eq((1..=20_000).filter(|id| id % 500 == 7)));
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(left_out[0], [some("7"), some("infinity"), some("NaN"), some("row 7")]);
+    assert_eq!(left_out[1], [some("507"), some("2024-02-29T00:00:00"), some("NaN"), some("row 507")]);
 }
 
 async fn long_values(server: &PostgreSql) {

@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use ropeway_engine::{ErrorKind, chunk::BatchLimit};
 use ropeway_tests::odbc::Sqlite;
 
-use super::{LIMIT, TARGET, assert_same, in_text, query, read, table, types};
+use super::{LIMIT, TARGET, assert_same, in_text, query, read, read_skipping, table, types};
 
 const TYPES: &str = r"
 CREATE TABLE types (id integer PRIMARY KEY, i int, b bigint, r real, d double, f float, n numeric(10,2), words text,
@@ -68,6 +68,8 @@ async fn every_value_is_exact_or_refused() {
             }
         }
     }
+    lies_are_left_out(&database).await;
+
     // A name in double quotes that does not exist would be a text to SQLite.
     let missing = query(&database.connection_string(), "SELECT 1.0/3 FROM types");
     if let Ok(batches) = read(&*missing, LIMIT).await {
@@ -95,6 +97,27 @@ async fn every_value_is_exact_or_refused() {
     let source = table(&database.connection_string(), "many");
     assert!(source.plan(TARGET).await.unwrap().len() > 4);
     assert_same(in_text(&read(&*source, LIMIT).await.unwrap()), database.rows("SELECT * FROM many"));
+}
+
+/// Rows whose values are not of their column's declared type.
+async fn lies_are_left_out(database: &Sqlite) {
+    database.run(
+        "CREATE TABLE mixed (id integer PRIMARY KEY, i int, day date, words text); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
+         SELECT i + 1 FROM n WHERE i < 9000) INSERT INTO mixed SELECT i, CASE WHEN i % 1000 = 3 THEN 'x' || i ELSE i END, \
+         CASE WHEN i % 1000 IN (3, 4) THEN '0000-00-00' ELSE '2024-02-29' END, CASE WHEN i % 1000 = 5 THEN x'ff' END FROM n",
+    );
+    let source = table(&database.connection_string(), "mixed");
+    assert_eq!(read(&*source, LIMIT).await.unwrap_err().kind(), ErrorKind::Data);
+    let (batches, mut skipped) = read_skipping(&*source, LIMIT).await.unwrap();
+    assert_same(in_text(&batches), database.rows("SELECT * FROM mixed WHERE id % 1000 NOT IN (3, 4, 5)"));
+    skipped.sort_by_key(|row| row.cells[0].as_ref().unwrap().parse::<u32>().unwrap());
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(skipped.len(), 27);
+    assert_eq!(skipped[0].cells, [some("3"), some("x3"), some("0000-00-00"), None]);
+    assert!(skipped[0].message.starts_with("Column 'i' contains an invalid value 'x3': "), "{}", skipped[0].message);
+    assert_eq!(skipped[1].cells, [some("4"), some("4"), some("0000-00-00"), None]);
+    assert!(skipped[1].message.starts_with("Column 'day' contains"), "{}", skipped[1].message);
+    assert_eq!(skipped[2].cells[..3], [some("5"), some("5"), some("2024-02-29")]);
 }
 
 async fn reals_of_every_size(database: &Sqlite) {

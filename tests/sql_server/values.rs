@@ -94,6 +94,34 @@ async fn a_date_beyond_nanoseconds_is_refused_or_kept_in_microseconds() {
     assert_eq!(texts(&batches, "At"), [Some("9999-12-31T23:59:59.999999".to_owned())]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_with_dates_beyond_nanoseconds_are_left_out_if_asked() {
+    let stage = Stage::with(
+        "CREATE TABLE $(schema).s (id int NOT NULL PRIMARY KEY, At datetime2(7) NOT NULL, Name nvarchar(20) NULL); \
+         INSERT INTO $(schema).s (id, At, Name) VALUES (1, '2024-02-29T12:00:00', N'kept'), \
+         (2, '0001-01-01T00:00:00', N'gr\u{f6}\u{df}e'), (3, '9999-12-31T23:59:59.9999990', NULL), (4, '1999-01-01T00:00:00', NULL)",
+    );
+    let source = stage.table("s");
+    source.schema().await.unwrap();
+    let (mut batches, mut skipped) = (Vec::new(), Vec::new());
+    for chunk in source.plan(TARGET).await.unwrap() {
+        let portions: Vec<_> = source.read_skipping(&chunk, LIMIT).await.unwrap().try_collect().await.unwrap();
+        for portion in portions {
+            assert_eq!(portion.read, portion.rows.num_rows() as u64 + portion.skipped.len() as u64);
+            batches.push(portion.rows);
+            skipped.extend(portion.skipped);
+        }
+    }
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(texts(&batches, "id"), [some("1"), some("4")]);
+    assert_eq!(texts(&batches, "Name"), [some("kept"), None]);
+    let cells: Vec<_> = skipped.iter().map(|row| row.cells.clone()).collect();
+    let first = [some("2"), some("0001-01-01T00:00:00.0000000"), some("gr\u{f6}\u{df}e")];
+    assert_eq!(cells, [first, [some("3"), some("9999-12-31T23:59:59.9999990"), None]]);
+    assert!(skipped[0].message.contains("Column 'At'") && skipped[0].message.contains("1677-09-21"));
+    assert_eq!(failure(&*source).await.kind(), ErrorKind::Data);
+}
+
 /// True if the server keeps 100 ns; compatible ones may round to microseconds.
 fn keeps_sevenths(target: &Target) -> bool {
     let at = "2024-02-29T12:00:00.1234567";

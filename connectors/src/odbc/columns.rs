@@ -3,6 +3,7 @@
 mod choose;
 mod decode;
 mod kind;
+mod misfits;
 mod parse;
 mod values;
 
@@ -20,8 +21,9 @@ use serde::{Deserialize, Serialize};
 
 use self::choose::choose;
 pub(super) use self::{
-    decode::{Decoder, Fault, Long, decoder},
+    decode::{Cells, Decoder, Fault, Long, decoder},
     kind::Kind,
+    misfits::Misfits,
     values::{fixed, variable},
 };
 use super::{

@@ -13,7 +13,9 @@ use std::{
 
 use arrow::datatypes::SchemaRef;
 use odbc_api::handles::StatementRef;
-use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit, source::ChunkTarget};
+use ropeway_engine::{
+    Error, ErrorKind, Result, blocking::Outlet, chunk::BatchLimit, skipping::Portion, source::ChunkTarget,
+};
 
 use self::{
     batches::Batches,
@@ -40,11 +42,13 @@ pub(super) struct Reading<'a> {
     pub(super) columns: &'a [Column],
     pub(super) schema: SchemaRef,
     pub(super) limit: BatchLimit,
+    /// Whether rows with values that do not fit are left out.
+    pub(super) skips: bool,
 }
 
 impl Reading<'_> {
     /// Reads the open result to its end.
-    pub(super) fn run(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
+    pub(super) fn run(&self, open: &mut OpenResult<'_>, outlet: &Outlet<Portion>) -> Result<()> {
         let one_by_one = match self.peer.driver.long_values {
             LongValues::Positioned => false,
             LongValues::NoBlocks => true,
@@ -53,7 +57,7 @@ impl Reading<'_> {
         if one_by_one { self.row_by_row(open, outlet) } else { self.in_blocks(open, outlet) }
     }
 
-    fn row_by_row(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
+    fn row_by_row(&self, open: &mut OpenResult<'_>, outlet: &Outlet<Portion>) -> Result<()> {
         let mut batches = Batches::new(self, outlet);
         while open.row().map_err(|error| self.peer.error("reading", &error))? {
             batches.read_row(open.statement())?;
@@ -61,7 +65,7 @@ impl Reading<'_> {
         batches.flush()
     }
 
-    fn in_blocks(&self, open: &mut OpenResult<'_>, outlet: &Outlet) -> Result<()> {
+    fn in_blocks(&self, open: &mut OpenResult<'_>, outlet: &Outlet<Portion>) -> Result<()> {
         thread::scope(|scope| {
             let (full, filled) = sync_channel::<Block>(1);
             let (spare, free) = sync_channel::<Buffer>(2);

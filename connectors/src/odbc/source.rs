@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt};
 use ropeway_engine::{
     Error, ErrorKind, Result, Side,
     blocking::{ConnectionThreads, Outlet},
     chunk::{BatchLimit, Chunk},
     registry::SourceKind,
+    skipping::{Portion, PortionStream},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 use tokio::sync::OnceCell;
@@ -63,6 +65,20 @@ impl OdbcSource {
     }
 }
 
+impl OdbcSource {
+    async fn portions(&self, chunk: &Chunk, limit: BatchLimit, skips: bool) -> Result<PortionStream> {
+        let statement = self.statement().await?.clone();
+        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
+            Error::new(ErrorKind::Spec, "the stored plan is not one of this source; start a new run").caused_by(error)
+        })?;
+        let (input, timeout_seconds) = (self.input.clone(), self.timeout_seconds);
+        self.threads.read(PREFETCH, move |session, outlet| {
+            read(session, ReadChunk { input, statement, recipe, limit, skips, timeout_seconds }, outlet)
+                .map_err(|error| error.on(Side::Source))
+        })
+    }
+}
+
 #[async_trait]
 impl Source for OdbcSource {
     async fn schema(&self) -> Result<SchemaRef> {
@@ -82,15 +98,17 @@ impl Source for OdbcSource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let statement = self.statement().await?.clone();
-        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
-            Error::new(ErrorKind::Spec, "the stored plan is not one of this source; start a new run").caused_by(error)
-        })?;
-        let (input, timeout_seconds) = (self.input.clone(), self.timeout_seconds);
-        self.threads.read(PREFETCH, move |session, outlet| {
-            read(session, ReadChunk { input, statement, recipe, limit, timeout_seconds }, outlet)
-                .map_err(|error| error.on(Side::Source))
-        })
+        Ok(self.portions(chunk, limit, false).await?.map_ok(|portion| portion.rows).boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        self.portions(chunk, limit, true).await
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        Some(
+            "rows with a value that is none of its column's type, or cannot be held exactly: zero dates, malformed text",
+        )
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -120,6 +138,7 @@ struct ReadChunk {
     statement: Arc<Statement>,
     recipe: Recipe,
     limit: BatchLimit,
+    skips: bool,
     timeout_seconds: Option<usize>,
 }
 
@@ -137,7 +156,7 @@ fn changed_or(session: &Session, chunk: &ReadChunk, error: odbc_api::Error) -> E
     columns::refuse_change(&chunk.statement.columns, &now.columns, Rendering::Driver).err().unwrap_or(error)
 }
 
-fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
+fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet<Portion>) -> Result<()> {
     let predicate = chunk.recipe.predicate(session)?;
     let sql = chunk.statement.select(predicate.sql.as_deref());
     let failed = |error: odbc_api::Error| session.peer.error("reading", &error);
@@ -165,6 +184,8 @@ fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet) -> Result<()> {
     // Freeing the statement closes the cursor; odbc-api panics where closing alone fails.
     let mut open = OpenResult::new(cursor.into_stmt(), portions);
     let columns = &chunk.statement.columns;
-    Reading { peer: &session.peer, columns, schema: schema(columns), limit: chunk.limit }.run(&mut open, outlet)?;
+    let reading =
+        Reading { peer: &session.peer, columns, schema: schema(columns), limit: chunk.limit, skips: chunk.skips };
+    reading.run(&mut open, outlet)?;
     result::finish(session, portions).map_err(failed)
 }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::{StreamExt as _, stream};
 use mssql_tds::query::metadata::ColumnMetadata;
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::BatchStream};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    skipping::{Portion, PortionStream},
+};
 use tokio::sync::mpsc;
 
 use super::{
@@ -32,14 +36,16 @@ pub(crate) struct Reading {
     pub(crate) preamble: String,
     pub(crate) timeout: u32,
     pub(crate) limit: BatchLimit,
+    /// Whether rows with values that do not fit are left out.
+    pub(crate) skips: bool,
 }
 
-/// A batch, or `None` behind the last one: a channel that closes without it was cut off.
-type Message = Result<Option<RecordBatch>>;
+/// A portion, or `None` behind the last one: a channel that closes without it was cut off.
+type Message = Result<Option<Portion>>;
 
 impl Reading {
     /// Starts the task. Dropping the stream ends it, and its session with it.
-    pub(crate) fn start(self) -> BatchStream {
+    pub(crate) fn start(self) -> PortionStream {
         let (outlet, batches) = mpsc::channel::<Message>(1);
         tokio::spawn(async move {
             let gone = outlet.clone();
@@ -58,7 +64,8 @@ impl Reading {
         let mut session = self.pool.session(&self.preamble).await?;
         let columns = session.start(self.query, Some(self.timeout)).await?;
         let kinds = agreed(&self.planned, &columns)?;
-        let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit);
+        let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit)
+            .skipping(self.skips);
         while session.fill(&mut batch).await? {
             for part in within(batch.take()?, self.limit.bytes) {
                 if outlet.send(Ok(Some(part))).await.is_err() {
@@ -77,8 +84,16 @@ impl Reading {
     }
 }
 
-/// The batch, without its last row if only that made it too large: a row's size is known once it is there.
-fn within(batch: RecordBatch, most_bytes: u64) -> Vec<RecordBatch> {
+/// The portion, without its last row if only that made it too large: a row's size is known once it is there. What was
+/// left out goes by itself, for it is as large.
+fn within(portion: Portion, most_bytes: u64) -> Vec<Portion> {
+    let Portion { read, rows, skipped } = portion;
+    let none = Portion { read: read - rows.num_rows() as u64, rows: rows.slice(0, 0), skipped };
+    let left_out = (none.read > 0 || !none.skipped.is_empty()).then_some(none);
+    left_out.into_iter().chain(batches_within(rows, most_bytes).into_iter().map(Portion::from)).collect()
+}
+
+fn batches_within(batch: RecordBatch, most_bytes: u64) -> Vec<RecordBatch> {
     let size = |column: &arrow::array::ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(usize::MAX);
     let bytes = batch.columns().iter().map(size).fold(0, usize::saturating_add);
     match batch.num_rows().checked_sub(1) {
@@ -87,12 +102,10 @@ fn within(batch: RecordBatch, most_bytes: u64) -> Vec<RecordBatch> {
     }
 }
 
-async fn next(
-    batches: Option<mpsc::Receiver<Message>>,
-) -> Option<(Result<RecordBatch>, Option<mpsc::Receiver<Message>>)> {
+async fn next(batches: Option<mpsc::Receiver<Message>>) -> Option<(Result<Portion>, Option<mpsc::Receiver<Message>>)> {
     let mut batches = batches?;
     match batches.recv().await {
-        Some(Ok(Some(batch))) => Some((Ok(batch), Some(batches))),
+        Some(Ok(Some(portion))) => Some((Ok(portion), Some(batches))),
         Some(Ok(None)) => None,
         Some(Err(error)) => Some((Err(error), None)),
         None => {

@@ -13,7 +13,11 @@ pub(crate) mod variant;
 
 use std::{borrow::Cow, sync::Arc};
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    datatypes::SchemaRef,
+    error::ArrowError,
+};
 use mssql_tds::datatypes::{
     column_values::{
         ColumnValues, SqlDate, SqlDateTime, SqlDateTime2, SqlDateTimeOffset, SqlMoney, SqlSmallDateTime, SqlSmallMoney,
@@ -25,7 +29,7 @@ use mssql_tds::datatypes::{
     sql_string::{EncodingType, SqlString},
     sql_vector::SqlVector,
 };
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, skipping::Portion};
 use uuid::Uuid;
 
 use self::{
@@ -33,6 +37,7 @@ use self::{
     offsets::Offsets,
 };
 use super::{settings::TypeSettings, types::Kind};
+use crate::misfits::{self, Misfit};
 
 /// Rows per batch at most, however large the limit is: wide enough for every writer downstream.
 const MOST_ROWS: usize = 65_536;
@@ -59,6 +64,9 @@ pub(crate) struct RowBatch {
     largest_value: usize,
     /// The first failure: the trait has no way to return one.
     failure: Option<Error>,
+    /// True if a row with a value that does not fit is left out.
+    skips: bool,
+    misfits: Vec<Misfit>,
 }
 
 impl RowBatch {
@@ -90,7 +98,14 @@ impl RowBatch {
             row_width,
             largest_value: most_bytes,
             failure: None,
+            skips: false,
+            misfits: Vec::new(),
         }
+    }
+
+    /// The same, leaving rows out if `skips` is true.
+    pub(crate) fn skipping(self, skips: bool) -> Self {
+        Self { skips, ..self }
     }
 
     /// True if the batch should be taken before another row is read.
@@ -109,8 +124,8 @@ impl RowBatch {
     /// The rows written since the last batch.
     ///
     /// # Errors
-    /// [`ErrorKind::Data`] for a value that cannot be kept exactly; the column is named.
-    pub(crate) fn take(&mut self) -> Result<RecordBatch> {
+    /// [`ErrorKind::Data`] for a value that cannot be kept exactly, unless its row is left out; the column is named.
+    pub(crate) fn take(&mut self) -> Result<Portion> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -118,15 +133,36 @@ impl RowBatch {
         self.bytes = 0;
         let most_rows = self.most_rows;
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        let mut columns = Vec::with_capacity(self.columns.len());
         let mut offsets = self.offsets.iter_mut().peekable();
         for (position, column) in self.columns.iter_mut().enumerate() {
             let array = column.finish(rows, most_rows)?;
             let beside = offsets.next_if(|it| it.of == position).map(|it| it.finish(&array));
+            columns.push((column.name(), ArrayRef::clone(&array)));
             arrays.push(array);
             arrays.extend(beside);
         }
-        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map_err(|error| odd_rows(&error))
+        let (arrays, skipped) = misfits::part(arrays, &columns, std::mem::take(&mut self.misfits))?;
+        let fitting = rows - skipped.len();
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(fitting));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
+        Ok(Portion { read: rows as u64, rows: batch.map_err(|error| odd_rows(&error))?, skipped })
+    }
+
+    /// A value that its column cannot hold exactly.
+    #[cold]
+    fn misfit(&mut self, col: usize, why: &'static str, text: impl FnOnce() -> String) {
+        let Some(column) = self.columns.get_mut(col) else { return self.fail(broken("more values than columns")) };
+        // What no server means to send is not for a row to answer for.
+        if !self.skips || why == time::BAD_DATE {
+            let error = bad_value(column.name(), why);
+            return self.fail(error);
+        }
+        column.spoil(self.rows);
+        let text = text();
+        let misfit = Misfit { row: self.rows, column: col, reason: why, text };
+        self.bytes += misfit.bytes(self.columns.len());
+        self.misfits.push(misfit);
     }
 
     fn fail(&mut self, error: Error) {
@@ -146,10 +182,7 @@ impl RowBatch {
         match variant::text_of(value) {
             Ok(Some(text)) => self.bytes += column.push_text(&text),
             Ok(None) => column.push_null(self.rows),
-            Err(why) => {
-                let error = bad_value(column.name(), why);
-                self.fail(error);
-            }
+            Err(why) => self.misfit(col, why, || shown(value)),
         }
     }
 
@@ -166,6 +199,11 @@ impl RowBatch {
             .with("limit", limit),
         );
     }
+}
+
+/// The value for the log of skipped rows.
+fn shown(value: &ColumnValues) -> String {
+    variant::text_of(value).ok().flatten().unwrap_or_else(|| "?".to_owned())
 }
 
 /// A value that the column's Arrow type cannot hold exactly.
@@ -210,10 +248,7 @@ macro_rules! converted {
             match self.columns.get_mut(col) {
                 Some(column) if column.takes == Takes::$takes => match $convert(&val, column.fine) {
                     Ok(value) => column.values.push(value),
-                    Err(why) => {
-                        let error = bad_value(column.name(), why);
-                        self.fail(error);
-                    }
+                    Err(why) => self.misfit(col, why, || shown(&ColumnValues::$variant(val))),
                 },
                 _ => self.other(col, &ColumnValues::$variant(val)),
             }
@@ -269,10 +304,7 @@ impl RowWriter for RowBatch {
             Some(column) if column.takes == Takes::Text => {
                 match text::append(&mut column.values, &bytes, encoding_type) {
                     Ok(()) => self.bytes += column.end_value(),
-                    Err(why) => {
-                        let error = bad_value(column.name(), why);
-                        self.fail(error);
-                    }
+                    Err(why) => self.misfit(col, why, || text::lossy(&bytes, encoding_type)),
                 }
             }
             _ => self.other(col, &ColumnValues::String(SqlString::new(bytes.into_owned(), encoding_type))),
@@ -297,10 +329,7 @@ impl RowWriter for RowBatch {
         match self.columns.get_mut(col) {
             Some(column) if column.takes == Takes::DateTimeOffset => match time::datetimeoffset(&val) {
                 Ok(text) => self.bytes += column.push_text(&text),
-                Err(why) => {
-                    let error = bad_value(column.name(), why);
-                    self.fail(error);
-                }
+                Err(why) => self.misfit(col, why, || shown(&ColumnValues::DateTimeOffset(val))),
             },
             Some(column) if column.takes == Takes::Instant => match time::instant(&val, column.fine) {
                 Ok(instant) => {
@@ -309,10 +338,7 @@ impl RowWriter for RowBatch {
                         offsets.push(self.rows, val.offset);
                     }
                 }
-                Err(why) => {
-                    let error = bad_value(column.name(), why);
-                    self.fail(error);
-                }
+                Err(why) => self.misfit(col, why, || shown(&ColumnValues::DateTimeOffset(val))),
             },
             _ => self.other(col, &ColumnValues::DateTimeOffset(val)),
         }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use futures::{StreamExt as _, TryStreamExt as _};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk},
+    skipping::PortionStream,
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 use tokio::sync::OnceCell;
@@ -79,6 +81,24 @@ impl SqlServerSource {
     }
 }
 
+impl SqlServerSource {
+    async fn portions(&self, chunk: &Chunk, limit: BatchLimit, skips: bool) -> Result<PortionStream> {
+        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
+            Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
+        })?;
+        let reading = Reading {
+            pool: Arc::clone(&self.pool),
+            planned: Arc::clone(self.planned().await?),
+            query: self.input.part(&recipe)?,
+            preamble: statements::session(Some(limit.bytes), self.isolation),
+            timeout: self.timeout,
+            limit,
+            skips,
+        };
+        Ok(reading.start())
+    }
+}
+
 #[async_trait]
 impl Source for SqlServerSource {
     async fn schema(&self) -> Result<SchemaRef> {
@@ -96,18 +116,15 @@ impl Source for SqlServerSource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
-            Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
-        })?;
-        let reading = Reading {
-            pool: Arc::clone(&self.pool),
-            planned: Arc::clone(self.planned().await?),
-            query: self.input.part(&recipe)?,
-            preamble: statements::session(Some(limit.bytes), self.isolation),
-            timeout: self.timeout,
-            limit,
-        };
-        Ok(reading.start())
+        Ok(self.portions(chunk, limit, false).await?.map_ok(|portion| portion.rows).boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        self.portions(chunk, limit, true).await
+    }
+
+    fn skips(&self) -> Option<&'static str> {
+        Some("rows with a value that its column cannot hold exactly: dates outside 1677 to 2262, malformed text")
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

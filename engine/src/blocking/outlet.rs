@@ -1,26 +1,26 @@
-//! The way of batches from a blocking thread to an async reader.
+//! The way of batches, or of portions, from a blocking thread to an async reader.
 
 use arrow::array::RecordBatch;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::sync::mpsc;
 
-use crate::{Error, ErrorKind, Result, source::BatchStream};
+use crate::{Error, ErrorKind, Result};
 
-/// The blocking end of a batch stream.
-pub struct Outlet(mpsc::Sender<Parcel>);
+/// The blocking end of a stream of batches.
+pub struct Outlet<T = RecordBatch>(mpsc::Sender<Parcel<T>>);
 
-enum Parcel {
-    Batch(RecordBatch),
+enum Parcel<T> {
+    Batch(T),
     /// Without it the end of the channel is the death of its thread.
     End(Result<()>),
 }
 
-impl Outlet {
+impl<T> Outlet<T> {
     /// Blocks while the reader is behind.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`] once the reader is gone: return it.
-    pub fn send(&self, batch: RecordBatch) -> Result<()> {
+    pub fn send(&self, batch: T) -> Result<()> {
         self.0
             .blocking_send(Parcel::Batch(batch))
             .map_err(|_| Error::new(ErrorKind::Cancelled, "nobody reads the chunk any more"))
@@ -38,7 +38,7 @@ impl Outlet {
 }
 
 /// A stream and its blocking end, with room for `prefetch` batches between them.
-pub(super) fn channel(prefetch: usize) -> (Outlet, BatchStream) {
+pub(super) fn channel<T: Send + 'static>(prefetch: usize) -> (Outlet<T>, BoxStream<'static, Result<T>>) {
     let (parcels, inlet) = mpsc::channel(prefetch.max(1));
     let batches = stream::unfold(Some(inlet), |inlet| async move {
         let mut inlet = inlet?;

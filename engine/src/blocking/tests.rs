@@ -68,7 +68,7 @@ async fn a_panic_is_the_last_item_and_the_thread_lives_on_with_a_new_connection(
 async fn an_error_is_the_last_item_and_replaces_the_connection() {
     let (threads, opened) = threads(1);
     let lost = || Error::new(ErrorKind::Unavailable, "the session is gone");
-    let stream = threads.read(1, move |_, _| Err(lost())).unwrap();
+    let stream = threads.read::<RecordBatch>(1, move |_, _| Err(lost())).unwrap();
     let items: Vec<Result<RecordBatch>> = stream.collect().await;
     assert_eq!(items[0].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(items.len(), 1);
@@ -82,7 +82,7 @@ async fn a_connection_that_cannot_be_opened_is_an_error_each_time() {
     let threads = ConnectionThreads::start(1, refused).unwrap();
     for _ in 0..2 {
         assert_eq!(threads.call(|_| Ok(())).await.unwrap_err().kind(), ErrorKind::Auth);
-        let stream = threads.read(1, |_, _| Ok(())).unwrap();
+        let stream = threads.read::<RecordBatch>(1, |_, _| Ok(())).unwrap();
         assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap_err().kind(), ErrorKind::Auth);
     }
 }

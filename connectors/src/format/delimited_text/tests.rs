@@ -14,6 +14,7 @@ use ropeway_engine::{
     ErrorKind, Result,
     chunk::BatchLimit,
     digest::{Digest, RowDigester},
+    skipping::{Portion, SkippedRow},
 };
 use serde_json::{Value, json};
 
@@ -377,4 +378,41 @@ fn a_type_without_text_is_refused_by_name() {
     let schema = Arc::new(Schema::new(vec![Field::new("odd", list, true)]));
     let error = format(json!({})).fit(&schema).unwrap_err();
     assert!(error.to_string().contains("column=odd"), "{error}");
+}
+
+fn skipping(properties: Value, limit: BatchLimit, bytes: &[u8]) -> Result<Vec<Portion>> {
+    let format = for_reading(&dataset(properties), None, 1 << 28)?;
+    assert!(format.skips().is_some());
+    format.read_skipping(opened(bytes), &Slice::Whole, limit)?.collect()
+}
+
+#[test]
+fn rows_with_more_columns_are_left_out_as_they_stand() {
+    let limit = BatchLimit { rows: NonZeroU32::new(3).unwrap(), bytes: 1 << 20 };
+    let text = b"a,b\n1,2\n3,4,\n\n5\n6,\"7,7\",,\"\"\n8,9\n";
+    let portions = skipping(json!({"firstRowAsHeader": true}), limit, text).unwrap();
+    assert_eq!(portions.iter().map(|portion| portion.read).collect::<Vec<_>>(), [3, 2]);
+    let kept: Vec<_> = portions.iter().flat_map(|portion| portion.rows.column(0).as_string::<i32>().iter()).collect();
+    assert_eq!(kept, [Some("1"), Some("5"), Some("8")]);
+    let skipped: Vec<_> = portions.into_iter().flat_map(|portion| portion.skipped).collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(skipped[0].cells, [some("3"), some("4"), None]);
+    assert_eq!(skipped[1].cells, [some("6"), some("7,7"), None, some("")]);
+    assert_eq!(skipped[1].message, "Row 6 has 4 columns, more than the 2 that are expected.");
+    assert_eq!(skipped[1].code, "DelimitedTextMoreColumnsThanDefined");
+    // Whoever does not ask for it gets an error, as ever; so does a row whose end nobody knows.
+    assert!(decode_with(json!({"firstRowAsHeader": true}), json!({}), text).is_err());
+    let broken = skipping(json!({"firstRowAsHeader": true}), limit, b"a,b\n1,2\n\"3\"x,4\n");
+    assert_eq!(broken.unwrap_err().kind(), ErrorKind::Data);
+}
+
+#[test]
+fn rows_that_are_left_out_count_towards_the_batch() {
+    let limit = BatchLimit { rows: NonZeroU32::new(u32::MAX).unwrap(), bytes: 1 << 16 };
+    let text = format!("a\n{}", "some text,more,,,,\n".repeat(20_000));
+    let portions = skipping(json!({"firstRowAsHeader": true}), limit, text.as_bytes()).unwrap();
+    let bytes = |portion: &Portion| portion.skipped.iter().map(SkippedRow::bytes).sum::<u64>();
+    let largest = portions.iter().map(bytes).max().unwrap();
+    assert!(largest <= limit.bytes + 1_000, "{largest} bytes in one portion");
+    assert_eq!(portions.iter().map(|portion| portion.skipped.len()).sum::<usize>(), 20_000);
 }

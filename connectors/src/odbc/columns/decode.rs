@@ -27,6 +27,7 @@ use self::{
 };
 use super::{
     Binding, Column, Kind,
+    misfits::Misfits,
     parse::{self, Reason},
     values,
 };
@@ -61,12 +62,20 @@ impl From<Reason> for Fault {
     }
 }
 
+/// Values of one column in a buffer.
+pub(crate) struct Cells<'a> {
+    pub(crate) buffer: AnyColumnBufferSlice<'a>,
+    pub(crate) rows: Range<usize>,
+    /// The values that did not fit into the buffer, by ascending row.
+    pub(crate) long: &'a [Long],
+}
+
 /// Takes the values of one column and makes Arrow arrays of them.
 pub(crate) trait Decoder: Send {
-    /// Takes rows of a buffer; `long` has the values that did not fit into it, by ascending row.
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, long: &[Long]) -> Result<(), Fault>;
-    /// Takes the value of the current row, whose columns are read in their order.
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault>;
+    /// Takes rows of a buffer.
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault>;
+    /// Takes the value of the current row, whose columns are read in their order. For misfits it is row 0.
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault>;
     /// Bytes taken since the last array.
     fn bytes(&self) -> usize;
     /// The array of all values taken since the last one.
@@ -120,26 +129,29 @@ enum Raw {
 }
 
 impl Raw {
-    /// Calls `take` with each value of the rows.
+    /// Calls `take` with each value of the rows, and with none in the place of one that does not fit.
     fn each(
         self,
-        cells: AnyColumnBufferSlice<'_>,
-        rows: Range<usize>,
-        long: &[Long],
+        cells: Cells<'_>,
+        misfits: &mut Misfits,
         mut take: impl FnMut(Option<&[u8]>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        let Cells { buffer, rows, long } = cells;
         let mut long = long.iter().filter(|long| rows.contains(&long.row)).peekable();
-        let mut whole = |row: usize, bound| match long.next_if(|long| long.row == row) {
-            Some(long) => take(Some(&long.value)),
-            None => take(bound),
+        let mut whole = |row: usize, bound: Option<&[u8]>| {
+            let value = long.next_if(|long| long.row == row).map_or(bound, |long| Some(&long.value));
+            match misfits.took(take(value), row, || lossy(value))? {
+                false => Ok(()),
+                true => take(None),
+            }
         };
         match self {
             Self::Narrow => {
-                let cells = cells.as_text().ok_or(Fault::Buffer)?;
+                let cells = buffer.as_text().ok_or(Fault::Buffer)?;
                 rows.clone().try_for_each(|row| whole(row, cells.get(row)))
             }
             Self::Bytes => {
-                let cells = cells.as_binary().ok_or(Fault::Buffer)?;
+                let cells = buffer.as_binary().ok_or(Fault::Buffer)?;
                 rows.clone().try_for_each(|row| whole(row, cells.get(row)))
             }
         }
@@ -152,4 +164,9 @@ impl Raw {
             Self::Bytes => values::variable::<Binary>(statement, column, value)?,
         })
     }
+}
+
+/// A value for people.
+fn lossy(value: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
 }

@@ -119,6 +119,14 @@ impl Builder {
         }
     }
 
+    /// Puts a null where a value was begun that does not fit.
+    pub(super) fn spoil(&mut self, row: usize) {
+        if self.width == 0 {
+            self.values.truncate(self.end);
+        }
+        self.push_null(row);
+    }
+
     /// The array of so many rows; the next batch starts empty.
     pub(super) fn finish(&mut self, rows: usize, most_rows: usize) -> Result<ArrayRef> {
         let room = self.values.len() + self.values.len() / 8;

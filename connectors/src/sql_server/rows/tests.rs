@@ -5,6 +5,8 @@ use arrow::{
     datatypes::{Decimal128Type, Field, Int16Type, Int32Type, Schema, TimestampNanosecondType},
 };
 
+use ropeway_engine::skipping::SkippedRow;
+
 use super::*;
 use crate::sql_server::types::{self, Column};
 
@@ -22,7 +24,7 @@ fn utf16(text: &str) -> Cow<'static, [u8]> {
 }
 
 fn first_two(batch: &mut RowBatch) -> RecordBatch {
-    let taken = batch.take().unwrap();
+    let taken = batch.take().unwrap().rows;
     assert_eq!(taken.num_rows(), 2);
     assert!(batch.is_empty());
     taken
@@ -70,7 +72,7 @@ fn offsets_stand_in_the_rows_of_their_instants() {
             batch.write_datetimeoffset(2, at(1, row as i16));
             batch.end_row();
         }
-        let taken = batch.take().unwrap();
+        let taken = batch.take().unwrap().rows;
         let names: Vec<_> = taken.schema().fields().iter().map(|field| field.name().clone()).collect();
         assert_eq!(names, ["n", "At", "At_offset", "Seen", "Seen_offset"]);
         let instants: Vec<_> = taken.column(1).as_primitive::<TimestampNanosecondType>().iter().collect();
@@ -85,7 +87,7 @@ fn offsets_stand_in_the_rows_of_their_instants() {
     batch.write_null(1);
     batch.write_null(2);
     batch.end_row();
-    assert!(batch.take().unwrap().columns().iter().all(|column| column.is_null(0)));
+    assert!(batch.take().unwrap().rows.columns().iter().all(|column| column.is_null(0)));
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn batches_end_at_either_limit() {
     batch.write_bytes(0, vec![0; 996].into());
     batch.end_row();
     assert!(batch.is_full());
-    assert_eq!(batch.take().unwrap().num_rows(), 1);
+    assert_eq!(batch.take().unwrap().rows.num_rows(), 1);
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn what_cannot_be_kept_exactly_names_its_column() {
     let mut batch = batch_of(&[Kind::DateTime2(7)], LIMIT);
     batch.write_datetime2(0, epoch);
     batch.end_row();
-    assert_eq!(batch.take().unwrap().column(0).as_primitive::<TimestampNanosecondType>().value(0), 100);
+    assert_eq!(batch.take().unwrap().rows.column(0).as_primitive::<TimestampNanosecondType>().value(0), 100);
 }
 
 #[test]
@@ -173,5 +175,61 @@ fn xml_loses_its_byte_order_mark_only() {
     let mut batch = batch_of(&[Kind::Xml], LIMIT);
     batch.write_xml(0, SqlXml { bytes: [&[0xFF, 0xFE][..], &utf16("<a>é</a>")].concat() });
     batch.end_row();
-    assert_eq!(batch.take().unwrap().column(0).as_string::<i32>().value(0), "<a>é</a>");
+    assert_eq!(batch.take().unwrap().rows.column(0).as_string::<i32>().value(0), "<a>é</a>");
+}
+
+#[test]
+fn a_row_with_values_that_do_not_fit_is_left_out_with_all_its_values() {
+    let wide = BatchLimit { bytes: 1 << 20, ..LIMIT };
+    let mut batch = batch_of(&[Kind::Text, Kind::DateTime2(7), Kind::Int], wide).skipping(true);
+    let day = |days| SqlDateTime2 { days, time: SqlTime { time_nanoseconds: 0, scale: 7 } };
+    let malformed: &[u8] = &[0x61, 0x00, 0x00, 0xD8];
+    for (id, (text, days)) in
+        [(&b"a\0"[..], 719_162), (malformed, 719_163), (b"b\0", 0), (malformed, 0)].iter().enumerate()
+    {
+        batch.write_string(0, Cow::Borrowed(text), EncodingType::Utf16);
+        batch.write_datetime2(1, day(*days));
+        batch.write_i32(2, id as i32);
+        batch.end_row();
+    }
+    let Portion { read, rows, skipped } = batch.take().unwrap();
+    assert_eq!((read, rows.num_rows()), (4, 1));
+    assert_eq!((rows.column(0).as_string::<i32>().value(0), rows.column(0).null_count()), ("a", 0));
+    let cells = |row: usize| skipped[row].cells.iter().map(|cell| cell.as_deref().unwrap()).collect::<Vec<_>>();
+    assert_eq!(cells(0), ["a\u{fffd}", "1970-01-02T00:00:00", "1"]);
+    assert_eq!(cells(1), ["b", "0001-01-01T00:00:00.0000000", "2"]);
+    assert_eq!(cells(2), ["a\u{fffd}", "0001-01-01T00:00:00.0000000", "3"]);
+    let message = &skipped[1].message;
+    assert!(
+        message.starts_with("Column 'c1' contains an invalid value '0001-01-01T00:00:00.0000000': a date"),
+        "{message}"
+    );
+    // The next batch knows nothing of them.
+    batch.write_null(0);
+    batch.write_datetime2(1, day(719_162));
+    batch.write_i32(2, 9);
+    batch.end_row();
+    let next = batch.take().unwrap();
+    assert_eq!((next.read, next.rows.num_rows(), next.skipped.len()), (1, 1, 0));
+
+    // An answer that makes no sense is not for a row to answer for.
+    batch.write_null(0);
+    batch.write_datetime2(1, day(u32::MAX));
+    assert_eq!(batch.take().unwrap_err().kind(), ErrorKind::Data);
+}
+
+#[test]
+fn rows_that_are_left_out_fill_a_batch() {
+    let many = BatchLimit { rows: NonZeroU32::new(u32::MAX).unwrap(), bytes: 1 << 20 };
+    let mut batch = batch_of(&[Kind::DateTime2(7)], many).skipping(true);
+    let mut rows = 0;
+    while !batch.is_full() {
+        batch.write_datetime2(0, SqlDateTime2 { days: 0, time: SqlTime { time_nanoseconds: 0, scale: 7 } });
+        batch.end_row();
+        rows += 1;
+    }
+    let portion = batch.take().unwrap();
+    assert_eq!((portion.read, portion.skipped.len()), (rows, rows as usize));
+    let bytes: u64 = portion.skipped.iter().map(SkippedRow::bytes).sum();
+    assert!(bytes <= many.bytes, "{rows} rows of {bytes} bytes");
 }

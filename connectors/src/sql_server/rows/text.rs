@@ -34,6 +34,15 @@ fn append_narrow(out: &mut MutableBuffer, bytes: &[u8], encoding: EncodingType) 
     Ok(())
 }
 
+/// Malformed text for people.
+pub(super) fn lossy(bytes: &[u8], encoding: EncodingType) -> String {
+    if encoding != EncodingType::Utf16 {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    let units: Vec<_> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    String::from_utf16_lossy(&units)
+}
+
 /// Four units of UTF-16LE that are all ASCII have none of these bits.
 const NOT_ASCII: u64 = 0xFF80_FF80_FF80_FF80;
 

@@ -18,7 +18,7 @@ const LAST_DAY: u32 = 3_652_058;
 pub(crate) const DAY: i64 = 864_000_000_000;
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
-const BAD_DATE: &str = "a date or time is not one that SQL Server has; the answer of the server is damaged";
+pub(super) const BAD_DATE: &str = "a date or time is not one that SQL Server has; the answer of the server is damaged";
 const BEYOND_NANOSECONDS: &str = "a date lies outside 1677-09-21 to 2262-04-11, where nanoseconds end; start a new run \
      with --set source.dateTime2=microseconds, or CAST the column to datetime2(6) or datetimeoffset(6) in «sqlReaderQuery»";
 const BELOW_MICROSECONDS: &str = "a time has a digit below the microsecond; start a new run without --set \

@@ -1,6 +1,6 @@
 //! Values that the driver hands over as numbers, dates and bits.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, BooleanBuilder, PrimitiveBuilder},
@@ -11,7 +11,6 @@ use arrow::{
 };
 use odbc_api::{
     Bit, Nullable, Pod,
-    buffers::AnyColumnBufferSlice,
     handles::{CDataMut, StatementRef},
     parameter::CElement,
     sys::{Date, NULL_DATA, Timestamp},
@@ -20,10 +19,11 @@ use odbc_api::{
 use super::{
     super::{
         Kind,
+        misfits::Misfits,
         parse::{self, Reason},
         values,
     },
-    Decoder, Fault, Long,
+    Cells, Decoder, Fault,
 };
 
 /// The decoder of a kind that is bound as it is.
@@ -81,8 +81,9 @@ where
     T::Native: Pod + Default + Send,
     Nullable<T::Native>: CElement + CDataMut,
 {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, _: &[Long]) -> Result<(), Fault> {
-        let (values, indicators) = cells.as_nullable_slice::<T::Native>().ok_or(Fault::Buffer)?.raw_values();
+    fn append(&mut self, cells: Cells<'_>, _: &mut Misfits) -> Result<(), Fault> {
+        let Cells { buffer, rows, .. } = cells;
+        let (values, indicators) = buffer.as_nullable_slice::<T::Native>().ok_or(Fault::Buffer)?.raw_values();
         let (values, indicators) = (&values[rows.clone()], &indicators[rows]);
         if indicators.contains(&NULL_DATA) {
             let valid: Vec<bool> = indicators.iter().map(|&it| it != NULL_DATA).collect();
@@ -93,7 +94,7 @@ where
         Ok(())
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, _: &mut Misfits) -> Result<(), Fault> {
         self.0.append_option(values::fixed::<T::Native>(statement, column)?);
         Ok(())
     }
@@ -115,9 +116,50 @@ struct Converted<S, T: ArrowPrimitiveType> {
     convert: Convert<S, T::Native>,
 }
 
+impl<S: Shown, T: ArrowPrimitiveType> Converted<S, T> {
+    fn take(&mut self, value: Option<&S>, row: usize, misfits: &mut Misfits) -> Result<(), Fault> {
+        let converted = value.map(&self.convert).transpose();
+        let done = converted.map(|value| self.builder.append_option(value)).map_err(Fault::from);
+        if misfits.took(done, row, || value.map(Shown::shown).unwrap_or_default())? {
+            self.builder.append_null();
+        }
+        Ok(())
+    }
+}
+
+/// A value for people.
+trait Shown {
+    fn shown(&self) -> String;
+}
+
+impl Shown for i32 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for i64 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for Date {
+    fn shown(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl Shown for Timestamp {
+    fn shown(&self) -> String {
+        let Self { year, month, day, hour, minute, second, fraction } = self;
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:09}")
+    }
+}
+
 fn converted<S, T>(arrow: Arrow, convert: impl Fn(&S) -> Result<T::Native, Reason> + Send + 'static) -> Box<dyn Decoder>
 where
-    S: Pod + Default + Send,
+    S: Pod + Default + Send + Shown,
     T: ArrowPrimitiveType,
     Nullable<S>: CElement + CDataMut,
 {
@@ -127,22 +169,19 @@ where
 
 impl<S, T> Decoder for Converted<S, T>
 where
-    S: Pod + Default + Send,
+    S: Pod + Default + Send + Shown,
     T: ArrowPrimitiveType,
     Nullable<S>: CElement + CDataMut,
 {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, _: &[Long]) -> Result<(), Fault> {
-        let cells = cells.as_nullable_slice::<S>().ok_or(Fault::Buffer)?;
-        for row in rows {
-            self.builder.append_option(cells.get(row).map(&self.convert).transpose()?);
-        }
-        Ok(())
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
+        let Cells { buffer, rows, .. } = cells;
+        let cells = buffer.as_nullable_slice::<S>().ok_or(Fault::Buffer)?;
+        rows.into_iter().try_for_each(|row| self.take(cells.get(row), row, misfits))
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault> {
         let value = values::fixed::<S>(statement, column)?;
-        self.builder.append_option(value.as_ref().map(&self.convert).transpose()?);
-        Ok(())
+        self.take(value.as_ref(), 0, misfits)
     }
 
     fn bytes(&self) -> usize {
@@ -157,13 +196,14 @@ where
 struct Bits(BooleanBuilder);
 
 impl Decoder for Bits {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, _: &[Long]) -> Result<(), Fault> {
-        let cells = cells.as_nullable_slice::<Bit>().ok_or(Fault::Buffer)?;
+    fn append(&mut self, cells: Cells<'_>, _: &mut Misfits) -> Result<(), Fault> {
+        let Cells { buffer, rows, .. } = cells;
+        let cells = buffer.as_nullable_slice::<Bit>().ok_or(Fault::Buffer)?;
         rows.for_each(|row| self.0.append_option(cells.get(row).map(|bit| bit.as_bool())));
         Ok(())
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, _: &mut Misfits) -> Result<(), Fault> {
         self.0.append_option(values::fixed::<Bit>(statement, column)?.map(|bit| bit.as_bool()));
         Ok(())
     }

@@ -1,19 +1,20 @@
 //! Values that arrive as text and are something else.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, BooleanBuilder, PrimitiveBuilder},
     datatypes::ArrowPrimitiveType,
 };
-use odbc_api::{buffers::AnyColumnBufferSlice, handles::StatementRef};
+use odbc_api::handles::StatementRef;
 
 use super::{
     super::{
         Column,
+        misfits::Misfits,
         parse::{self, Reason},
     },
-    Decoder, Fault, Long, Raw,
+    Cells, Decoder, Fault, Raw, lossy,
 };
 
 /// Values that are parsed from text.
@@ -39,17 +40,21 @@ where
     T: ArrowPrimitiveType,
     P: Fn(&[u8]) -> Result<T::Native, Reason> + Send,
 {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, long: &[Long]) -> Result<(), Fault> {
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
         let Self { builder, parse, .. } = self;
-        self.raw.each(cells, rows, long, |value| {
+        self.raw.each(cells, misfits, |value| {
             builder.append_option(value.map(&*parse).transpose()?);
             Ok(())
         })
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault> {
         let present = self.raw.read(statement, column, &mut self.value)?;
-        self.builder.append_option(present.then(|| (self.parse)(&self.value)).transpose()?);
+        let parsed = present.then(|| (self.parse)(&self.value)).transpose();
+        let done = parsed.map(|value| self.builder.append_option(value)).map_err(Fault::from);
+        if misfits.took(done, 0, || lossy(Some(&self.value)))? {
+            self.builder.append_null();
+        }
         Ok(())
     }
 
@@ -76,17 +81,21 @@ impl Truths {
 }
 
 impl Decoder for Truths {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, long: &[Long]) -> Result<(), Fault> {
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
         let builder = &mut self.builder;
-        self.raw.each(cells, rows, long, |value| {
+        self.raw.each(cells, misfits, |value| {
             builder.append_option(value.map(parse::boolean).transpose()?);
             Ok(())
         })
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault> {
         let present = self.raw.read(statement, column, &mut self.value)?;
-        self.builder.append_option(present.then(|| parse::boolean(&self.value)).transpose()?);
+        let parsed = present.then(|| parse::boolean(&self.value)).transpose();
+        let done = parsed.map(|value| self.builder.append_option(value)).map_err(Fault::from);
+        if misfits.took(done, 0, || lossy(Some(&self.value)))? {
+            self.builder.append_null();
+        }
         Ok(())
     }
 

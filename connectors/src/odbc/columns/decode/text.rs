@@ -1,13 +1,13 @@
 //! Text and bytes.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, StringBuilder};
-use odbc_api::{buffers::AnyColumnBufferSlice, handles::StatementRef, parameter::WideText};
+use odbc_api::{handles::StatementRef, parameter::WideText};
 
 use super::{
-    super::{parse::Reason, values},
-    Decoder, Fault, Long, Raw,
+    super::{misfits::Misfits, parse::Reason, values},
+    Cells, Decoder, Fault, Raw, lossy,
 };
 
 const TOO_LARGE: Reason = "the values of one batch are longer than an Arrow array can hold (2 GiB)";
@@ -40,14 +40,18 @@ fn fits(taken: usize, more: usize) -> Result<(), Reason> {
 }
 
 impl Decoder for Texts {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, long: &[Long]) -> Result<(), Fault> {
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
         let builder = &mut self.builder;
-        self.raw.each(cells, rows, long, |value| append_text(builder, value))
+        self.raw.each(cells, misfits, |value| append_text(builder, value))
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault> {
         let present = self.raw.read(statement, column, &mut self.value)?;
-        append_text(&mut self.builder, present.then_some(&self.value))
+        let done = append_text(&mut self.builder, present.then_some(&self.value));
+        if misfits.took(done, 0, || lossy(Some(&self.value)))? {
+            self.builder.append_null();
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> usize {
@@ -73,16 +77,16 @@ impl Binaries {
 }
 
 impl Decoder for Binaries {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, long: &[Long]) -> Result<(), Fault> {
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
         let builder = &mut self.builder;
-        self.raw.each(cells, rows, long, |value| {
+        self.raw.each(cells, misfits, |value| {
             fits(builder.values_slice().len(), value.map_or(0, <[u8]>::len))?;
             builder.append_option(value);
             Ok(())
         })
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, _: &mut Misfits) -> Result<(), Fault> {
         let present = self.raw.read(statement, column, &mut self.value)?;
         fits(self.builder.values_slice().len(), self.value.len())?;
         self.builder.append_option(present.then_some(&self.value));
@@ -102,6 +106,19 @@ impl Decoder for Binaries {
 #[derive(Default)]
 pub(super) struct Wide(StringBuilder, Vec<u16>);
 
+impl Wide {
+    fn take(&mut self, units: Option<&[u16]>, row: usize, misfits: &mut Misfits) -> Result<(), Fault> {
+        let Some(units) = units else {
+            self.0.append_null();
+            return Ok(());
+        };
+        if misfits.took(append_wide(&mut self.0, units), row, || String::from_utf16_lossy(units))? {
+            self.0.append_null();
+        }
+        Ok(())
+    }
+}
+
 fn append_wide(builder: &mut StringBuilder, units: &[u16]) -> Result<(), Fault> {
     let text = String::from_utf16(units).map_err(|_| "a value is not UTF-16 text: it has half of a surrogate pair")?;
     fits(builder.values_slice().len(), text.len())?;
@@ -110,24 +127,21 @@ fn append_wide(builder: &mut StringBuilder, units: &[u16]) -> Result<(), Fault> 
 }
 
 impl Decoder for Wide {
-    fn append(&mut self, cells: AnyColumnBufferSlice<'_>, rows: Range<usize>, _: &[Long]) -> Result<(), Fault> {
-        let cells = cells.as_wide_text().ok_or(Fault::Buffer)?;
+    fn append(&mut self, cells: Cells<'_>, misfits: &mut Misfits) -> Result<(), Fault> {
+        let Cells { buffer, rows, .. } = cells;
+        let cells = buffer.as_wide_text().ok_or(Fault::Buffer)?;
         for row in rows {
-            match cells.get(row) {
-                Some(units) => append_wide(&mut self.0, units)?,
-                None => self.0.append_null(),
-            }
+            self.take(cells.get(row), row, misfits)?;
         }
         Ok(())
     }
 
-    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16) -> Result<(), Fault> {
-        if values::variable::<WideText>(statement, column, &mut self.1)? {
-            append_wide(&mut self.0, &self.1)
-        } else {
-            self.0.append_null();
-            Ok(())
-        }
+    fn read(&mut self, statement: &mut StatementRef<'_>, column: u16, misfits: &mut Misfits) -> Result<(), Fault> {
+        let mut units = std::mem::take(&mut self.1);
+        let present = values::variable::<WideText>(statement, column, &mut units)?;
+        let taken = self.take(present.then_some(&units), 0, misfits);
+        self.1 = units;
+        taken
     }
 
     fn bytes(&self) -> usize {
