@@ -1,8 +1,9 @@
-//! The five example factories, run with the real binary from real servers and stand-ins to real files and
+//! The six example factories, run with the real binary from real servers and stand-ins to real files and
 //! blobs, killed and resumed, and read back by an implementation that is not ours.
 
 mod bad_input;
 mod changed_table;
+mod csv_to_sql_server;
 pub(crate) mod example;
 mod faults;
 mod files_to_blob;

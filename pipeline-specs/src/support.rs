@@ -125,6 +125,8 @@ const TABLE: &[(&str, Properties)] = &[
     ("SqlSink", SQL_SINK),
     ("SqlServerSink", SQL_SINK),
     ("AzureSqlSink", SQL_SINK),
+    // Where rows are staged is Ropeway's own schema, or the one that is named.
+    ("SqlUpsertSettings", &[("useTempDB", Done), ("interimSchemaName", Done), ("keys", Done)]),
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     (
@@ -272,6 +274,7 @@ const SQL_SINK: Properties = &[
     ("sqlWriterUseTableLock", Done),
     // What is not an insert is refused by the connector, which knows its values.
     ("writeBehavior", Done),
+    ("upsertSettings", Done),
     ("writeBatchSize", Ignored("a chunk is one batch: it is committed whole")),
     ("writeBatchTimeout", Ignored("a load that stands still is noticed and tried again")),
 ];

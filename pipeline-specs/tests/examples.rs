@@ -1,4 +1,4 @@
-//! The five example factories: no findings at all, and each resolves with its defaults and its secrets.
+//! The six example factories: no findings at all, and each resolves with its defaults and its secrets.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 use ropeway_specs::{Diagnostic, Factory, Inputs, Outcomes, ResolvedCopy, Secrets, validate};
 use serde_json::{Value, json};
 
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("sql-server-to-parquet-blob", "CopyOrders"),
     ("sql-server-to-parquet-folder", "CopyOrdersSince"),
     ("odbc-to-csv-blob", "CopyCustomers"),
     ("files-to-blob", "CopyFiles"),
+    ("csv-to-sql-server", "CopyToTable"),
     ("synthetic-to-folder", "SyntheticToFolder"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod delivery;
+mod staged;
 mod tables;
 mod values;
 

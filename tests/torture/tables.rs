@@ -3,14 +3,18 @@
 
 use std::{
     fs,
+    io::Write as _,
     process::{Child, Output},
+    sync::Arc,
     thread,
     time::Instant,
 };
 
 use rand::Rng as _;
+use ropeway_engine::sink::Sink;
 use ropeway_tests::sql_server::{Options, Server};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::{
     sources::Source,
@@ -25,14 +29,19 @@ use crate::end_to_end::{
 const DATABASE: &str = "Sales";
 const PASSWORD: &str = "canary-Sink;'pass\"word";
 
+mod lost_answers;
+
 /// A server with tables that copies are made into.
-struct Tables(Server);
+struct Tables(Server, NamedTempFile);
 
 impl Tables {
     fn start() -> Self {
         let mut options = Options { databases: vec![DATABASE.to_owned()], ..Options::default() };
         options.users.insert("ropeway".to_owned(), PASSWORD.to_owned());
-        Self(Server::start_with(options).expect("a server"))
+        let server = Server::start_with(options).expect("a server");
+        let mut authority = NamedTempFile::new().expect("a temporary file");
+        authority.write_all(server.ca_pem.as_bytes()).expect("a writable folder");
+        Self(server, authority)
     }
 
     /// A factory that copies a source into a table of this name, which it makes.
@@ -99,6 +108,18 @@ impl Tables {
             tally.lost += difference.missing;
             tally.duplicate += difference.extra;
         }
+    }
+}
+
+impl Tables {
+    /// A sink for a table, in this process.
+    fn sink(&self, table: &str) -> Arc<dyn Sink> {
+        let ca = self.1.path();
+        let service = json!({ "type": "SqlServer", "server": format!("localhost,{}", self.0.port()), "database": DATABASE,
+            "authenticationType": "SQL", "userName": "ropeway", "password": PASSWORD });
+        let settings = json!({ "linkedService": service, "dataset": { "schema": "dbo", "table": table },
+            "sink": { "type": "SqlServerSink" }, "ropeway": { "caBundle": ca } });
+        ropeway_connectors::registry().connect_sink("SqlServer", settings).expect("settings of a sink")
     }
 }
 

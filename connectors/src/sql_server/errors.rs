@@ -195,6 +195,16 @@ fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
         1205 => "the session was chosen as a deadlock victim; the chunk is copied again".to_owned(),
         1222 => "a lock was not given in time; whoever holds it has to end its transaction".to_owned(),
         // Our own.
+        51003 => {
+            return "rows of the source have the same key, so nobody can say which one stays; make «keys» of \
+             «upsertSettings» unique, or remove the duplicates in the source's query"
+                .to_owned();
+        }
+        51004 => {
+            return "the table did not take every row: a trigger or a rule of it leaves rows out; nothing of the chunk \
+             was kept"
+                .to_owned();
+        }
         51001 => {
             return "another process took the run over, as its row in [_cpy].[run] says; leave the run to it"
                 .to_owned();

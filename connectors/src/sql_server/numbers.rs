@@ -171,6 +171,7 @@ const DEFINITION: &[u32] = &[
 #[rustfmt::skip]
 const DATA: &[u32] = &[
     220, 241, 242, 245, 515, 547, 2601, 2627, 2628, 4815, 4819, 7339, 8016, 8114, 8115, 8152, 8672,
+    51003, 51004,
 ];
 
 /// F: the database is damaged and nothing may be skipped, or (51001, our own) another process took the

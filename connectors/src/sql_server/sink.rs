@@ -11,6 +11,7 @@ mod load;
 mod rights;
 mod run;
 mod settings;
+mod staging;
 mod statements;
 mod table;
 mod writer;
@@ -29,7 +30,7 @@ use self::{
     fit::Fit,
     rights::Ledger,
     run::{TableRun, no_table},
-    settings::Settings,
+    settings::{Behavior, Settings},
     table::{Shape, Table},
 };
 use super::{login::Login, pool::Pool, spec::SinkSpec};
@@ -115,9 +116,14 @@ impl Sink for SqlServerSink {
             Some(Shape::Columnstore) => "a columnstore",
             Some(Shape::Indexed) => "a table with indexes",
         };
+        let way = match (&self.settings.behavior, seen.shape) {
+            (Behavior::Upsert { .. }, _) => ", through a table of its own, from which rows are upserted",
+            (Behavior::Insert, Some(Shape::Indexed)) => ", through a table of its own where there are several chunks",
+            (Behavior::Insert, _) => "",
+        };
         let lock = if self.settings.table_lock { ", under a table lock" } else { "" };
         SinkDescription {
-            target: format!("{}, {shape}: each chunk by one bulk load{lock}", self.settings.table),
+            target: format!("{}, {shape}: each chunk by one bulk load{lock}{way}", self.settings.table),
             statements: self.settings.script.iter().cloned().chain(seen.create).collect(),
         }
     }

@@ -119,8 +119,18 @@ pub(crate) struct CopySink {
     pub(crate) table_option: Option<String>,
     #[serde(deserialize_with = "lenient::option::bool")]
     pub(crate) sql_writer_use_table_lock: Option<bool>,
+    pub(crate) upsert_settings: Option<UpsertSettings>,
+}
+
+/// How an upsert finds rows, and where it keeps them meanwhile.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct UpsertSettings {
+    #[serde(rename = "useTempDB", deserialize_with = "lenient::option::bool")]
+    pub(crate) use_temp_db: Option<bool>,
     #[serde(deserialize_with = "lenient::option::text")]
-    pub(crate) write_batch_timeout: Option<String>,
+    pub(crate) interim_schema_name: Option<String>,
+    pub(crate) keys: Option<Vec<String>>,
 }
 
 /// How a range cut is to be made.

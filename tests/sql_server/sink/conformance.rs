@@ -60,6 +60,19 @@ async fn a_heap_keeps_the_promises_of_a_sink() {
     keeps_its_promises("(id bigint NULL, name nvarchar(100) NULL)", json!({"type": "SqlServerSink"})).await;
 }
 
+/// Through stages, as it has several chunks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_a_key_keeps_the_promises_of_a_sink() {
+    keeps_its_promises("(id bigint NOT NULL PRIMARY KEY, name nvarchar(100) NULL)", json!({"type": "SqlServerSink"}))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upsert_keeps_the_promises_of_a_sink() {
+    let upsert = json!({"type": "SqlServerSink", "writeBehavior": "upsert", "upsertSettings": {"keys": ["id"]}});
+    keeps_its_promises("(id bigint NULL, name nvarchar(100) NULL)", upsert).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_sees_too_much_is_found_out() {
     let stage = Stage::with("CREATE TABLE $(schema).t (id bigint NULL, name nvarchar(100) NULL)");

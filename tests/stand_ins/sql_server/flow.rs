@@ -202,7 +202,6 @@ impl State {
         Ok(holds.unwrap_or(false))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the two blocks, and what every statement needs")]
     fn attempt(
         &mut self,
         attempt: &[Statement],

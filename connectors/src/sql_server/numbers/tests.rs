@@ -46,6 +46,7 @@ const ADDED: &[(&[u32], char)] = &[
     (&[823, 824, 825, 605, 7105, 8646], 'F'),
     (&[51001], 'F'),
     (&[51002], 'X'),
+    (&[51003, 51004], 'P'),
     (&[3998, 3971, 3961], 'X'),
     // The document has X and «fall back to another isolation»; there is no such fall-back.
     (&[3952], 'P'),

@@ -265,7 +265,8 @@ fn declared(field: &Field) -> Option<Kind> {
 fn text(field: &Field, to: &TableColumn) -> Result<Way, &'static str> {
     let from = field.data_type();
     let is_plain = from.is_integer() || matches!(from, DataType::Decimal128(..) | DataType::Decimal256(..));
-    if !from.is_string() && !(is_plain && to.kind == Kind::Text) {
+    let is_told = is_plain && to.kind == Kind::Text;
+    if !from.is_string() && !is_told {
         return Err(CAST);
     }
     exactly(DataType::Utf8, if to.is_wide() { makes::wide } else { makes::narrow })

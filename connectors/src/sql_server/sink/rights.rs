@@ -5,7 +5,7 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use super::{
     super::{
         errors::{lacks_permission, number},
-        wire::{Query, Session},
+        wire::{Query, Session, TextRow},
     },
     statements::{CREATE_LEDGER, CREATE_RUN, CREATE_SCHEMA, LEDGER_RIGHTS},
 };
@@ -38,7 +38,8 @@ impl Ledger {
 /// What a run would find, without making anything.
 pub(crate) async fn foreseen(session: &mut Session) -> Result<Ledger> {
     let rows = session.rows(Query::new(LEDGER_RIGHTS, [])).await?;
-    let is_possible = rows.first().is_some_and(|row| row.is_set("is_there") || row.is_set("may_create"));
+    let may_make = |row: &TextRow| row.is_set("may_create") && row.is_set("has_schema");
+    let is_possible = rows.first().is_some_and(|row| row.is_set("is_there") || may_make(row));
     Ok(if is_possible { Ledger::Kept } else { Ledger::Refused })
 }
 

@@ -25,6 +25,7 @@ use super::{
     fit::Fit,
     rights::{self, Ledger},
     settings::Settings,
+    staging::Staging,
     statements::{self, Owned, PAGE, SESSION},
     table::Table,
     writer::TableWriter,
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) encoder: Encoder,
     pub(crate) load: Arc<BulkLoad>,
+    /// Where rows go through tables of their own.
+    pub(crate) staging: Option<Staging>,
     pub(crate) owned: Owned,
     /// Whether there is a ledger.
     pub(crate) has_ledger: bool,
@@ -56,6 +59,36 @@ struct Opening {
     ledger: bool,
 }
 
+impl Shared {
+    async fn session(&self) -> Result<Session> {
+        self.pool.session(SESSION).await
+    }
+
+    /// The receipt of a chunk, if the ledger has it.
+    pub(crate) async fn committed(&self, chunk: ChunkId) -> Result<Option<Receipt>> {
+        let mut session = self.session().await?;
+        let rows = session.rows(Query::new(self.owned.entry(chunk), [])).await?;
+        self.pool.put_back(session);
+        rows.first().map(|row| Ok(entry(row)?.receipt())).transpose()
+    }
+
+    /// The whole ledger of the run, page by page.
+    async fn entries(&self) -> Result<Vec<Entry>> {
+        let mut session = self.session().await?;
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map(|entry| entry.chunk);
+            let rows = session.rows(Query::new(self.owned.page(after), [])).await?;
+            entries.extend(rows.iter().map(entry).collect::<Result<Vec<_>>>()?);
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        self.pool.put_back(session);
+        Ok(entries)
+    }
+}
+
 impl TableRun {
     /// Takes the run, prepares the table once, and decides how rows get there.
     pub(crate) async fn begin(pool: &Arc<Pool>, settings: &Settings, owner: &str, context: RunContext) -> Result<Self> {
@@ -68,19 +101,26 @@ impl TableRun {
             create_table(&mut session, settings, &context).await?;
         }
         let table = Table::look(&mut session, &settings.table).await?.ok_or_else(|| no_table(settings))?;
-        pool.put_back(session);
 
         let columns = Fit::of(&context.schema, &table, settings.lossy)?.columns;
+        let has_ledger = ledger == Ledger::Kept;
+        let staging = settings.staging(&table, &columns, has_ledger && context.chunks > 1)?;
+        if let Some(staging) = &staging {
+            staging.tidy(&mut session, &owned.run, Some(owned.epoch)).await?;
+        }
+        pool.put_back(session);
         let load = BulkLoad {
             table: table.name,
             columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).collect(),
-            table_lock: settings.table_lock,
+            // A stage is nobody else's.
+            table_lock: settings.table_lock || staging.is_some(),
+            gives_identity: staging.is_none(),
         };
-        let has_ledger = ledger == Ledger::Kept;
         let shared = Shared {
             pool: Arc::clone(pool),
             encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?,
             load: Arc::new(load),
+            staging,
             owned,
             has_ledger,
             moved: Arc::default(),
@@ -90,33 +130,6 @@ impl TableRun {
 
     pub(crate) fn has_ledger(&self) -> bool {
         self.shared.has_ledger
-    }
-
-    async fn session(&self) -> Result<Session> {
-        self.shared.pool.session(SESSION).await
-    }
-
-    async fn committed(&self, chunk: ChunkId) -> Result<Option<Receipt>> {
-        let mut session = self.session().await?;
-        let rows = session.rows(Query::new(self.shared.owned.entry(chunk), [])).await?;
-        self.shared.pool.put_back(session);
-        rows.first().map(|row| Ok(entry(row)?.receipt())).transpose()
-    }
-
-    /// The whole ledger of the run, page by page.
-    async fn entries(&self) -> Result<Vec<Entry>> {
-        let mut session = self.session().await?;
-        let mut entries: Vec<Entry> = Vec::new();
-        loop {
-            let after = entries.last().map(|entry| entry.chunk);
-            let rows = session.rows(Query::new(self.shared.owned.page(after), [])).await?;
-            entries.extend(rows.iter().map(entry).collect::<Result<Vec<_>>>()?);
-            if rows.len() < PAGE {
-                break;
-            }
-        }
-        self.shared.pool.put_back(session);
-        Ok(entries)
     }
 }
 
@@ -130,18 +143,18 @@ impl SinkRun for TableRun {
         let first = attempt == Attempt { epoch: 1, number: 1 };
         if self.shared.has_ledger
             && !first
-            && let Some(receipt) = self.committed(chunk.id).await?
+            && let Some(receipt) = self.shared.committed(chunk.id).await?
         {
             return Ok(Opened::AlreadyCommitted(receipt));
         }
-        Ok(Opened::Writer(Box::new(TableWriter::new(Arc::clone(&self.shared), chunk.id, attempt))))
+        Ok(Opened::Writer(Box::new(TableWriter::new(Arc::clone(&self.shared), chunk.id, attempt)?)))
     }
 
     async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
         if !self.shared.has_ledger || receipts.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(ledger::lost(receipts, &self.entries().await?))
+        Ok(ledger::lost(receipts, &self.shared.entries().await?))
     }
 
     fn moved(&self) -> u64 {
@@ -149,11 +162,15 @@ impl SinkRun for TableRun {
     }
 
     async fn finish(&self, _: &[Receipt]) -> Result<Published> {
-        if self.shared.has_ledger {
-            let mut session = self.session().await?;
-            session.run(&self.shared.owned.finish()).await?;
-            self.shared.pool.put_back(session);
+        let Shared { pool, owned, staging, has_ledger, .. } = &*self.shared;
+        let mut session = self.shared.session().await?;
+        if *has_ledger {
+            session.run(&owned.finish()).await?;
         }
+        if let Some(staging) = staging {
+            staging.tidy(&mut session, &owned.run, None).await?;
+        }
+        pool.put_back(session);
         Ok(Published { names: vec![self.shared.load.table.clone()], ..Published::default() })
     }
 

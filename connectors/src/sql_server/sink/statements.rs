@@ -7,8 +7,8 @@ use ropeway_engine::chunk::{ChunkId, RunId};
 
 use crate::ledger::Entry;
 
-/// The number of an error of our own: another process took the run over. 51002 is the other one: a transaction is gone,
-/// so that a ledger row would stand there without its rows.
+/// The number of an error of our own: another process took the run over. 51002 to 51004 are the others: no transaction to
+/// commit, keys that are not unique, rows that a table did not take.
 const FENCED: u32 = 51_001;
 /// Rows of the ledger that are asked for at once.
 pub(crate) const PAGE: usize = 10_000;
@@ -24,10 +24,23 @@ pub(crate) const TABLE_INDEXES: &str = "\
 SELECT i.type AS index_type, i.ignore_dup_key AS ignore_dup_key \
 FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@table) AND i.is_disabled = 0";
 
+/// The columns of a table's primary key, in order. Parameter: `@table`.
+pub(crate) const TABLE_KEY: &str = "\
+SELECT c.name AS column_name FROM sys.indexes AS i \
+JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id \
+JOIN sys.columns AS c ON c.object_id = ic.object_id AND c.column_id = ic.column_id \
+WHERE i.object_id = OBJECT_ID(@table) AND i.is_primary_key = 1 AND ic.key_ordinal > 0 ORDER BY ic.key_ordinal";
+
+/// The tables of a schema whose names begin in a way. Parameters: `@schema`, and `@prefix` in the form of LIKE.
+pub(crate) const STAGES: &str = "\
+SELECT t.name AS name FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id \
+WHERE s.name = @schema AND t.name LIKE @prefix";
+
 /// Whether a ledger can be kept: its tables are there, or may be made.
 pub(crate) const LEDGER_RIGHTS: &str = "\
 SELECT CASE WHEN OBJECT_ID(N'[_cpy].[run]') IS NOT NULL AND OBJECT_ID(N'[_cpy].[ledger]') IS NOT NULL THEN 1 ELSE 0 END AS is_there, \
-HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') AS may_create";
+HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE') AS may_create, \
+CASE WHEN SCHEMA_ID(N'_cpy') IS NOT NULL THEN 1 ELSE HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE SCHEMA') END AS has_schema";
 
 /// The schema, where there is none.
 pub(crate) const CREATE_SCHEMA: &str = "IF SCHEMA_ID(N'_cpy') IS NULL EXEC(N'CREATE SCHEMA [_cpy]')";
@@ -64,9 +77,13 @@ pub(crate) const SESSION: &str = "SET XACT_ABORT ON; SET LOCK_TIMEOUT 30000";
 /// Opens the transaction of a chunk.
 pub(crate) const BEGIN: &str = "BEGIN TRANSACTION";
 
+/// Ends the batch unless there is one transaction: the row of a chunk would stand in the ledger without the chunk's rows.
+const IN_TRANSACTION: &str = "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; ";
+
 /// Ends the transaction of a chunk where there is no ledger.
-pub(crate) const COMMIT: &str =
-    "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; COMMIT TRANSACTION";
+pub(crate) fn commit_alone() -> String {
+    format!("{IN_TRANSACTION}COMMIT TRANSACTION")
+}
 
 /// A script in a transaction of its own.
 pub(crate) fn alone(script: &str) -> String {
@@ -125,11 +142,11 @@ impl Owned {
         )
     }
 
-    /// Commits a chunk whose rows this session has loaded: fence, ledger, commit, in one batch.
+    /// Commits a chunk whose rows are in this session's transaction: fence, ledger, commit, in one batch.
     pub(crate) fn commit(&self, entry: &Entry) -> String {
         format!(
-            "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; \
-             {}INSERT INTO [_cpy].[ledger] (run_id, chunk_id, epoch, attempt, row_count, byte_count, digest, committed_at) \
+            "{IN_TRANSACTION}{}\
+             INSERT INTO [_cpy].[ledger] (run_id, chunk_id, epoch, attempt, row_count, byte_count, digest, committed_at) \
              VALUES ({}, {}, {}, {}, {}, {}, {}, SYSUTCDATETIME()); \
              COMMIT TRANSACTION",
             self.fence(),

@@ -14,7 +14,7 @@ use super::{
         wire::{Query, Session, TextRow, text},
     },
     encode::Frame,
-    statements::{TABLE_COLUMNS, TABLE_INDEXES},
+    statements::{TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEY},
 };
 
 /// The user type that tells a rowversion from other binaries.
@@ -29,6 +29,8 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<TableColumn>,
     /// What its rows are kept in.
     pub(crate) shape: Shape,
+    /// The columns of its primary key.
+    pub(crate) key: Vec<String>,
 }
 
 /// What the rows of a table are kept in.
@@ -77,7 +79,9 @@ impl Table {
             )
             .with("table", name));
         }
-        Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes) }))
+        let key = session.rows(Query::new(TABLE_KEY, [(TABLE, text(name))])).await?;
+        let key = key.iter().map(|row| row.required("column_name").map(str::to_owned)).collect::<Result<_>>()?;
+        Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes), key }))
     }
 }
 
@@ -118,6 +122,13 @@ impl TableColumn {
     /// True if a row needs a value for it.
     pub(crate) fn is_required(&self) -> bool {
         !self.metadata.is_nullable() && !self.has_default && !self.is_identity && !self.is_the_servers()
+    }
+
+    /// True if its texts are compared by a collation of its own. The name comes from the server's catalogue.
+    pub(crate) fn has_collation(&self) -> bool {
+        self.collation
+            .as_ref()
+            .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     }
 
     /// True for texts in UTF-16.

@@ -14,38 +14,97 @@ use ropeway_engine::{
 };
 
 use super::{
-    super::{errors::number, wire::Session},
+    super::{
+        errors::number,
+        wire::{Session, bulk::BulkLoad},
+    },
     load::Loading,
     run::Shared,
+    staging::Staging,
     statements::{self, BEGIN, SESSION},
 };
 use crate::ledger::Entry;
 
-/// Writes a chunk. Until the first row it has no session; dropped, its session closes, and the server rolls back.
+/// Writes a chunk, into the table or into a stage of its own. Until the first row it has no session; dropped, its session
+/// closes, and the server rolls back.
 pub(crate) struct TableWriter {
     shared: Arc<Shared>,
     loading: Option<Loading>,
+    /// The attempt's own table, if rows go through one; quoted.
+    stage: Option<String>,
     written: Entry,
 }
 
 impl TableWriter {
-    pub(crate) fn new(shared: Arc<Shared>, chunk: ChunkId, attempt: Attempt) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, chunk: ChunkId, attempt: Attempt) -> Result<Self> {
+        let stage = |staging: &Staging| staging.stage(&shared.owned.run, chunk, attempt);
+        let stage = shared.staging.as_ref().map(stage).transpose()?;
         let written = Entry { chunk, attempt, rows: 0, bytes: 0, digest: Default::default() };
-        Self { shared, loading: None, written }
+        Ok(Self { shared, loading: None, stage, written })
     }
 
-    /// A session with an open transaction.
-    async fn transaction(&self) -> Result<Session> {
-        self.shared.pool.session(&format!("{SESSION}; {BEGIN}")).await
+    /// A session that is ready for rows: its transaction is open, or the stage is made. A stage is made once: the pool may
+    /// run its preamble on one session after another.
+    async fn ready(&self) -> Result<Session> {
+        let mut session = self.shared.pool.session(SESSION).await?;
+        let first = match (&self.shared.staging, &self.stage) {
+            (Some(staging), Some(stage)) => staging.create(stage),
+            _ => BEGIN.to_owned(),
+        };
+        session.run(&first).await?;
+        Ok(session)
     }
 
     async fn push(&mut self, block: Bytes) -> Result<()> {
         if let Some(loading) = &mut self.loading {
             return loading.push(block).await;
         }
-        let session = self.transaction().await?;
+        let session = self.ready().await?;
         let Shared { load, moved, .. } = &*self.shared;
-        self.loading = Some(Loading::start(session, Arc::clone(load), block, Arc::clone(moved)));
+        let load = match &self.stage {
+            Some(stage) => Arc::new(BulkLoad { table: stage.clone(), ..BulkLoad::clone(load) }),
+            None => Arc::clone(load),
+        };
+        self.loading = Some(Loading::start(session, load, block, Arc::clone(moved)));
+        Ok(())
+    }
+
+    /// The batch that ends the chunk. From a stage the rows are taken in the same transaction, before the fence: other
+    /// chunks wait there.
+    fn last_batch(&self) -> String {
+        let Shared { owned, staging, has_ledger, .. } = &*self.shared;
+        let commit = if *has_ledger { owned.commit(&self.written) } else { statements::commit_alone() };
+        match (staging, &self.stage) {
+            (Some(staging), Some(stage)) => {
+                let take = staging.take(stage, self.written.rows);
+                format!("{BEGIN}; {take}DROP TABLE {stage}; {commit}")
+            }
+            _ => commit,
+        }
+    }
+
+    /// A key that is there already is the ledger's or the table's. If an earlier attempt turned out to be durable, both are
+    /// no errors: the engine opens the chunk again, and hears of it.
+    async fn unless_committed(&self, error: Error) -> Error {
+        if !self.shared.has_ledger || !matches!(number(&error), Some(2627 | 2601)) {
+            return error;
+        }
+        match self.shared.committed(self.written.chunk).await {
+            Ok(None) => error,
+            Ok(Some(_)) => Error::new(ErrorKind::Unavailable, "an earlier attempt at the chunk is committed already")
+                .class(RetryClass::Unknown)
+                .caused_by(error),
+            Err(unanswered) => unanswered,
+        }
+    }
+
+    async fn committed(&mut self) -> Result<()> {
+        let mut session = match self.loading.take() {
+            Some(loading) => loading.finish().await?,
+            None => self.ready().await?,
+        };
+        session.run(&self.last_batch()).await?;
+        self.shared.pool.put_back(session);
         Ok(())
     }
 }
@@ -62,34 +121,19 @@ impl ChunkWriter for TableWriter {
         self.written.digest += encoded.digest;
         for block in encoded.blocks {
             self.written.bytes += block.len() as u64;
-            self.push(block).await?;
+            if let Err(error) = self.push(block).await {
+                return Err(self.unless_committed(error).await);
+            }
         }
         Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<Receipt> {
-        let mut session = match self.loading.take() {
-            Some(loading) => loading.finish().await?,
-            None => self.transaction().await?,
-        };
-        let batch = match self.shared.has_ledger {
-            true => self.shared.owned.commit(&self.written),
-            false => statements::COMMIT.to_owned(),
-        };
-        session.run(&batch).await.map_err(settled_by_reading)?;
-        self.shared.pool.put_back(session);
-        Ok(self.written.receipt())
+        match self.committed().await {
+            Ok(()) => Ok(self.written.receipt()),
+            Err(error) => Err(self.unless_committed(error).await),
+        }
     }
 
     async fn abort(self: Box<Self>) {}
-}
-
-/// The ledger has a row of the chunk already: an earlier attempt is durable, and says so when it is asked.
-fn settled_by_reading(error: Error) -> Error {
-    match number(&error) {
-        Some(2627 | 2601) => Error::new(ErrorKind::Unavailable, "an earlier attempt at the chunk is committed already")
-            .class(RetryClass::Unknown)
-            .caused_by(error),
-        _ => error,
-    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct BulkLoad {
     pub(crate) columns: Vec<(ColumnMetadata, Option<String>)>,
     /// Whether the whole table is locked.
     pub(crate) table_lock: bool,
+    /// Whether an identity column takes the values that are given; a stage has none.
+    pub(crate) gives_identity: bool,
 }
 
 impl Session {
@@ -44,7 +46,11 @@ impl Session {
         rest: mpsc::Receiver<Bytes>,
         moved: &AtomicU64,
     ) -> Result<()> {
-        let columns = load.columns.iter().map(|(column, collation)| described(column, collation.as_deref())).collect();
+        let described = |(column, collation): &(ColumnMetadata, Option<String>)| {
+            let described = described(column, collation.as_deref());
+            if load.gives_identity { described } else { described.with_identity(false) }
+        };
+        let columns = load.columns.iter().map(described).collect();
         let rows = Rows { first, rest: Mutex::new(rest), columns: load.columns.len(), moved };
         let loaded = BulkCopy::with_retriever(&mut self.client, load.table.clone(), Box::new(Known(columns)))
             // Who stands still is the engine's to notice.
