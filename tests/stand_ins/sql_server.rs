@@ -6,13 +6,14 @@
 //!
 //! Where it still differs: who changes or removes rows locks their whole table, and who reads the views of `sys` waits for
 //! nobody and sees what is not committed; under SNAPSHOT, too, readers see what is not committed instead of older versions.
-//! Messages of bulk loads go into SQLite one after the other. There are no temporary tables, no SELECT INTO, no triggers; XML
-//! and CLR values are not parsed. Every login may do everything but what `DENY` has taken away from it.
+//! Messages of bulk loads go into SQLite one after the other. There are no global temporary tables and
+//! no triggers; XML and CLR values are not parsed. Every login may do everything but what `DENY` has taken away from it.
 
 mod bind;
 mod bulk;
 mod catalogue;
 mod collation;
+mod command;
 mod constraint;
 mod convert;
 mod counters;
@@ -27,9 +28,11 @@ mod lexer;
 mod local;
 mod locks;
 mod login;
+mod modules;
 mod packet;
 mod parser;
 mod prelogin;
+mod procedure;
 mod protocol;
 mod reader;
 mod rename;
@@ -41,6 +44,7 @@ mod sql_type;
 mod state;
 mod storage;
 mod syntax;
+mod temporary;
 mod text_form;
 mod tls;
 mod token;

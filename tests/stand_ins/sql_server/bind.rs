@@ -17,7 +17,7 @@ use super::sql_type::SqlType;
 use super::storage::Storage;
 use super::syntax::{Expression, Query};
 use super::token::Origin;
-use super::{SqlError, rights, syntax};
+use super::{SqlError, rights, syntax, temporary};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::HashMap;
@@ -355,6 +355,12 @@ pub(super) fn target(context: &Context<'_>, name: &syntax::Name, action: Action<
     if let Action::Insert(hints) | Action::Update(hints) | Action::Delete(hints) = action {
         hints::check_target(hints)?;
     }
+    if let [variable] = name.as_slice()
+        && context.variables.contains_key(&temporary::read_only_key(variable))
+    {
+        let message = format!("The table-valued parameter \"{variable}\" is READONLY and cannot be modified.");
+        return Err(SqlError::new(10700, 16, message));
+    }
     let entry = table(context, name, mode, context.until())?;
     rights::check(context, permission, &entry)?;
     Ok(entry)
@@ -368,14 +374,15 @@ pub(super) fn table(
     until: Until,
 ) -> Result<TableEntry, SqlError> {
     lock(context, name, mode, until)?;
-    catalogue::table(context.sqlite, name, context.database)
+    catalogue::table(context.sqlite, &temporary::place(context, name)?, context.database)
 }
 
 /// Locks a name, whether there is a table of that name or not.
 pub(super) fn lock(context: &Context<'_>, name: &syntax::Name, mode: Mode, until: Until) -> Result<(), SqlError> {
     let Some(turn) = context.turn else { return Ok(()) };
     let (database, schema, object) = catalogue::resolve(name, context.database)?;
-    if schema.eq_ignore_ascii_case("sys") {
+    // Nobody else can name what is temporary.
+    if schema.eq_ignore_ascii_case("sys") || object.starts_with(['#', '@']) {
         return Ok(());
     }
     turn.locks.take(turn.owner, &catalogue::resource(&database, &schema, &object), mode, until)

@@ -10,7 +10,7 @@ pub(super) use describe::{Shape, system_type_id};
 pub(super) use rows::partition_rows;
 pub(super) use schemas::{create_schema, drop_schema, has_schema, no_schema};
 
-use self::schemas::schema_id;
+pub(super) use self::schemas::schema_id;
 use super::SqlError;
 use super::bind::{Binder, Context};
 use super::parser::{parse, parse_condition};
@@ -63,7 +63,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn physical(database: &str, schema: &str, name: &str) -> String {
+pub(super) fn physical(database: &str, schema: &str, name: &str) -> String {
     quoted(&format!("{database}.{schema}.{name}").to_lowercase())
 }
 
@@ -84,6 +84,7 @@ pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
     )?;
     undo::create_storage(sqlite)?;
     super::rights::create_storage(sqlite)?;
+    super::modules::create_storage(sqlite)?;
     let columns = |names: &str| names.split(' ').map(quoted).collect::<Vec<_>>();
     undo::watch_catalogue(sqlite, "ropeway_tables", &columns("database schema name object_id definition"))?;
     let function = columns("database name id type is_right boundary value");
@@ -125,7 +126,11 @@ pub(super) fn resolve(name: &Name, database: &str) -> Result<(String, String, St
     if name.len() == 4 && !name[0].is_empty() {
         return Err(SqlError::new(7202, 11, format!("Could not find server '{}' in sys.servers. Verify that the correct server name was specified. If necessary, execute the stored procedure sp_addlinkedserver to add the server to sys.servers.", name[0])).state(2));
     }
-    Ok((part(3, database), part(2, "dbo"), part(1, "")))
+    let object = part(1, "");
+    if object.starts_with('#') {
+        return Ok(("tempdb".to_owned(), "dbo".to_owned(), object));
+    }
+    Ok((part(3, database), part(2, "dbo"), object))
 }
 
 /// The table of this name, or error 208.
@@ -199,7 +204,10 @@ pub(super) fn create_table(sqlite: &Connection, database: &str, definition: &Tab
     columns.extend(super::constraint::checks_sql(sqlite, &entry)?);
     columns.insert(0, format!("{PLACE} INTEGER PRIMARY KEY AUTOINCREMENT"));
     sqlite.execute_batch(&format!("CREATE TABLE {} ({})", entry.physical(), columns.join(", ")))?;
-    sqlite.execute_batch(&undo::watch_rows(&entry))?;
+    // A table variable keeps its rows whatever becomes of the transaction.
+    if !entry.name.starts_with('@') {
+        sqlite.execute_batch(&undo::watch_rows(&entry))?;
+    }
     undo::keep(sqlite, &format!("DROP TABLE {}", entry.physical()))?;
     save(sqlite, &entry, true)?;
     views::add_object(sqlite, &entry, schema_id)?;

@@ -3,11 +3,11 @@
 use super::SqlError;
 use super::bind::{Binder, Context, Variable, literal_sql, name_of};
 use super::catalogue::{self, Shape, quoted, system_type_id};
-use super::parser::{parse, parse_parameters};
+use super::parser::{parse_in, parse_parameters};
 use super::sql_type::{Length, SqlType, Udt};
 use super::syntax::Statement;
+use super::temporary::own;
 use super::token::{Column, Origin};
-use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::HashMap;
 
@@ -115,15 +115,18 @@ pub(super) fn as_source(
 
 /// `sp_tablecollations_100`: the collation of each column, for clients that load in bulk. Its full name may say the database.
 pub(super) fn table_collations(
-    sqlite: &Connection,
-    database: &str,
+    context: &Context<'_>,
     procedure: &str,
     table: &str,
 ) -> Result<(String, Vec<Column>), SqlError> {
     let invalid = || SqlError::invalid_object(table);
     let named = name_of(procedure).filter(|parts| parts.len() == 3 && !parts[0].is_empty());
-    let database = named.as_ref().map_or(database, |parts| parts[0].as_str());
-    let entry = catalogue::find(sqlite, &name_of(table).ok_or_else(invalid)?, database)?.ok_or_else(invalid)?;
+    let database = named.as_ref().map_or(context.database, |parts| parts[0].as_str());
+    let mut name = name_of(table).ok_or_else(invalid)?;
+    if let (Some(object), Some(turn)) = (name.last_mut().filter(|object| object.starts_with('#')), &context.turn) {
+        *object = own(object, turn.owner);
+    }
+    let entry = catalogue::find(context.sqlite, &name, database)?.ok_or_else(invalid)?;
     let rows: Vec<String> = entry
         .columns
         .iter()
@@ -161,7 +164,7 @@ fn first_result(context: &Context<'_>, batch: &str, parameters: &str) -> Result<
         variables.insert(name.to_lowercase(), Variable { of, value: Value::Null });
     }
     let inner = Context { variables: &variables, ..*context };
-    for (_, statement) in parse(batch)? {
+    for (_, statement) in parse_in(batch, context.turn.map_or(0, |turn| turn.owner))? {
         if let Statement::Query(query) = statement {
             let bound = Binder::new(&inner).for_columns_only().query(&query)?;
             if bound.assigned.is_empty() {

@@ -4,11 +4,11 @@ use super::SqlError;
 use super::bind::{Binder, bound_query};
 use super::execute::Variables;
 use super::locks::is_blocked;
-use super::parser::parse;
+use super::parser::parse_in;
 use super::protocol::Over;
 use super::response::{Response, Stop};
 use super::state::State;
-use super::syntax::{Expression, Statement};
+use super::syntax::{Expression, Name, Statement};
 use super::token;
 use rusqlite::types::Value;
 
@@ -49,17 +49,14 @@ impl State {
         mut variables: Variables,
         response: &mut Response<'_>,
     ) -> Result<Variables, Stop> {
-        match parse(batch) {
+        match parse_in(batch, self.owner) {
             Ok(statements) => {
                 if statements.is_empty() {
                     response.done(0, 0, 0)?;
                 }
-                for (line, statement) in &statements {
-                    response.line = *line;
-                    if self.run_reported(statement, &mut variables, response)? != Flow::Next {
-                        break;
-                    }
-                }
+                let result = self.run_lines(&statements, &mut variables, response);
+                self.end_variables(&variables)?;
+                result?;
             }
             Err(error) if self.catching.tries > 0 => return Err(error.into()),
             Err(error) => {
@@ -74,6 +71,21 @@ impl State {
         Ok(variables)
     }
 
+    fn run_lines(
+        &mut self,
+        statements: &[(u32, Statement)],
+        variables: &mut Variables,
+        response: &mut Response<'_>,
+    ) -> Result<(), Stop> {
+        for (line, statement) in statements {
+            response.line = *line;
+            if self.run_reported(statement, variables, response)? != Flow::Next {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a batch inside of a batch, for EXECUTE.
     pub(super) fn run_inner_batch(
         &mut self,
@@ -81,7 +93,28 @@ impl State {
         variables: Variables,
         response: &mut Response<'_>,
     ) -> Result<Variables, Stop> {
+        let (temporary, options) = (self.temporary()?, self.options.clone());
         let result = self.run_batch(batch, variables, response);
+        self.options = options;
+        self.leave(&temporary, result)
+    }
+
+    /// Runs the body of a procedure.
+    pub(super) fn run_inner(
+        &mut self,
+        body: &[(u32, Statement)],
+        mut variables: Variables,
+        response: &mut Response<'_>,
+    ) -> Result<Variables, Stop> {
+        let temporary = self.temporary()?;
+        let result = self.run_lines(body, &mut variables, response);
+        self.end_variables(&variables)?;
+        self.leave(&temporary, result.map(|()| variables))
+    }
+
+    /// Temporary tables end with the inner batch that made them.
+    fn leave<T>(&mut self, temporary: &[Name], result: Result<T, Stop>) -> Result<T, Stop> {
+        self.drop_temporary_but(temporary)?;
         self.catching.from_below |= matches!(result, Err(Stop::Error(_)));
         result
     }

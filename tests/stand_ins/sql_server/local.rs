@@ -3,7 +3,7 @@
 use super::bind::{Binder, Context, Variable, bound_query};
 use super::execute::Variables;
 use super::locks::is_blocked;
-use super::parser::parse;
+use super::parser::parse_in;
 use super::state::State;
 use super::syntax::{Query, Statement};
 use super::{SqlError, undo};
@@ -14,7 +14,7 @@ impl State {
     pub(super) fn run_locally(&mut self, batch: &str) -> Result<Vec<Vec<String>>, SqlError> {
         let mut variables = self.globals();
         let mut shown = Vec::new();
-        for (_, statement) in parse(batch)? {
+        for (_, statement) in parse_in(batch, self.owner)? {
             if let Statement::Query(query) = &statement {
                 shown = self.reading(|| self.storage.tentatively(|| self.committed_rows(query, &variables)))?;
                 continue;

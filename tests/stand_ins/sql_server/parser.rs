@@ -6,6 +6,7 @@ mod change;
 mod definition;
 mod expression;
 mod flow;
+mod module;
 mod permission;
 mod query;
 mod set;
@@ -15,10 +16,16 @@ use super::SqlType;
 use super::lexer::{Kind, Token, is_reserved, tokens};
 use super::sql_type::Argument as TypeArgument;
 use super::syntax::{Argument, Expression, Literal, Name, Statement};
+use super::temporary::own;
 
 /// The statements of a batch, each with the line on which it starts.
 pub(super) fn parse(batch: &str) -> Result<Vec<(u32, Statement)>, SqlError> {
-    let mut parser = Parser::new(batch)?;
+    parse_in(batch, 0)
+}
+
+/// As [`parse`], with temporary tables of a session.
+pub(super) fn parse_in(batch: &str, session: i64) -> Result<Vec<(u32, Statement)>, SqlError> {
+    let mut parser = Parser { session, ..Parser::new(batch)? };
     let mut statements = Vec::new();
     loop {
         while parser.accept(";") {}
@@ -76,11 +83,13 @@ pub(super) struct Parser {
     depth: usize,
     /// How many CATCH blocks are open.
     catches: usize,
+    /// Whose temporary tables are meant.
+    session: i64,
 }
 
 impl Parser {
     fn new(text: &str) -> Result<Parser, SqlError> {
-        Ok(Parser { tokens: tokens(text)?, at: 0, depth: 0, catches: 0 })
+        Ok(Parser { tokens: tokens(text)?, at: 0, depth: 0, catches: 0, session: 0 })
     }
 
     fn peek(&self) -> &Token {
@@ -175,6 +184,17 @@ impl Parser {
                 parts.push(String::new());
             } else {
                 parts.push(self.identifier()?);
+            }
+        }
+        for part in &mut parts {
+            if part.starts_with("##") {
+                return Err(SqlError::not_taught("global temporary tables"));
+            }
+            if part.starts_with('@') {
+                return Err(SqlError::not_taught("names that begin with @"));
+            }
+            if part.starts_with('#') {
+                *part = own(part, self.session);
             }
         }
         if parts.len() > 4 {
@@ -360,6 +380,12 @@ impl Parser {
         loop {
             let name = self.variable()?;
             self.accept("AS");
+            if let Some(of) = self.table_variable(&name)? {
+                if !variables.is_empty() || self.sees(",") {
+                    return Err(SqlError::not_taught("DECLARE of a table variable beside others"));
+                }
+                return Ok(Statement::DeclareTable(name, of));
+            }
             let of = self.data_type(false)?;
             let value = if self.accept("=") { Some(self.expression()?) } else { None };
             variables.push((name, of, value));

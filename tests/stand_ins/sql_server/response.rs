@@ -3,6 +3,7 @@
 use super::SqlError;
 use super::packet::Channel;
 use super::protocol::Over;
+use super::temporary::without_marks;
 use super::token::{self, Column};
 use rusqlite::types::ValueRef;
 use std::time::Duration;
@@ -63,7 +64,8 @@ impl<'a> Response<'a> {
     }
 
     pub(super) fn error(&mut self, error: &SqlError) -> Result<(), Over> {
-        let bytes = token::error(error, SERVER_NAME, "", self.line);
+        let plain = SqlError { message: without_marks(&error.message), ..error.clone() };
+        let bytes = token::error(&plain, SERVER_NAME, "", self.line);
         self.token(&bytes)
     }
 

@@ -3,6 +3,7 @@
 use super::SqlError;
 use super::bind::{self, Context};
 use super::catalogue::{self, TableEntry};
+use super::modules::{self, Module};
 use super::state::State;
 use super::syntax::{Name, Permit, Securable};
 use rusqlite::{Connection, params};
@@ -59,6 +60,19 @@ pub(super) fn check(context: &Context<'_>, permission: &str, entry: &TableEntry)
     Err(SqlError::new(229, 14, message).state(5))
 }
 
+/// Error 229 where the login may not run a procedure.
+pub(super) fn check_execute(context: &Context<'_>, module: &Module) -> Result<(), SqlError> {
+    let resource = catalogue::resource(&module.database, &module.schema, &module.name);
+    if is_denied(context, &module.database, "EXECUTE", &[DATABASE, &in_schema(&module.schema), &resource])? {
+        let message = format!(
+            "The EXECUTE permission was denied on the object '{}', database '{}', schema '{}'.",
+            module.name, module.database, module.schema
+        );
+        return Err(SqlError::new(229, 14, message).state(5));
+    }
+    Ok(())
+}
+
 /// Error 262 where the login may not create things of a kind in its database.
 pub(super) fn check_create(context: &Context<'_>, permission: &str) -> Result<(), SqlError> {
     if is_denied(context, context.database, permission, &[DATABASE])? {
@@ -70,8 +84,12 @@ pub(super) fn check_create(context: &Context<'_>, permission: &str) -> Result<()
 
 /// Creating a table needs a right in the database, and one in the schema.
 pub(super) fn check_create_table(context: &Context<'_>, name: &Name) -> Result<(), SqlError> {
+    let (database, schema, object) = catalogue::resolve(name, context.database)?;
+    // Everybody may make temporary tables.
+    if object.starts_with('#') {
+        return Ok(());
+    }
     check_create(context, "CREATE TABLE")?;
-    let (database, schema, _) = catalogue::resolve(name, context.database)?;
     if is_denied(context, &database, "ALTER", &[DATABASE, &in_schema(&schema)])? {
         return Err(catalogue::no_schema(&schema));
     }
@@ -135,7 +153,12 @@ impl State {
         let securable = match &permit.on {
             None => DATABASE.to_owned(),
             Some(Securable::Schema(name)) => in_schema(name),
-            Some(Securable::Object(name)) => catalogue::table(&self.storage.sqlite, name, &self.database)?.resource(),
+            Some(Securable::Object(name)) => {
+                match modules::find(&self.storage.sqlite, name, &self.database, modules::PROCEDURE)? {
+                    Some(module) => catalogue::resource(&module.database, &module.schema, &module.name),
+                    None => catalogue::table(&self.storage.sqlite, name, &self.database)?.resource(),
+                }
+            }
         };
         for permission in &permit.permissions {
             // What concerns the whole server belongs to no database.

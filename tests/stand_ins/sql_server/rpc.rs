@@ -186,7 +186,7 @@ impl State {
             "sp_tablecollations_100" => {
                 let table = parameters.first().map(text_of).transpose()?.ok_or_else(|| missing(name, "@object"))?;
                 let (sql, columns) =
-                    super::describe::table_collations(&self.storage.sqlite, &self.database, written, &table)?;
+                    super::describe::table_collations(&self.context(&self.globals()), written, &table)?;
                 self.send_rows(&sql, &columns, &[], response)?;
                 Ok(Vec::new())
             }
@@ -245,6 +245,14 @@ impl State {
         variables: &mut Variables,
         response: &mut Response<'_>,
     ) -> Result<(), Stop> {
+        if let Some(module) = self.procedure(procedure)? {
+            let was_inside = std::mem::replace(&mut response.in_procedure, true);
+            let result = self.run_procedure(&module, arguments, variables, response);
+            response.in_procedure = was_inside;
+            result?;
+            response.token(&token::return_status(0))?;
+            return Ok(response.done_procedure(0)?);
+        }
         let mut parameters = Vec::new();
         for argument in arguments {
             let (of, value) = self.evaluate(&argument.value, None, variables)?;

@@ -98,6 +98,7 @@ impl State {
         self.options =
             SessionOptions { isolation: self.options.isolation, lock_timeout: -1, ..SessionOptions::default() };
         self.prepared.clear();
+        self.drop_temporary_but(&[])?;
         self.end_bulk();
         Ok(())
     }
@@ -147,6 +148,9 @@ impl Drop for State {
         if self.transactions > 0 {
             // Its storage may be gone already, with the whole server.
             let _ = self.take_back();
+        }
+        if !self.shared.stopped.load(Ordering::SeqCst) {
+            let _ = self.drop_temporary_but(&[]);
         }
         self.shared.locks.end_transaction(self.owner);
     }

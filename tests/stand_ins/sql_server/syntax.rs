@@ -170,6 +170,18 @@ pub(super) enum Statement {
     ChangeRows(RowChange),
     Truncate(Name),
     CreateTable(TableDefinition),
+    CreateType {
+        definition: TableDefinition,
+        text: String,
+    },
+    CreateProcedure(Procedure),
+    /// `kind` is that of `sys.objects`.
+    DropModule {
+        kind: &'static str,
+        name: Name,
+        if_exists: bool,
+    },
+    DeclareTable(String, TableOf),
     DropTable {
         names: Vec<Name>,
         if_exists: bool,
@@ -269,6 +281,37 @@ pub(super) struct Permit {
 pub(super) enum Securable {
     Schema(String),
     Object(Name),
+}
+
+/// What a table variable is declared as.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TableOf {
+    Columns(TableDefinition),
+    Type(Name),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Procedure {
+    pub(super) name: Name,
+    pub(super) parameters: Vec<Parameter>,
+    /// Statements with their lines.
+    pub(super) body: Vec<(u32, Statement)>,
+    /// The whole definition.
+    pub(super) text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) of: ParameterType,
+    pub(super) default: Option<Expression>,
+    pub(super) output: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ParameterType {
+    Scalar(SqlType),
+    Table(Name),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,18 +1,17 @@
 //! Statements that change rows or tables.
 
 use super::bind::{Action, literal_sql};
-use super::catalogue::{self, PartitionFunction, TableEntry};
+use super::catalogue::TableEntry;
 use super::constraint;
 use super::execute::Variables;
 use super::functions::type_number;
-use super::locks::Mode;
 use super::response::{Response, Stop};
 use super::sql_type::SqlType;
 use super::state::State;
-use super::syntax::{ColumnDefinition, Name, Statement};
+use super::syntax::{ColumnDefinition, Statement};
 use super::token;
 use super::undo::{self, PLACE};
-use super::{SqlError, bind, rights};
+use super::{SqlError, bind};
 use rusqlite::types::Value;
 
 /// So many row locks of one statement become a lock of the table.
@@ -23,6 +22,7 @@ const DELETE: u16 = 0xC4;
 const UPDATE: u16 = 0xC5;
 
 mod change;
+mod definition;
 mod insert;
 
 impl State {
@@ -51,8 +51,6 @@ impl State {
     /// Changes rows or tables; returns how many rows.
     pub(super) fn apply(&self, statement: &Statement, variables: &Variables) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let sqlite = &self.storage.sqlite;
-        let table = |name: &Name| bind::target(&context, name, Action::Alter);
         match statement {
             Statement::Insert { into, hints, columns, rows } => {
                 let entry = bind::target(&context, into, Action::Insert(hints))?;
@@ -60,71 +58,7 @@ impl State {
             }
             Statement::ChangeRows(change) => return self.change_rows(change, variables),
             Statement::Permit(permit) => self.permit(permit)?,
-            Statement::Truncate(name) => {
-                let entry = table(name).map_err(|error| missing_to_truncate(error, name))?;
-                sqlite.execute(&format!("DELETE FROM {}", entry.physical()), [])?;
-                self.shared.counters.restart(entry.object_id);
-            }
-            Statement::CreateTable(definition) => {
-                rights::check_create_table(&context, &definition.name)?;
-                bind::lock(&context, &definition.name, Mode::Schema, context.until())?;
-                catalogue::create_table(sqlite, &self.database, definition)?;
-            }
-            Statement::DropTable { names, if_exists } => {
-                for name in names {
-                    bind::lock(&context, name, Mode::Schema, context.until())?;
-                    match catalogue::find(sqlite, name, &self.database)? {
-                        Some(entry) if rights::may(&context, "ALTER", &entry)? => {
-                            catalogue::drop_table(sqlite, &entry)?;
-                            self.dropped.borrow_mut().push(entry.object_id);
-                        }
-                        None if *if_exists => {}
-                        _ => return Err(SqlError::new(
-                            3701,
-                            11,
-                            format!(
-                                "Cannot drop the table '{}', because it does not exist or you do not have permission.",
-                                name.join(".")
-                            ),
-                        )
-                        .state(5)),
-                    }
-                }
-            }
-            Statement::AddColumn(name, column) => catalogue::add_column(sqlite, table(name)?, column)?,
-            Statement::DropColumn(..) if self.transactions > 0 => {
-                return Err(SqlError::not_taught("ALTER TABLE DROP COLUMN inside of a transaction"));
-            }
-            Statement::DropColumn(name, column) => catalogue::drop_column(sqlite, table(name)?, column)?,
-            Statement::CreateSchema(name) => {
-                rights::check_create(&context, "CREATE SCHEMA")?;
-                bind::lock_schema(&context, name, Mode::Schema)?;
-                catalogue::create_schema(sqlite, &self.database, name)?;
-            }
-            Statement::DropSchema { name, if_exists } => match catalogue::drop_schema(sqlite, &self.database, name) {
-                Err(error) if *if_exists && error.number == 15_151 => {}
-                dropped => dropped?,
-            },
-            Statement::CreateIndex(index) => {
-                let entry = table(&index.table)?;
-                catalogue::create_index(sqlite, &entry, index)?;
-            }
-            Statement::CreateStatistics { name, table: of, columns } => {
-                catalogue::create_statistics(sqlite, &table(of)?, name, columns)?
-            }
-            Statement::UpdateStatistics(name) => catalogue::update_statistics(sqlite, &table(name)?)?,
-            Statement::CreatePartitionFunction { name, of, right, boundaries } => {
-                let mut values = Vec::new();
-                for boundary in boundaries {
-                    values.push(self.evaluate(boundary, Some(*of), variables)?.1);
-                }
-                let function = PartitionFunction { id: 0, of: *of, right: *right, boundaries: values };
-                catalogue::create_partition_function(sqlite, &self.database, name, &function)?;
-            }
-            Statement::CreatePartitionScheme { name, function } => {
-                catalogue::create_partition_scheme(sqlite, &self.database, name, function)?;
-            }
-            other => return Err(SqlError::not_taught(format!("{other:?} here"))),
+            other => self.define(other, variables)?,
         }
         Ok(0)
     }
@@ -132,7 +66,8 @@ impl State {
     /// Rows that were inserted behind this place can be taken back, and others wait for them.
     pub(super) fn keep_inserted(&self, entry: &TableEntry, before: i64) -> Result<(), SqlError> {
         let last = self.storage.last_place(&entry.physical())?;
-        if self.transactions == 0 || last == before {
+        // A table variable keeps its rows whatever becomes of the transaction.
+        if self.transactions == 0 || last == before || entry.name.starts_with('@') {
             return Ok(());
         }
         let first = before + 1;
@@ -175,16 +110,6 @@ impl State {
             }
         }
     }
-}
-
-fn missing_to_truncate(error: SqlError, name: &Name) -> SqlError {
-    if !matches!(error.number, 208 | 1088) {
-        return error;
-    }
-    let name = name.last().map_or("", String::as_str);
-    let message =
-        format!("Cannot find the object \"{name}\" because it does not exist or you do not have permissions.");
-    SqlError::new(if error.number == 208 { 4701 } else { 1088 }, 16, message)
 }
 
 /// An explicit identity value moves the counter on.

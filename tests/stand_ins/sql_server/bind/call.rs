@@ -5,7 +5,7 @@ use super::super::functions::type_number;
 use super::super::locks::{Mode, Until};
 use super::super::sql_type::{Length, SqlType};
 use super::super::syntax::{Call, Expression, Name};
-use super::super::{SqlError, collation};
+use super::super::{SqlError, collation, modules, temporary};
 use super::expression::united;
 use super::{Binder, Bound, convert_sql, literal_sql};
 use rusqlite::types::Value;
@@ -181,10 +181,21 @@ impl Binder<'_> {
         let (_, Value::Text(text)) = self.evaluate(object, Some(SqlType::nvarchar(4000)))? else {
             return Ok(Value::Null);
         };
-        let Some(name) = name_of(&text) else { return Ok(Value::Null) };
+        let Some(mut name) = name_of(&text) else { return Ok(Value::Null) };
+        if let ([database, _, object], Some(turn)) = (name.as_mut_slice(), &self.context.turn)
+            && object.starts_with('#')
+            && database.eq_ignore_ascii_case("tempdb")
+        {
+            *object = temporary::own(object, turn.owner);
+        }
         super::lock(self.context, &name, Mode::Definition, Until::StatementEnds)?;
         let found = catalogue::find(self.context.sqlite, &name, self.context.database)?;
-        Ok(found.map_or(Value::Null, |entry| Value::Integer(entry.object_id)))
+        let found = match found {
+            Some(entry) => Some(entry.object_id),
+            None => modules::find(self.context.sqlite, &name, self.context.database, modules::PROCEDURE)?
+                .map(|module| module.object_id),
+        };
+        Ok(found.map_or(Value::Null, Value::Integer))
     }
 
     fn schema_call(&mut self, name: &str, argument: &Expression) -> Result<Bound, SqlError> {

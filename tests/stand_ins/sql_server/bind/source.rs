@@ -6,7 +6,7 @@ use super::super::sql_type::SqlType;
 use super::super::syntax::{Expression, Item, Join, Name, Query, Select, Source, Table};
 use super::super::token::Origin;
 use super::super::undo::PLACE;
-use super::super::{SqlError, rights};
+use super::super::{SqlError, rights, temporary};
 use super::query::BoundQuery;
 use super::{Binder, Scope, ScopeColumn, ScopeTable, hints, scope_table};
 
@@ -170,6 +170,7 @@ impl Binder<'_> {
 
     /// A table that is read, and whether it has rows that must be waited for.
     fn read_table(&self, name: &Name, hints: &[String]) -> Result<(TableEntry, bool), SqlError> {
+        let name = &temporary::place(self.context, name)?;
         let Some(turn) = &self.context.turn else {
             return Ok((catalogue::table(self.context.sqlite, name, self.context.database)?, false));
         };

@@ -41,7 +41,7 @@ pub(in super::super) fn drop_schema(sqlite: &Connection, database: &str, name: &
     views::remove_schema(sqlite, database, id)
 }
 
-pub(super) fn schema_id(sqlite: &Connection, database: &str, schema: &str) -> Result<i64, SqlError> {
+pub(in super::super) fn schema_id(sqlite: &Connection, database: &str, schema: &str) -> Result<i64, SqlError> {
     let query =
         format!("SELECT schema_id FROM {} WHERE name = ?1 COLLATE NOCASE", physical(database, "sys", "schemas"));
     let found = sqlite.query_row(&query, [schema], |row| row.get(0)).optional()?;

@@ -1,7 +1,8 @@
 //! INSERT, UPDATE, DELETE.
 
 use super::super::SqlError;
-use super::super::syntax::{Assignment, Expression, InsertRows, RowChange, Statement};
+use super::super::lexer::Kind;
+use super::super::syntax::{Assignment, Expression, InsertRows, Name, RowChange, Statement};
 use super::Parser;
 
 impl Parser {
@@ -11,7 +12,7 @@ impl Parser {
             return self.insert_bulk();
         }
         self.accept("INTO");
-        let into = self.name()?;
+        let into = self.table_or_variable()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         let columns = if self.sees("(") { self.names_in_parentheses()? } else { Vec::new() };
         self.no_output()?;
@@ -36,6 +37,11 @@ impl Parser {
         Ok(Statement::Insert { into, hints, columns, rows })
     }
 
+    /// The name of a table, or of a table variable.
+    pub(super) fn table_or_variable(&mut self) -> Result<Name, SqlError> {
+        if self.peek().kind == Kind::Variable { Ok(vec![self.variable()?]) } else { self.name() }
+    }
+
     pub(super) fn value_rows(&mut self) -> Result<Vec<Vec<Expression>>, SqlError> {
         let mut rows = Vec::new();
         loop {
@@ -57,7 +63,7 @@ impl Parser {
             return Ok(Statement::UpdateStatistics(table));
         }
         let top = self.top_in_parentheses()?;
-        let table = self.name()?;
+        let table = self.table_or_variable()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         self.expect("SET")?;
         let mut set = Vec::new();
@@ -88,7 +94,7 @@ impl Parser {
         self.advance();
         let top = self.top_in_parentheses()?;
         self.accept("FROM");
-        let table = self.name()?;
+        let table = self.table_or_variable()?;
         let hints = if self.sees("WITH") { self.hints()? } else { Vec::new() };
         self.no_output()?;
         let from = if self.accept("FROM") { self.sources()? } else { Vec::new() };

@@ -17,6 +17,12 @@ impl Parser {
                     let if_exists = self.accept_all(&["IF", "EXISTS"]);
                     return Ok(Statement::DropSchema { name: self.identifier()?, if_exists });
                 }
+                if self.accept("TYPE") {
+                    return self.drop_module(super::super::modules::TYPE);
+                }
+                if self.accept("PROCEDURE") || self.accept("PROC") {
+                    return self.drop_module(super::super::modules::PROCEDURE);
+                }
                 if !self.accept("TABLE") {
                     return Err(SqlError::not_taught(format!("DROP {}", self.peek().text)));
                 }
@@ -52,6 +58,18 @@ impl Parser {
             self.first_in_batch("CREATE SCHEMA")?;
             self.advance();
             return self.identifier().map(Statement::CreateSchema);
+        }
+        let start = self.at - 1;
+        if self.accept("TYPE") {
+            return self.create_type(start);
+        }
+        if self.sees("PROCEDURE") || self.sees("PROC") {
+            self.first_in_batch("CREATE/ALTER PROCEDURE")?;
+            self.advance();
+            return self.create_procedure(start);
+        }
+        if self.sees("OR") {
+            return Err(SqlError::not_taught("CREATE OR ALTER"));
         }
         if self.accept("STATISTICS") {
             let name = self.identifier()?;
@@ -165,6 +183,19 @@ impl Parser {
 
     fn create_table(&mut self) -> Result<Statement, SqlError> {
         let name = self.name()?;
+        let mut definition = self.table_definition(name)?;
+        if self.accept("ON") {
+            let scheme = self.identifier()?;
+            if self.sees("(") {
+                let mut columns = self.names_in_parentheses()?;
+                definition.partition = columns.pop().map(|column| (scheme, column));
+            }
+        }
+        Ok(Statement::CreateTable(definition))
+    }
+
+    /// The columns and constraints of a table, in parentheses.
+    pub(super) fn table_definition(&mut self, name: Name) -> Result<TableDefinition, SqlError> {
         self.expect("(")?;
         let (mut columns, mut indexes, mut checks) = (Vec::new(), Vec::new(), Vec::new());
         loop {
@@ -201,14 +232,6 @@ impl Parser {
             }
         }
         self.expect(")")?;
-        let mut partition = None;
-        if self.accept("ON") {
-            let scheme = self.identifier()?;
-            if self.sees("(") {
-                let mut columns = self.names_in_parentheses()?;
-                partition = columns.pop().map(|column| (scheme, column));
-            }
-        }
         let key_columns: Vec<&String> = indexes
             .iter()
             .filter(|index| index.primary)
@@ -220,7 +243,7 @@ impl Parser {
                 column.nullable = false;
             }
         }
-        Ok(Statement::CreateTable(TableDefinition { name, columns, indexes, partition, checks }))
+        Ok(TableDefinition { name, columns, indexes, partition: None, checks })
     }
 
     /// `[CONSTRAINT name] CHECK (condition)`, if it comes next.
@@ -245,7 +268,7 @@ impl Parser {
     }
 
     /// What was read, as it was written.
-    fn text_since(&self, start: usize) -> String {
+    pub(super) fn text_since(&self, start: usize) -> String {
         let words: Vec<&str> = self.tokens[start..self.at].iter().map(|token| token.text.as_str()).collect();
         words.join(" ")
     }

@@ -230,6 +230,8 @@ impl Parser {
             Table::Values(rows, Vec::new())
         } else if self.sees("(") {
             Table::Derived(Box::new(self.query_in_parentheses()?))
+        } else if self.peek().kind == Kind::Variable {
+            Table::Named(vec![self.variable()?])
         } else {
             let name = self.name()?;
             if self.accept("(") {

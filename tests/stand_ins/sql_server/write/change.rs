@@ -1,6 +1,5 @@
 //! UPDATE and DELETE: the rows are found first, also by a join, and then changed where they are.
 
-use super::super::SqlError;
 use super::super::bind::{self, Action, Binder};
 use super::super::catalogue::{self, TableEntry, quoted};
 use super::super::execute::Variables;
@@ -8,12 +7,13 @@ use super::super::sql_type::SqlType;
 use super::super::state::State;
 use super::super::syntax::{Assignment, Expression, Join, Name, RowChange, Source, Table};
 use super::super::undo::PLACE;
+use super::super::{SqlError, temporary};
 use super::assigned;
 
 impl State {
     pub(super) fn change_rows(&self, change: &RowChange, variables: &Variables) -> Result<u64, SqlError> {
         let context = self.context(variables);
-        let (from, target) = self.with_target(change)?;
+        let (from, target) = self.with_target(change, variables)?;
         let Table::Named(name) = &from[target].what else {
             return Err(SqlError::not_taught("changing rows through a derived table"));
         };
@@ -53,7 +53,7 @@ impl State {
     }
 
     /// The sources, and which of them is the one that is changed. Without FROM there is only that one.
-    fn with_target(&self, change: &RowChange) -> Result<(Vec<Source>, usize), SqlError> {
+    fn with_target(&self, change: &RowChange, variables: &Variables) -> Result<(Vec<Source>, usize), SqlError> {
         let mut from = change.from.clone();
         if let [alias] = change.table.as_slice()
             && let Some(found) =
@@ -62,7 +62,8 @@ impl State {
             return Ok((from, found));
         }
         let resource = |name: &Name| -> Result<String, SqlError> {
-            let (database, schema, object) = catalogue::resolve(name, &self.database)?;
+            let name = temporary::place(&self.context(variables), name)?;
+            let (database, schema, object) = catalogue::resolve(&name, &self.database)?;
             Ok(catalogue::resource(&database, &schema, &object))
         };
         let wanted = resource(&change.table)?;
