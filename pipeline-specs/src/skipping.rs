@@ -51,6 +51,9 @@ const STORES: [&str; 2] = ["AzureBlobStorage", "FileServer"];
 /// Copy sources of which no row is left out.
 const WITHOUT: [&str; 2] = ["ParquetSource", "SyntheticSource"];
 
+/// Copy sinks that may refuse a row for what is in the table.
+const TABLES: [&str; 5] = ["SqlSink", "SqlServerSink", "AzureSqlSink", "SqlMISink", "OdbcSink"];
+
 /// One of the places of a definition that say where.
 struct Place {
     /// The property of the Copy.
@@ -105,6 +108,14 @@ pub(crate) fn check(settings: &Value, path: &str, factory: Option<&Factory>, mom
     let source = settings.pointer("/source/type").and_then(Value::as_str).unwrap_or_default();
     if WITHOUT.contains(&source) {
         let message = format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy");
+        findings.push(severity, "ignored-property", &property(path, "enableSkipIncompatibleRow"), message);
+    }
+    let sink = settings.pointer("/sink/type").and_then(Value::as_str).unwrap_or_default();
+    if TABLES.contains(&sink) {
+        let message = format!(
+            "rows that the source cannot convert are skipped; one that the table of a {sink} refuses, such as a \
+             duplicate key, still fails the copy"
+        );
         findings.push(severity, "ignored-property", &property(path, "enableSkipIncompatibleRow"), message);
     }
     let mut places = PLACES.iter().filter(|place| place.of(settings).is_some());

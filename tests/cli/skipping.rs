@@ -1,5 +1,6 @@
 //! Rows that do not fit: left out if the definition says so, and written down once.
 
+mod broken;
 mod kill;
 mod yard;
 
@@ -144,6 +145,8 @@ fn what_has_no_effect_is_told() {
         it["source"] = json!({ "type": "SyntheticSource" });
     });
     assert!(synthetic.contains("a SyntheticSource has no rows that Ropeway could skip"), "{synthetic}");
+    let table = said(|it| it["sink"] = json!({ "type": "SqlServerSink" }));
+    assert!(table.contains("such as a duplicate key, still fails the copy"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,14 +76,9 @@ impl Journal {
         sync(folder).map_err(failed)?;
         let mut journal = Self { path: path.clone(), ..journal };
         // What the old process recorded while we copied: it may rely on it. What it records from now on is refused.
-        (&old).rewind().map_err(failed)?;
-        let bytes = read(&old).map_err(failed)?;
-        for payload in frames::scan(&bytes, &path)?.payloads.into_iter().skip(count as usize) {
-            let entry = parse(payload, count as usize, &path)?;
-            if !matches!(entry, Entry::Epoch { .. }) {
-                journal.append(&entry, true)?;
-                state.apply(entry)?;
-            }
+        for entry in recorded_since(&old, count, &path)? {
+            journal.append(&entry, true)?;
+            state.apply(entry)?;
         }
         Ok((journal, state))
     }
@@ -201,6 +196,15 @@ fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
     Ok(state)
 }
 
+/// The records behind the first so many, without epochs.
+fn recorded_since(mut file: &File, count: u64, path: &Path) -> Result<Vec<Entry>> {
+    file.rewind().map_err(|error| failed(path, error))?;
+    let bytes = read(file).map_err(|error| failed(path, error))?;
+    let payloads = frames::scan(&bytes, path)?.payloads.into_iter().enumerate().skip(count as usize);
+    let entries = payloads.map(|(number, payload)| parse(payload, number, path)).collect::<Result<Vec<_>>>()?;
+    Ok(entries.into_iter().filter(|entry| !matches!(entry, Entry::Epoch { .. })).collect())
+}
+
 fn parse(payload: &[u8], number: usize, path: &Path) -> Result<Entry> {
     serde_json::from_slice(payload).map_err(|error| {
         Error::new(
@@ -247,6 +251,21 @@ fn failed(path: &Path, error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_recorded_while_a_journal_is_copied_is_fetched_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::try_from("r".to_owned()).unwrap();
+        let (mut journal, _) = Journal::open(folder.path(), &run).unwrap();
+        let old = File::open(path(folder.path(), &run)).unwrap();
+        let number = |number: u64| Entry::Opening(number.into());
+        journal.append(&number(1), true).unwrap();
+        let since = || recorded_since(&old, 1, Path::new("r")).unwrap();
+        assert!(since().is_empty());
+        journal.append(&Entry::Epoch { at: 1, epoch: 2 }, true).unwrap();
+        journal.append(&number(2), true).unwrap();
+        assert!(matches!(&since()[..], [Entry::Opening(two)] if *two == 2));
+    }
 
     #[test]
     fn after_a_failed_write_nothing_is_written_any_more() {
