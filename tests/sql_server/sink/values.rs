@@ -1,5 +1,13 @@
 //! Every type of SQL Server, from table to table.
 
+use arrow::{
+    array::{Array as _, BinaryArray, LargeStringArray},
+    datatypes::{DataType, Field, Schema},
+};
+
+use futures::TryStreamExt as _;
+use ropeway_engine::chunk::BatchLimit;
+
 use super::*;
 use crate::{
     sql_server::{Target, read_all},
@@ -82,4 +90,63 @@ async fn a_table_that_is_made_holds_what_the_source_had() {
          c.object_id IN (SELECT object_id FROM sys.tables WHERE name LIKE 'made%')",
     );
     assert_eq!(types.unwrap().as_deref(), Some("0"), "no code page, no old type");
+}
+
+/// A table of bytes and texts of any length, on a line with the smallest packets, and what its values are.
+fn large(stage: &Stage) -> Arc<dyn Sink> {
+    stage.target.run("CREATE TABLE dbo.large (b varbinary(max) NULL, t nvarchar(max) NULL)");
+    let (mut service, ropeway) = stage.target.connection();
+    let text = format!("{};Packet Size=512", service["connectionString"].as_str().unwrap());
+    service["connectionString"] = text.into();
+    let dataset = json!({"schema": "dbo", "table": "large"});
+    let settings = json!({"linkedService": service, "dataset": dataset, "sink": {}, "ropeway": ropeway});
+    ropeway_connectors::registry().connect_sink("SqlServer", settings).unwrap()
+}
+
+fn values(lengths: &[usize]) -> RecordBatch {
+    let bytes: Vec<Vec<u8>> = lengths.iter().map(|length| (0..*length).map(|at| at as u8).collect()).collect();
+    let bytes = BinaryArray::from_iter_values(&bytes);
+    let texts =
+        LargeStringArray::from_iter(lengths.iter().map(|length| (length % 2 > 0).then(|| "\u{e9}".repeat(*length))));
+    let fields = [Field::new("b", DataType::Binary, true), Field::new("t", texts.data_type().clone(), true)];
+    RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(bytes), Arc::new(texts)]).unwrap()
+}
+
+/// A message that ends where its last packet does once made the session layer wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_may_end_anywhere_in_a_packet() {
+    let Some(target) = Target::only_stand_in("it counts bytes") else { return };
+    let stage = Stage { target };
+    let sink = large(&stage);
+    let run = sink.begin(context(&values(&[]).schema(), "packets", 1)).await.unwrap();
+    for length in 0..=512_u32 {
+        // Only the bytes grow, one by one.
+        let batch = values(&[2 * length as usize]).slice(0, 1);
+        let bytes = BinaryArray::from_iter_values([vec![7_u8; length as usize]]);
+        let batch = RecordBatch::try_new(batch.schema(), vec![Arc::new(bytes), batch.column(1).clone()]).unwrap();
+        let receipt = write(&*run, length, FIRST, &[batch]).await.unwrap();
+        assert_eq!(receipt.rows, 1);
+    }
+    let lengths = stage
+        .target
+        .ask("SELECT CAST(COUNT(*) AS nvarchar(9)) AS n FROM dbo.large WHERE DATALENGTH(b) <= 512 AND t IS NULL");
+    assert_eq!(lengths.unwrap().as_deref(), Some("513"));
+    assert_eq!(stage.server().seen().violations, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_larger_than_a_block_arrive_whole() {
+    let Some(target) = Target::only_stand_in("it looks into tables of the stand-in") else { return };
+    let stage = Stage { target };
+    let batch = values(&[3_000_001, 0, 1, 1_048_577, 65_536]);
+    copy(&*large(&stage), std::slice::from_ref(&batch)).await.unwrap();
+    let source = stage.table("large");
+    source.schema().await.unwrap();
+    let chunks = source.plan(crate::sql_server::TARGET).await.unwrap();
+    let limit = BatchLimit { bytes: 64 << 20, ..crate::sql_server::LIMIT };
+    let found: Vec<_> = source.read(&chunks[0], limit).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(chunks.len(), 1);
+    let digester = ropeway_engine::digest::RowDigester::new(&batch.schema()).unwrap();
+    let digest = found.iter().map(|batch| digester.digest(batch).unwrap()).sum::<ropeway_engine::digest::Digest>();
+    assert_eq!(digest, digester.digest(&batch).unwrap());
 }

@@ -288,6 +288,3 @@ fn binary(field: &Field) -> Result<Way, &'static str> {
         _ => Err(CAST),
     }
 }
-
-#[cfg(test)]
-mod tests;
