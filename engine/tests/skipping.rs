@@ -1,7 +1,7 @@
 //! Rows that do not fit are left out and written down exactly once, under random faults, lost answers, late writes,
 //! crashes and resumes; each protocol can be broken on purpose, and then the same property fails.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::{
     sync::{Arc, Mutex},
