@@ -1,5 +1,6 @@
 //! The SQL Server stand-in itself, under two independent clients.
 
+mod app_locks;
 mod bulk_load;
 mod bulk_stream;
 mod changes;

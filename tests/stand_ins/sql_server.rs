@@ -9,6 +9,7 @@
 //! Messages of bulk loads go into SQLite one after the other. There are no global temporary tables and
 //! no triggers; XML and CLR values are not parsed. Every login may do everything but what `DENY` has taken away from it.
 
+mod app_lock;
 mod bind;
 mod bulk;
 mod catalogue;

@@ -322,6 +322,11 @@ fn column_text(column: &ColumnDefinition) -> String {
 
 /// CREATE INDEX, and the keys of CREATE TABLE.
 pub(super) fn create_index(sqlite: &Connection, entry: &TableEntry, index: &IndexDefinition) -> Result<(), SqlError> {
+    let nullable = |name: &str| entry.column(name).is_some_and(|column| column.nullable);
+    if index.primary && index.columns.iter().any(|(name, _)| nullable(name)) {
+        let message = format!("Cannot define PRIMARY KEY constraint on nullable column in table '{}'.", entry.name);
+        return Err(SqlError::new(8111, 16, message));
+    }
     let mut keys = Vec::new();
     for (name, descending) in &index.columns {
         let column = entry.column(name).ok_or_else(|| {
@@ -446,8 +451,8 @@ pub(super) fn add_column(
     if entry.column(&column.name).is_some() {
         return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, entry.name)).state(4));
     }
-    if column.computed.is_some() || !column.nullable || column.default.is_some() || column.identity.is_some() {
-        return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL, DEFAULT or IDENTITY"));
+    if column.computed.is_some() || !column.nullable || column.identity.is_some() {
+        return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL or IDENTITY"));
     }
     let (table, before) = (entry.physical(), entry.clone());
     entry.columns.push(column.clone());

@@ -75,7 +75,9 @@ impl State {
             Statement::If { .. } | Statement::Block(_) | Statement::Try { .. } => {
                 return self.run_compound(statement, variables, response);
             }
-            Statement::Execute { procedure, arguments } => self.execute(procedure, arguments, variables, response)?,
+            Statement::Execute { status, procedure, arguments } => {
+                self.execute((procedure, status.as_ref()), arguments, variables, response)?
+            }
             Statement::ExecuteText(text) => {
                 let (_, text) = self.evaluate(text, Some(SqlType::nvarchar(4000)), variables)?;
                 if let Value::Text(text) = text {

@@ -129,6 +129,20 @@ impl Locks {
         let _ = self.take(owner, resource, Mode::Change, Until::TransactionEnds);
     }
 
+    /// Lets go of one lock. Whether it was held.
+    pub(super) fn release(&self, owner: i64, resource: &str) -> bool {
+        let mut table = self.table();
+        let Some(held) = table.held.get_mut(resource) else { return false };
+        let before = held.len();
+        held.retain(|own| own.owner != owner);
+        if held.len() == before {
+            return false;
+        }
+        table.note_release(owner);
+        self.released.notify_all();
+        true
+    }
+
     /// Lets go of what was taken until the end of the statement.
     pub(super) fn end_statement(&self, owner: i64) {
         self.release_where(owner, |held| held.until == Until::StatementEnds);

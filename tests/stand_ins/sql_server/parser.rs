@@ -319,6 +319,13 @@ impl Parser {
             self.expect(")")?;
             return Ok(Statement::ExecuteText(text));
         }
+        let status = if self.peek().kind == Kind::Variable {
+            let status = self.variable()?;
+            self.expect("=")?;
+            Some(status)
+        } else {
+            None
+        };
         let procedure = self.name()?;
         let mut arguments = Vec::new();
         while !matches!(self.peek().kind, Kind::End) && !self.sees(";") && !self.at_statement() {
@@ -336,7 +343,7 @@ impl Parser {
                 break;
             }
         }
-        Ok(Statement::Execute { procedure, arguments })
+        Ok(Statement::Execute { status, procedure, arguments })
     }
 
     /// What EXECUTE takes in parentheses: texts and variables joined by `+`, no other expression.

@@ -113,7 +113,7 @@ impl State {
         response.in_procedure = was_inside;
         match result {
             Ok(outputs) => {
-                response.token(&token::return_status(0))?;
+                response.token(&token::return_status(std::mem::take(&mut self.status)))?;
                 for (ordinal, (name, of, value)) in outputs.iter().enumerate() {
                     response.token(&token::return_value(ordinal as u16, name, *of, value)?)?;
                 }
@@ -179,6 +179,14 @@ impl State {
                 self.describe(&batch, &declarations, &variables, response)?;
                 Ok(Vec::new())
             }
+            "sp_getapplock" => {
+                self.status = self.take_app_lock(parameters, response)?;
+                Ok(Vec::new())
+            }
+            "sp_releaseapplock" => {
+                self.status = self.release_app_lock(parameters, response)?;
+                Ok(Vec::new())
+            }
             "sp_rename" => {
                 self.rename(parameters, response)?;
                 Ok(Vec::new())
@@ -240,7 +248,7 @@ impl State {
     /// EXECUTE in a batch: the same procedures.
     pub(super) fn execute(
         &mut self,
-        procedure: &Name,
+        (procedure, status): (&Name, Option<&String>),
         arguments: &[Argument],
         variables: &mut Variables,
         response: &mut Response<'_>,
@@ -250,8 +258,7 @@ impl State {
             let result = self.run_procedure(&module, arguments, variables, response);
             response.in_procedure = was_inside;
             result?;
-            response.token(&token::return_status(0))?;
-            return Ok(response.done_procedure(0)?);
+            return self.returned(status, variables, response);
         }
         let mut parameters = Vec::new();
         for argument in arguments {
@@ -270,7 +277,23 @@ impl State {
                 variables.insert(name.to_lowercase(), Variable { of, value });
             }
         }
-        response.token(&token::return_status(0))?;
+        self.returned(status, variables, response)
+    }
+
+    /// The end of EXECUTE: what the procedure returns, also into the variable of `EXECUTE @status = ...`.
+    fn returned(
+        &mut self,
+        status: Option<&String>,
+        variables: &mut Variables,
+        response: &mut Response<'_>,
+    ) -> Result<(), Stop> {
+        let returned = std::mem::take(&mut self.status);
+        if let Some(name) = status {
+            let of = variables.get(&name.to_lowercase()).ok_or_else(|| SqlError::undeclared_variable(name))?.of;
+            let value = convert((&Value::Integer(i64::from(returned))).into(), SqlType::Int, of)?;
+            variables.insert(name.to_lowercase(), Variable { of, value });
+        }
+        response.token(&token::return_status(returned))?;
         Ok(response.done_procedure(0)?)
     }
 }

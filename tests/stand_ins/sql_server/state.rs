@@ -33,6 +33,8 @@ pub(super) struct State {
     /// The open transaction can only be rolled back: `XACT_STATE()` is -1.
     pub(super) doomed: bool,
     pub(super) catching: Catching,
+    /// What the procedure that ran last has returned.
+    pub(super) status: i32,
     pub(super) rows: i64,
     pub(super) last_error: i32,
     /// Statements of sp_prepare by handle.
@@ -81,6 +83,7 @@ impl State {
             descriptor: 0,
             doomed: false,
             catching: Catching::default(),
+            status: 0,
             rows: 0,
             last_error: 0,
             prepared: HashMap::new(),
@@ -98,6 +101,7 @@ impl State {
         self.options =
             SessionOptions { isolation: self.options.isolation, lock_timeout: -1, ..SessionOptions::default() };
         self.prepared.clear();
+        self.shared.locks.end_transaction(self.session_owner());
         self.drop_temporary_but(&[])?;
         self.end_bulk();
         Ok(())
@@ -153,5 +157,6 @@ impl Drop for State {
             let _ = self.drop_temporary_but(&[]);
         }
         self.shared.locks.end_transaction(self.owner);
+        self.shared.locks.end_transaction(self.session_owner());
     }
 }

@@ -233,6 +233,8 @@ pub(super) enum Statement {
         handler: Vec<Statement>,
     },
     Execute {
+        /// `EXECUTE @status = procedure`.
+        status: Option<String>,
         procedure: Name,
         arguments: Vec<Argument>,
     },

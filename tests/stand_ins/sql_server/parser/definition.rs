@@ -43,6 +43,16 @@ impl Parser {
         }
         let table = self.name()?;
         if self.accept("ADD") {
+            if self.sees("CHECK")
+                || self.sees("CONSTRAINT")
+                    && !matches!(self.peek_ahead(2).text.to_uppercase().as_str(), "PRIMARY" | "UNIQUE")
+            {
+                return Err(SqlError::not_taught("ALTER TABLE ADD of a constraint that is no key"));
+            }
+            if self.sees("CONSTRAINT") || self.sees("PRIMARY") || self.sees("UNIQUE") {
+                let constraint = if self.accept("CONSTRAINT") { Some(self.identifier()?) } else { None };
+                return self.table_constraint(&table, constraint, None).map(Statement::CreateIndex);
+            }
             return Ok(Statement::AddColumn(table, self.column()?.0));
         }
         self.expect("DROP")?;
