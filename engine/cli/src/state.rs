@@ -120,8 +120,7 @@ impl RunFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(wrong("the record of the run cannot be read", &path, error)),
         };
-        let run: RunFile = serde_json::from_slice(&text)
-            .map_err(|error| wrong("the record of the run is damaged; start a new run", &path, error))?;
+        let run: RunFile = serde_json::from_slice(&text).map_err(|error| damaged(&path, error))?;
         if run.version > VERSION {
             return Err(Error::new(ErrorKind::Spec, "the run was begun by a newer ropeway; resume it with that one")
                 .with("record", path.display()));
@@ -242,6 +241,19 @@ fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn wrong(what: &'static str, path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Spec, what).with("path", path.display()).caused_by(error)
+fn wrong(what: &'static str, path: &Path, error: io::Error) -> Error {
+    use io::ErrorKind::{AlreadyExists, InvalidInput, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    // Everything else is the disk's: the same place may do tomorrow.
+    let is_the_place = matches!(
+        error.kind(),
+        AlreadyExists | InvalidInput | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    );
+    let kind = if is_the_place { ErrorKind::Spec } else { ErrorKind::Unavailable };
+    Error::new(kind, what).with("path", path.display()).caused_by(error)
+}
+
+fn damaged(path: &Path, error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Spec, "the record of the run is damaged; start a new run")
+        .with("path", path.display())
+        .caused_by(error)
 }
