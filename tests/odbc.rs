@@ -1,4 +1,4 @@
-//! Reading through real ODBC drivers, compared with the databases' own text of the same rows.
+//! Reading and writing through real ODBC drivers, compared with the databases' own text of the same rows.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod conformance;
@@ -6,6 +6,7 @@ mod errors;
 mod key_ranges;
 mod mariadb;
 mod postgresql;
+mod sink;
 mod sqlite;
 
 use std::{num::NonZeroU32, sync::Arc};

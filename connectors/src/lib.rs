@@ -12,6 +12,7 @@ mod odbc;
 mod sql;
 mod sql_server;
 mod synthetic;
+mod text;
 
 use ropeway_engine::registry::Registry;
 
@@ -20,6 +21,7 @@ pub fn registry() -> Registry {
     Registry::default()
         .source::<synthetic::Synthetic>()
         .source::<odbc::Odbc>()
+        .sink::<odbc::Odbc>()
         .store::<odbc::Odbc>()
         .source::<file::FileServer>()
         .store::<synthetic::Synthetic>()

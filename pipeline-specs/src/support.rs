@@ -127,6 +127,14 @@ const TABLE: &[(&str, Properties)] = &[
     ("AzureSqlSink", SQL_SINK),
     // Where rows are staged is Ropeway's own schema, or the one that is named.
     ("SqlUpsertSettings", &[("useTempDB", Done), ("interimSchemaName", Done), ("keys", Done)]),
+    (
+        "OdbcSink",
+        &[
+            ("preCopyScript", Done),
+            ("writeBatchSize", Done),
+            ("writeBatchTimeout", Ignored("a load that stands still is noticed and tried again")),
+        ],
+    ),
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     (
@@ -301,6 +309,7 @@ const FILE_SINKS: &[(&str, &[&str])] = &[("DelimitedText", &["DelimitedTextSink"
 const WRITES: &[Store] = &[
     Store { linked_service: "AzureBlobStorage", pairs: FILE_SINKS },
     Store { linked_service: "FileServer", pairs: FILE_SINKS },
+    Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSink"])] },
     Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSink", "SqlSink"])] },
     Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSink", "SqlSink"])] },
 ];

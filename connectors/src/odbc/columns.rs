@@ -54,9 +54,11 @@ pub(super) struct Column {
     pub(super) kind: Kind,
     pub(super) binding: Binding,
     /// The driver's name of the type with its size: `numeric(10,2)`.
-    source_type: String,
+    pub(super) source_type: String,
     /// What the driver said of its type: a change between plan and read is found by it.
-    described: (DataType, String),
+    pub(super) described: (DataType, String),
+    /// The driver says that no value is null.
+    pub(super) is_required: bool,
 }
 
 impl Column {

@@ -39,11 +39,7 @@ impl Connector {
     /// for a database that does not exist; [`ErrorKind::Auth`] for a login that is refused;
     /// [`ErrorKind::Unavailable`] for a server that does not answer.
     pub(super) fn open(&self) -> Result<Session> {
-        let environment = environment().map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "the ODBC driver manager does not start; install unixodbc")
-                .caused_by(error.to_string())
-        })?;
-        let driver = Driver::recognise(&self.driver_name(environment));
+        let (environment, driver) = (manager()?, self.driver()?);
         let mut string = self.string.clone();
         for setting in driver.settings {
             if string.get(setting.key).is_none() && string.get(setting.short).is_none() {
@@ -63,6 +59,14 @@ impl Connector {
                 .map_err(|error| session.peer.error("beginning a session", &error))?;
         }
         Ok(session)
+    }
+
+    /// What is known of the driver that the connection string names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if there is no driver manager.
+    pub(super) fn driver(&self) -> Result<&'static Driver> {
+        Ok(Driver::recognise(&self.driver_name(manager()?)))
     }
 
     /// The driver's name: the one in the connection string, or the one behind its DSN.
@@ -103,6 +107,13 @@ impl Connector {
     }
 }
 
+fn manager() -> Result<&'static odbc_api::Environment> {
+    environment().map_err(|error| {
+        Error::new(ErrorKind::Unavailable, "the ODBC driver manager does not start; install unixodbc")
+            .caused_by(error.to_string())
+    })
+}
+
 fn not_found(string: &ConnectionString, driver: &Driver) -> Error {
     let installed = environment().ok().and_then(|it| it.drivers().ok()).unwrap_or_default();
     let installed: Vec<_> = installed.into_iter().map(|driver| driver.description).collect();
@@ -125,6 +136,12 @@ impl Peer {
     /// What an error of the driver means, while `doing` something.
     pub(super) fn error(&self, doing: &str, error: &odbc_api::Error) -> Error {
         self.complaint(error).into_error(doing).with("connection", &self.target)
+    }
+
+    /// The same of a statement that ends a transaction: what may have been committed is unknown.
+    pub(super) fn error_at_commit(&self, doing: &str, error: &odbc_api::Error) -> Error {
+        let (_, class) = self.complaint(error).class_at_commit();
+        self.error(doing, error).class(class)
     }
 
     pub(super) fn complaint(&self, error: &odbc_api::Error) -> Complaint {

@@ -1,6 +1,8 @@
 //! What is particular about each ODBC driver, in one place. A driver that is not listed is read in
 //! the ways that the ODBC standard promises for all.
 
+use super::dialect::{self, Dialect};
+
 /// How a value is read whole that is longer than its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LongValues {
@@ -64,6 +66,8 @@ pub(crate) struct Driver {
     pub(crate) portions: Portions,
     /// Native error numbers are those of SQL Server.
     pub(crate) numbers_of_sql_server: bool,
+    /// How it is written to.
+    pub(crate) dialect: &'static Dialect,
 }
 
 /// A connection string setting and its other spelling.
@@ -88,6 +92,7 @@ pub(crate) const STANDARD: Driver = Driver {
     catalogues: false,
     portions: Portions::Driver,
     numbers_of_sql_server: false,
+    dialect: &dialect::STANDARD,
 };
 
 static DRIVERS: [Driver; 5] = [
@@ -110,6 +115,7 @@ static DRIVERS: [Driver; 5] = [
         session: &["SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'"],
         long_values: LongValues::Positioned,
         rendering: Rendering::PostgreSql,
+        dialect: &dialect::POSTGRESQL,
         narrow_is_utf8: true,
         ..STANDARD
     },
@@ -121,6 +127,7 @@ static DRIVERS: [Driver; 5] = [
         session: &["SET time_zone = '+00:00'"],
         long_values: LongValues::NoBlocks,
         rendering: Rendering::MariaDb,
+        dialect: &dialect::MARIADB,
         narrow_is_utf8: true,
         catalogues: true,
         portions: Portions::Whole,
@@ -133,6 +140,7 @@ static DRIVERS: [Driver; 5] = [
         // Without it the driver holds the whole result in memory.
         settings: &[Setting { key: "StepAPI", short: "StepAPI", value: "1" }],
         rendering: Rendering::Sqlite,
+        dialect: &dialect::SQLITE,
         narrow_is_utf8: true,
         // An unknown name in double quotes is a string to SQLite, in backticks an error.
         quote: Some('`'),
@@ -142,6 +150,7 @@ static DRIVERS: [Driver; 5] = [
         name: "SQL Server",
         recognised_by: &["sql server", "msodbcsql", "freetds", "tdsodbc"],
         numbers_of_sql_server: true,
+        dialect: &dialect::SQL_SERVER,
         ..STANDARD
     },
     STANDARD,

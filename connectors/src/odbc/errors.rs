@@ -25,6 +25,8 @@ const STATES: &[(&str, ErrorKind, RetryClass)] = {
         ("25", Bug, Fatal),
         // Not our order of calls: the server ended a transaction that was idle for too long.
         ("25P03", Unavailable, Reconnect),
+        // A database that is only read.
+        ("25006", Auth, Permanent),
         ("28", Auth, Permanent),
         ("3D", Spec, Permanent),
         ("3F", Spec, Permanent),
@@ -84,6 +86,11 @@ const PHRASES: &[(&str, ErrorKind, RetryClass)] = &[
     ("terminating connection", ErrorKind::Unavailable, RetryClass::Reconnect),
     ("no connection to the server", ErrorKind::Unavailable, RetryClass::Reconnect),
     ("database is locked", ErrorKind::Unavailable, RetryClass::Shrink),
+    ("lock wait timeout", ErrorKind::Unavailable, RetryClass::Shrink),
+    ("constraint failed", ErrorKind::Data, RetryClass::Permanent),
+    ("readonly database", ErrorKind::Auth, RetryClass::Permanent),
+    ("read-only", ErrorKind::Auth, RetryClass::Permanent),
+    ("disk is full", ErrorKind::Unavailable, RetryClass::Space),
 ];
 
 /// What a driver said, without secrets.
@@ -109,7 +116,6 @@ impl Complaint {
 
     /// Kind and class of this complaint about a statement that ends a transaction: what may have been
     /// committed is unknown, and never tried again before the target was asked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tables are not written over ODBC yet"))]
     pub(crate) fn class_at_commit(&self) -> (ErrorKind, RetryClass) {
         match self.class() {
             (kind, RetryClass::Reconnect) => (kind, RetryClass::Unknown),

@@ -1,6 +1,8 @@
 //! The ODBC calls that `odbc-api` has no safe form of.
 #![expect(unsafe_code, reason = "odbc-api hides the diagnostics of a fetch, SQLSetPos and the text of SQLColAttribute")]
 
+pub(super) mod insert;
+
 use std::ptr::{null, null_mut};
 
 use odbc_api::{
@@ -45,6 +47,13 @@ pub(super) fn execute(statement: &mut StatementRef<'_>, sql: &str) -> Result<(),
 /// Closes the open result.
 pub(super) fn close(statement: &mut StatementRef<'_>) -> Result<(), Error> {
     statement.close_cursor().into_result(statement)
+}
+
+/// Goes on to the next result of a statement that has several. False behind the last one.
+pub(super) fn more_results(statement: &mut StatementRef<'_>) -> Result<bool, Error> {
+    // SAFETY: no buffer is bound to statements that are executed here, so that nothing is written.
+    let result = unsafe { statement.more_results() };
+    result.on_success(|| true).on_no_data(|| false).into_result(statement)
 }
 
 /// Fetches the next rows into the buffer. Nothing is bound before or afterwards.

@@ -25,6 +25,21 @@ pub(crate) struct SourceSpec {
     pub(super) ropeway: Ropeway,
 }
 
+/// Settings of the sink.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SinkSpec {
+    pub(super) linked_service: LinkedService,
+    #[serde(default)]
+    pub(super) dataset: Dataset,
+    #[serde(default)]
+    pub(super) sink: CopySink,
+    #[serde(default, deserialize_with = "lenient::option::u32")]
+    pub(super) parallel_copies: Option<u32>,
+    #[serde(default)]
+    pub(super) ropeway: Ropeway,
+}
+
 /// Settings of the store, for the connection test.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,6 +79,16 @@ pub(super) struct CopySource {
     partition_option: Option<String>,
     #[serde(default)]
     partition_settings: Option<PartitionSettings>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CopySink {
+    #[serde(default, deserialize_with = "lenient::option::text")]
+    pub(super) pre_copy_script: Option<String>,
+    /// Rows at once; 0 leaves it to us.
+    #[serde(default, deserialize_with = "lenient::option::u32")]
+    pub(super) write_batch_size: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,9 +222,29 @@ impl SourceSpec {
 
     /// Chunks that may be read at once.
     pub(super) fn connections(&self) -> usize {
-        let asked = self.ropeway.parallel.max(self.parallel_copies).unwrap_or(32);
-        usize::try_from(asked).unwrap_or(256).clamp(1, 256)
+        connections(self.ropeway.parallel, self.parallel_copies)
     }
+}
+
+impl SinkSpec {
+    /// The parts of the table's name, outermost first.
+    pub(super) fn table(&self) -> Result<Vec<String>> {
+        match self.dataset.table_name.as_deref().filter(|name| !name.trim().is_empty()) {
+            Some(name) => name_parts(name),
+            None => {
+                Err(Error::new(ErrorKind::Spec, "nothing says where to write; set tableName in the sink's dataset"))
+            }
+        }
+    }
+
+    /// Chunks that may be written at once.
+    pub(super) fn connections(&self) -> usize {
+        connections(self.ropeway.parallel, self.parallel_copies)
+    }
+}
+
+fn connections(parallel: Option<u32>, parallel_copies: Option<u32>) -> usize {
+    usize::try_from(parallel.max(parallel_copies).unwrap_or(32)).unwrap_or(256).clamp(1, 256)
 }
 
 /// `[d.]hh:mm:ss[.f]`, a fraction of a second rounded up.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use arrow::datatypes::TimeUnit;
-use odbc_api::{ColumnDescription, DataType, handles::slice_to_cow_utf8};
+use odbc_api::{ColumnDescription, DataType, Nullability, handles::slice_to_cow_utf8};
 
 use super::{Binding, Column, Kind};
 use crate::odbc::drivers::{Driver, LongValues, Rendering};
@@ -24,6 +24,7 @@ pub(super) fn choose(description: &ColumnDescription, type_name: &str, unsigned:
         binding: binding_of(kind, data_type, driver),
         source_type: source_type(data_type, type_name),
         described: (data_type, type_name.to_owned()),
+        is_required: description.nullability == Nullability::NoNulls,
     }
 }
 

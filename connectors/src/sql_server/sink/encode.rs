@@ -5,9 +5,7 @@
 //! writes its values at the places of its rows.
 
 mod cells;
-mod moment;
 mod numbers;
-mod parse;
 mod texts;
 mod times;
 
@@ -25,6 +23,7 @@ use ropeway_engine::{
 
 use self::cells::Cells;
 pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
+use crate::text::{OTHER_TYPE, numbers as numbers_in_texts};
 
 /// The token in front of every row.
 const ROW: u8 = 0xD1;
@@ -33,7 +32,6 @@ const BLOCK_ROWS: usize = 2_048;
 /// Bytes of a block, unless a single row has more.
 const BLOCK_BYTES: usize = 1 << 20;
 
-const OTHER_TYPE: &str = "a batch has a column of another type than was announced; please report it";
 const DOES_NOT_FIT: &str =
     "a value does not fit the column; widen the column, or CAST or filter the values in the source's query";
 const NULL: &str = "a null goes to a column that is NOT NULL; make it nullable, or replace nulls in the source's query";
@@ -94,7 +92,8 @@ impl Column {
             cast_with_options(array, to, &options).map_err(|_| self.refused(DOES_NOT_FIT))
         };
         if array.data_type().is_string() && !self.takes.is_string() {
-            return parse::texts(&cast(array, &DataType::Utf8)?, &self.takes).map_err(|why| self.refused(why));
+            return numbers_in_texts::texts(&cast(array, &DataType::Utf8)?, &self.takes)
+                .map_err(|why| self.refused(why));
         }
         cast(array, &self.takes)
     }

@@ -14,9 +14,9 @@ use super::{
     super::super::rows::time::{DAY, milliseconds},
     Form, Made, OTHER_TYPE,
     cells::Fixed,
-    moment::{self, Moment},
     numbers::{all, primitive},
 };
+use crate::text::moment::{self, Moment};
 
 /// From 0001-01-01 to 1970-01-01, in days.
 const DAYS_TO_1970: i64 = 719_162;

@@ -4,7 +4,10 @@ use std::{str::FromStr, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, ArrowPrimitiveType, AsArray as _, BooleanArray, Decimal128Array, PrimitiveArray},
-    datatypes::{DataType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt8Type},
+    datatypes::{
+        DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+        UInt32Type, UInt64Type,
+    },
 };
 
 use super::OTHER_TYPE;
@@ -14,10 +17,14 @@ const NO_NUMBER: &str =
 const NO_BIT: &str = "a text is neither true nor false, 1 nor 0; correct it or CAST it in the source's query";
 
 /// The values that these texts mean, as an array of the type.
-pub(super) fn texts(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, &'static str> {
+pub(crate) fn texts(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, &'static str> {
     match to {
         DataType::Boolean => bits(array),
+        DataType::Int8 => plain::<Int8Type>(array),
         DataType::UInt8 => plain::<UInt8Type>(array),
+        DataType::UInt16 => plain::<UInt16Type>(array),
+        DataType::UInt32 => plain::<UInt32Type>(array),
+        DataType::UInt64 => plain::<UInt64Type>(array),
         DataType::Int16 => plain::<Int16Type>(array),
         DataType::Int32 => plain::<Int32Type>(array),
         DataType::Int64 => plain::<Int64Type>(array),

@@ -1,0 +1,111 @@
+//! Writing through real ODBC drivers: what is stored is looked at by the databases' own clients.
+
+mod conformance;
+mod delivery;
+mod refusals;
+mod values;
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use ropeway_engine::{
+    Result,
+    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    sink::{ColumnFit, Opened, RunContext, Sink, SinkRun},
+};
+use ropeway_tests::odbc::{MariaDb, PostgreSql, Sqlite};
+use serde_json::{Value, json};
+
+use super::{Row, settings};
+
+/// A database under test.
+enum Database {
+    PostgreSql(PostgreSql),
+    MariaDb(MariaDb),
+    Sqlite(Sqlite),
+}
+
+impl Database {
+    fn all() -> [Self; 3] {
+        [Self::PostgreSql(PostgreSql::start()), Self::MariaDb(MariaDb::start()), Self::Sqlite(Sqlite::start())]
+    }
+
+    fn connection_string(&self) -> String {
+        match self {
+            Self::PostgreSql(it) => it.connection_string(),
+            Self::MariaDb(it) => it.connection_string(),
+            Self::Sqlite(it) => it.connection_string(),
+        }
+    }
+
+    fn run(&self, sql: &str) {
+        match self {
+            Self::PostgreSql(it) => it.run(sql),
+            Self::MariaDb(it) => it.run(&format!("USE ropeway; {sql}")),
+            Self::Sqlite(it) => it.run(sql),
+        }
+    }
+
+    fn rows(&self, sql: &str) -> Vec<Row> {
+        match self {
+            Self::PostgreSql(it) => it.rows(sql),
+            Self::MariaDb(it) => it.rows(sql),
+            Self::Sqlite(it) => it.rows(sql),
+        }
+    }
+
+    fn count(&self, table: &str) -> u64 {
+        self.rows(&format!("SELECT count(*) FROM {table}"))[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::PostgreSql(_) => "PostgreSQL",
+            Self::MariaDb(_) => "MariaDB",
+            Self::Sqlite(_) => "SQLite",
+        }
+    }
+
+    fn sink(&self, table: &str, sink: Value) -> Arc<dyn Sink> {
+        connect(&self.connection_string(), json!({"tableName": table}), sink).unwrap()
+    }
+}
+
+fn connect(connection: &str, dataset: Value, sink: Value) -> Result<Arc<dyn Sink>> {
+    let mut settings = settings(connection, dataset, json!({}));
+    settings["sink"] = sink;
+    ropeway_connectors::registry().connect_sink("Odbc", settings)
+}
+
+const FIRST: Attempt = Attempt { epoch: 1, number: 1 };
+
+fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
+    let run = RunId::try_from(run.to_owned()).unwrap();
+    RunContext { run, epoch, schema: schema.clone(), chunks: 1, opening: (epoch > 1).then(|| json!({"ledger": true})) }
+}
+
+fn chunk(id: u32) -> Chunk {
+    Chunk { id: ChunkId(id), label: format!("chunk {id}"), recipe: Value::Null }
+}
+
+/// Writes a chunk as a whole.
+async fn write(run: &dyn SinkRun, id: u32, attempt: Attempt, batches: &[RecordBatch]) -> Result<Receipt> {
+    let mut writer = match run.open(&chunk(id), attempt).await? {
+        Opened::Writer(writer) => writer,
+        Opened::AlreadyCommitted(receipt) => return Ok(receipt),
+    };
+    for batch in batches {
+        writer.write(batch.clone()).await?;
+    }
+    writer.commit().await
+}
+
+/// Copies batches as one run of one chunk. How their columns fitted, and the receipt.
+async fn copy(sink: &dyn Sink, run: &str, batches: &[RecordBatch]) -> Result<(Vec<ColumnFit>, Receipt)> {
+    let schema = batches[0].schema();
+    let fits = sink.fit(&schema).await?;
+    let run = sink.begin(context(&schema, run, 1)).await?;
+    let receipt = write(&*run, 0, FIRST, batches).await?;
+    run.finish(std::slice::from_ref(&receipt)).await?;
+    Ok((fits, receipt))
+}
