@@ -1,5 +1,5 @@
-//! Copies into tables of SQL Server: of every source, killed and stopped at random moments. Rows appear chunk by chunk, so at
-//! any moment there are whole chunks, those of the ledger, and in the end every row once.
+//! Copies into tables, of SQL Server and of PostgreSQL over ODBC, killed and stopped at random moments. Rows appear chunk by
+//! chunk, so at any moment there are whole chunks, those of the ledger, and in the end every row once.
 
 use std::{
     fs,
@@ -12,7 +12,10 @@ use std::{
 
 use rand::Rng as _;
 use ropeway_engine::sink::Sink;
-use ropeway_tests::sql_server::{Options, Server};
+use ropeway_tests::{
+    odbc::{self, PostgreSql},
+    sql_server::{Options, Server},
+};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -32,34 +35,75 @@ const PASSWORD: &str = "canary-Sink;'pass\"word";
 mod lost_answers;
 
 /// A server with tables that copies are made into.
-struct Tables(Server, NamedTempFile);
+enum Tables {
+    SqlServer(Server, NamedTempFile),
+    PostgreSql(PostgreSql),
+}
 
 impl Tables {
-    fn start() -> Self {
+    fn sql_server() -> Self {
         let mut options = Options { databases: vec![DATABASE.to_owned()], ..Options::default() };
         options.users.insert("ropeway".to_owned(), PASSWORD.to_owned());
         let server = Server::start_with(options).expect("a server");
         let mut authority = NamedTempFile::new().expect("a temporary file");
         authority.write_all(server.ca_pem.as_bytes()).expect("a writable folder");
-        Self(server, authority)
+        Self::SqlServer(server, authority)
+    }
+
+    fn postgresql() -> Self {
+        Self::PostgreSql(PostgreSql::start())
+    }
+
+    /// The SQL Server, where it is one.
+    fn server(&self) -> &Server {
+        match self {
+            Self::SqlServer(server, _) => server,
+            Self::PostgreSql(_) => panic!("it is PostgreSQL"),
+        }
+    }
+
+    /// How statements call a table.
+    fn name(&self, table: &str) -> String {
+        match self {
+            Self::SqlServer(..) => format!("dbo.{table}"),
+            Self::PostgreSql(_) => table.to_owned(),
+        }
     }
 
     /// A factory that copies a source into a table of this name, which it makes.
     fn example(&self, source: &Source, table: &str, slots: u32) -> Example {
         let mut example = Example::blank();
         let from = source.define(&mut example);
-        let server = format!("localhost,{}", self.0.port());
-        let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory",
-            "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
-        example.define("linkedService/To", &json!({ "type": "SqlServer", "typeProperties": service }));
-        example.secret("To", "password", PASSWORD);
-        example.trust(&self.0.ca_pem);
         let named = json!({ "referenceName": "To", "type": "LinkedServiceReference" });
-        let dataset = json!({ "type": "SqlServerTable", "linkedServiceName": named,
-            "typeProperties": { "schema": "dbo", "table": table } });
+        let (service, mut dataset, sink) = match self {
+            Self::SqlServer(server, _) => {
+                example.secret("To", "password", PASSWORD);
+                example.trust(&server.ca_pem);
+                let server = format!("localhost,{}", server.port());
+                let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory",
+                    "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
+                (
+                    json!({ "type": "SqlServer", "typeProperties": service }),
+                    json!({ "type": "SqlServerTable", "typeProperties": { "schema": "dbo", "table": table } }),
+                    json!({ "type": "SqlServerSink", "writeBehavior": "insert", "tableOption": "autoCreate",
+                        "sqlWriterUseTableLock": false, "disableMetricsCollection": false }),
+                )
+            }
+            Self::PostgreSql(server) => {
+                server.run(&format!("CREATE TABLE IF NOT EXISTS {table} (id bigint, name varchar(100))"));
+                example.secret("To", "password", odbc::PASSWORD);
+                let service = json!({ "connectionString": server.connection_string(), "authenticationType": "Basic",
+                    "userName": odbc::USER });
+                (
+                    json!({ "type": "Odbc", "typeProperties": service }),
+                    json!({ "type": "OdbcTable", "typeProperties": { "tableName": table } }),
+                    json!({ "type": "OdbcSink", "writeBatchSize": 100, "writeBatchTimeout": "00:30:00" }),
+                )
+            }
+        };
+        example.define("linkedService/To", &service);
+        dataset["linkedServiceName"] = named;
         example.define("dataset/To", &dataset);
-        let sink = json!({ "type": "SqlServerSink", "writeBehavior": "insert", "tableOption": "autoCreate",
-            "sqlWriterUseTableLock": false, "disableMetricsCollection": false });
         let activity = json!({
             "name": "Copy", "type": "Copy", "policy": { "retry": 0 },
             "inputs": [{ "referenceName": "From", "type": "DatasetReference" }],
@@ -70,29 +114,50 @@ impl Tables {
         example
     }
 
+    /// The rows of a query; none where a table is not there yet.
     fn ask(&self, query: &str) -> Option<Vec<Row>> {
-        match self.0.execute(DATABASE, query) {
-            Ok(rows) => {
-                let text = |text: String| Some(text).filter(|text| text != "NULL" && !text.is_empty());
-                Some(rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+        let text = |text: String| Some(text).filter(|text| text != "NULL" && !text.is_empty());
+        let rows: Vec<Row> = match self {
+            Self::SqlServer(server, _) => match server.execute(DATABASE, query) {
+                Ok(rows) => rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect(),
+                Err(error) if error.number == 208 => return None,
+                Err(error) => panic!("{query}: {error:?}"),
+            },
+            Self::PostgreSql(server) => {
+                if server.rows("SELECT to_regclass('_cpy_ledger')")[0][0].is_none() {
+                    return None;
+                }
+                let rows = server.rows(query).into_iter();
+                rows.map(|row| row.into_iter().map(|value| value.and_then(text)).collect()).collect()
             }
-            // Nothing was made yet.
-            Err(error) if error.number == 208 => None,
-            Err(error) => panic!("{query}: {error:?}"),
+        };
+        Some(rows)
+    }
+
+    fn delete(&self, table: &str, predicate: &str) {
+        let statement = format!("DELETE FROM {} WHERE {predicate}", self.name(table));
+        match self {
+            Self::SqlServer(server, _) => drop(server.execute(DATABASE, &statement).expect("rows to delete")),
+            Self::PostgreSql(server) => server.run(&statement),
         }
     }
 
     fn rows(&self, table: &str) -> Vec<Row> {
-        self.ask(&format!("SELECT * FROM dbo.{table}")).unwrap_or_default()
+        self.ask(&format!("SELECT * FROM {}", self.name(table))).unwrap_or_default()
     }
 
     /// What is visible before the end: rows of the source, each once, and all rows of the chunks that the ledger names.
     fn look(&self, table: &str, run: &str, expected: &[Row], tally: &mut Tally) {
         let rows = self.rows(table);
         tally.duplicate += same_rows(&rows, expected).err().map_or(0, |difference| difference.extra);
+        let ledger = match self {
+            Self::SqlServer(..) => "_cpy.ledger",
+            Self::PostgreSql(_) => "_cpy_ledger",
+        };
         let sums = format!(
-            "SELECT (SELECT COUNT(*) FROM dbo.{table}) AS visible, \
-             (SELECT SUM(row_count) FROM _cpy.ledger WHERE run_id LIKE '{run}%') AS committed"
+            "SELECT (SELECT COUNT(*) FROM {}) AS visible, \
+             (SELECT SUM(row_count) FROM {ledger} WHERE run_id LIKE '{run}%') AS committed",
+            self.name(table)
         );
         let Some(sums) = self.ask(&sums) else { return };
         let [visible, committed] = [0, 1].map(|at| sums[0][at].as_deref().unwrap_or("0").to_owned());
@@ -114,11 +179,11 @@ impl Tables {
 impl Tables {
     /// A sink for a table, in this process.
     fn sink(&self, table: &str) -> Arc<dyn Sink> {
-        let ca = self.1.path();
-        let service = json!({ "type": "SqlServer", "server": format!("localhost,{}", self.0.port()), "database": DATABASE,
+        let Self::SqlServer(server, authority) = self else { panic!("it is PostgreSQL") };
+        let service = json!({ "type": "SqlServer", "server": format!("localhost,{}", server.port()), "database": DATABASE,
             "authenticationType": "SQL", "userName": "ropeway", "password": PASSWORD });
         let settings = json!({ "linkedService": service, "dataset": { "schema": "dbo", "table": table },
-            "sink": { "type": "SqlServerSink" }, "ropeway": { "caBundle": ca } });
+            "sink": { "type": "SqlServerSink" }, "ropeway": { "caBundle": authority.path() } });
         ropeway_connectors::registry().connect_sink("SqlServer", settings).expect("settings of a sink")
     }
 }
@@ -144,7 +209,7 @@ fn ended(child: Child) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_source_is_copied_into_a_table() {
-    let tables = Tables::start();
+    let tables = Tables::sql_server();
     for (number, source) in Source::all().iter().enumerate() {
         let (table, run) = (format!("t{number}"), format!("run-{number}"));
         let example = tables.example(source, &table, 4);
@@ -156,14 +221,23 @@ async fn every_source_is_copied_into_a_table() {
         example.resume(&run).ended(0);
         assert_eq!(tables.rows(&table).len(), expected.len(), "{}", source.name);
     }
-    assert_eq!(tables.0.seen().violations, Vec::<String>::new());
+    assert_eq!(tables.server().seen().violations, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_has_every_row_once_whenever_its_copy_is_killed() {
+    kills(Tables::sql_server(), "kill: SIGKILL into SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_over_odbc_has_every_row_once_whenever_its_copy_is_killed() {
+    kills(Tables::postgresql(), "kill: SIGKILL into PostgreSQL");
+}
+
+fn kills(tables: Tables, test: &str) {
     const MOST_KILLS: u32 = 4;
     let (wanted, mut dice) = (events(16, 500), dice());
-    let (tables, source) = (Tables::start(), Source::csv(6, 400));
+    let source = Source::csv(6, 400);
     let (expected, mut tally) = (expected(&source), Tally::default());
     let clock = Instant::now();
     let calm = tables.example(&source, "calm", 2);
@@ -196,7 +270,7 @@ async fn a_table_has_every_row_once_whenever_its_copy_is_killed() {
         tables.judge(&table, &expected, &mut tally);
     }
     twins(&tables, &source, &expected, &mut tally);
-    tally.verdict("kill: SIGKILL into SQL Server", wanted);
+    tally.verdict(test, wanted);
 }
 
 /// A copy that starts again under another name, as a tool without a ledger does, and one whose last chunk is missing.
@@ -209,7 +283,7 @@ fn twins(tables: &Tables, source: &Source, expected: &[Row], tally: &mut Tally) 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(verdict.duplicate > 0);
 
-    tables.0.execute(DATABASE, "DELETE FROM dbo.calm WHERE id < 10").expect("rows to delete");
+    tables.delete("calm", "id < 10");
     let mut verdict = Tally::default();
     tables.look("calm", "calm", expected, &mut verdict);
     tables.judge("calm", expected, &mut verdict);
@@ -219,8 +293,17 @@ fn twins(tables: &Tables, source: &Source, expected: &[Row], tally: &mut Tally) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_adds_no_row_after_its_run_was_taken_over() {
+    zombies(Tables::sql_server(), "zombies: SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_adds_no_row_over_odbc_after_its_run_was_taken_over() {
+    zombies(Tables::postgresql(), "zombies: PostgreSQL");
+}
+
+fn zombies(tables: Tables, test: &str) {
     let (wanted, mut dice) = (events(4, 150), dice());
-    let (tables, source) = (Tables::start(), Source::csv(4, 300));
+    let source = Source::csv(4, 300);
     let (expected, mut tally) = (expected(&source), Tally::default());
     let clock = Instant::now();
     let calm = tables.example(&source, "calm", 2);
@@ -249,7 +332,7 @@ async fn a_stopped_process_adds_no_row_after_its_run_was_taken_over() {
         println!("the process that woke up: {}", zombie.stderr.lines().last().unwrap_or_default());
     }
     twins(&tables, &source, &expected, &mut tally);
-    tally.verdict("zombies: SQL Server", wanted);
+    tally.verdict(test, wanted);
 }
 
 fn stopped(mut child: Child) -> Option<Stopped> {

@@ -141,6 +141,6 @@ impl Sink for OdbcSink {
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
         // The batch, its values as the driver takes them, and blocks: one being made, one waiting, one being written, of
         // which drivers make texts of their own.
-        3 * limit.bytes + 8 * BLOCK_BYTES as u64
+        limit.bytes.saturating_mul(3).saturating_add(8 * BLOCK_BYTES as u64)
     }
 }

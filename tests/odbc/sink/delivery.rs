@@ -92,19 +92,21 @@ async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     write(&*run, 0, FIRST, &[rows(0..10)]).await.unwrap();
     let answers = proxy.passages()[0].answers;
     assert!(answers > 3, "{answers}");
-    // The connections of that sink are open: another one opens its own, for each chunk anew after an error.
-    let sink = connect(&through, json!({"tableName": "t"}), json!({})).unwrap();
-    let run = begin(&*sink, 2).await.unwrap();
     let mut unknown = 0;
     for (id, answer) in (1..).zip(2..=answers) {
+        // A sink of its own, whose second connection is the one of the chunk.
+        let (sink, epoch) = (connect(&through, json!({"tableName": "t"}), json!({})).unwrap(), id + 1);
+        let run = begin(&*sink, epoch).await.unwrap();
         proxy.only(0, Script::lose_answer(answer));
-        let lost = write(&*run, id, attempt(2, 1), &[rows(0..10)]).await;
+        let Opened::Writer(mut writer) = run.open(&chunk(id), attempt(epoch, 1)).await.unwrap() else { panic!("new") };
+        let written = writer.write(rows(0..10)).await;
+        let lost = if written.is_ok() { writer.commit().await.map(drop) } else { written };
         let error = lost.expect_err("an answer is lost");
         assert_eq!(error.kind(), ErrorKind::Unavailable, "answer {answer} of {answers}: {error}");
         proxy.heal();
         let before = server.rows("SELECT count(*) FROM t")[0][0].clone();
-        let receipt = write(&*run, id, attempt(2, 2), &[rows(0..10)]).await.unwrap();
-        let is_settled = receipt.attempt == attempt(2, 1);
+        let receipt = write(&*run, id, attempt(epoch, 2), &[rows(0..10)]).await.unwrap();
+        let is_settled = receipt.attempt == attempt(epoch, 1);
         assert_eq!(is_settled, before == Some((10 * (id + 1)).to_string()), "answer {answer} of {answers}");
         unknown += u32::from(is_settled);
         assert_eq!(server.rows("SELECT count(*) FROM t")[0][0], Some((10 * (id + 1)).to_string()), "answer {answer}");
@@ -113,7 +115,8 @@ async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
 
     // With teeth: without its row in the ledger the chunk is written again, and doubled.
     server.run("DELETE FROM _cpy_ledger WHERE chunk_id = 0");
-    write(&*run, 0, attempt(2, 3), &[rows(0..10)]).await.unwrap();
+    let heir = begin(&*connect(&through, json!({"tableName": "t"}), json!({})).unwrap(), 99).await.unwrap();
+    write(&*heir, 0, attempt(99, 1), &[rows(0..10)]).await.unwrap();
     assert_eq!(server.rows("SELECT count(*) FROM t")[0][0], Some((10 * (answers + 1)).to_string()));
 }
 

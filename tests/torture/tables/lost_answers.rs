@@ -15,10 +15,10 @@ struct Place {
 
 impl Place {
     fn new(keyed: bool) -> Self {
-        let tables = Tables::start();
+        let tables = Tables::sql_server();
         let key = if keyed { " PRIMARY KEY" } else { "" };
         let table = format!("CREATE TABLE dbo.t (id bigint NOT NULL{key}, name nvarchar(100) NULL)");
-        tables.0.execute(DATABASE, &table).expect("a table");
+        tables.server().execute(DATABASE, &table).expect("a table");
         Self { tables, keyed }
     }
 
@@ -38,7 +38,7 @@ impl Place {
             3 => Fault::BreakAfterBytes(dice.random_range(0..40)),
             _ => Fault::BreakAfterRunning,
         };
-        self.tables.0.on_after(dice.random_range(0..4), step, fault, dice.random_range(1..=2));
+        self.tables.server().on_after(dice.random_range(0..4), step, fault, dice.random_range(1..=2));
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
         for _ in 0..dice.random_range(1..=3) {
             place.disturb(&mut dice);
         }
-        let course = copying.course(&place, &mut tally, || place.tables.0.clear_faults()).await;
+        let course = copying.course(&place, &mut tally, || place.tables.server().clear_faults()).await;
         tally.events += course.retries + u64::from(course.failures);
         let stages = place.tables.ask("SELECT name FROM sys.tables WHERE name LIKE 'stage[_]%'").expect("a catalogue");
         assert_eq!(stages, Vec::<Row>::new());
@@ -88,13 +88,13 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
 /// A login that may not make a ledger is told so, and a commit whose answer is lost is made again: the weaker promise.
 async fn without_a_ledger(copying: &Copying<'_>) -> bool {
     let place = Place::new(false);
-    place.tables.0.execute(DATABASE, "DENY CREATE TABLE TO ropeway").expect("a login");
+    place.tables.server().execute(DATABASE, "DENY CREATE TABLE TO ropeway").expect("a login");
     let sink = place.sink();
     let schema = (copying.source)().schema().await.expect("columns");
     sink.fit(&schema).await.expect("a table that is there");
     assert!(sink.guarantee().contains("at least once"), "{}", sink.guarantee());
 
-    place.tables.0.on("THROW 51002", Fault::BreakAfterRunning, 1);
+    place.tables.server().on("THROW 51002", Fault::BreakAfterRunning, 1);
     let state = tempfile::tempdir().expect("a temporary folder");
     let summary = copying.attempt(&place, state.path()).await.expect("a copy");
     assert!(summary.guarantee.contains("at least once"), "{}", summary.guarantee);
@@ -109,9 +109,9 @@ async fn a_load_that_stands_still_is_given_up_and_made_again() {
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let place = Place::new(false);
-    place.tables.0.on("BULK LOAD", Fault::Hang, 1);
+    place.tables.server().on("BULK LOAD", Fault::Hang, 1);
     let mut tally = Tally::default();
-    let course = copying.course(&place, &mut tally, || place.tables.0.clear_faults()).await;
+    let course = copying.course(&place, &mut tally, || place.tables.server().clear_faults()).await;
     assert!(course.retries + u64::from(course.failures) > 0, "{course:?}");
     assert_eq!((tally.lost, tally.duplicate, tally.partial), (0, 0, 0));
 }

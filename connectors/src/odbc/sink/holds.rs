@@ -181,6 +181,7 @@ fn mariadb(declaration: &Declaration) -> Holds {
         "year" => whole(16, false),
         "bigint" => whole(64, signed),
         "bit" if declaration.size() == Some(1) => Holds::Boolean,
+        "bit" => Holds::Bytes { most: declaration.size().map(|bits| bits.div_ceil(8)), fixed: true },
         "float" if declaration.sizes.is_empty() => Holds::Float32,
         "double" if declaration.sizes.is_empty() => Holds::Float64,
         "decimal" => declaration.decimal(Holds::Reshaped),
