@@ -150,6 +150,15 @@ impl Peer {
 }
 
 impl Session {
+    /// Whether statements from now on belong to a transaction that is to be committed. False for a driver that has none.
+    pub(super) fn begin_transactions(&self) -> Result<bool, odbc_api::Error> {
+        match self.connection.set_autocommit(false) {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(self.peer.complaint(&error).state.as_str(), "HYC00" | "IM001") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The character around identifiers.
     pub(super) fn quote(&self) -> Result<Option<char>> {
         if let Some(quote) = self.peer.driver.quote {

@@ -62,7 +62,9 @@ pub(super) fn prepare(
 /// Work in a transaction, on a connection where each statement is one otherwise.
 fn transaction(session: &Session, work: impl FnOnce(&Session) -> Result<()>) -> Result<()> {
     let failed = |error: odbc_api::Error| session.peer.error("taking the run", &error);
-    session.connection.set_autocommit(false).map_err(failed)?;
+    if !session.begin_transactions().map_err(failed)? {
+        return work(session);
+    }
     match work(session) {
         Ok(()) => {
             session.connection.commit().map_err(|error| session.peer.error_at_commit("taking the run", &error))?;

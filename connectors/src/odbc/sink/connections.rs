@@ -25,7 +25,8 @@ impl Connections {
                 session.connection.execute(statement, (), None).map_err(failed)?;
             }
             if transactions {
-                session.connection.set_autocommit(false).map_err(failed)?;
+                // Without any, the guarantee says so.
+                session.begin_transactions().map_err(failed)?;
             }
             Ok(session)
         };

@@ -45,6 +45,14 @@ impl Fit {
             let Way { takes, form, .. } = way;
             columns.push((Column { source, name, takes_no_null: to.takes_no_null, takes, form }, to.clone()));
         }
+        if columns.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "no column of the source goes to the table: the database makes the values of all of them; add one to the \
+                 source's query",
+            )
+            .with("table", &table.name));
+        }
         let is_given = |name: &str| columns.iter().any(|(_, given)| given.name == name);
         if let Some(missing) = table.columns.iter().find(|column| column.is_needed() && !is_given(&column.name)) {
             return Err(Error::new(

@@ -99,14 +99,17 @@ fn create(session: &Session, ledger: &Ledger) -> Result<()> {
 /// Whether a row of the ledger is gone once its transaction is rolled back: what a driver says of itself is not enough.
 fn rolls_back(session: &Session, ledger: &Ledger, run: &RunId) -> Result<bool> {
     let failed = |error: odbc_api::Error| session.peer.error("trying the ledger", &error);
-    if session.connection.set_autocommit(false).is_err() {
+    if !session.begin_transactions().map_err(failed)? {
         return Ok(false);
     }
     let scratch = format!("{run}.try");
     // A run's id is shorter than the column by some; a long one is not tried with itself.
     let scratch = &scratch[scratch.len().saturating_sub(80)..];
     let entered = table::execute(session, &ledger.enter(0), &[scratch, ""]);
-    let rolled_back = entered.and_then(|()| session.connection.rollback());
-    rolled_back.and_then(|()| session.connection.set_autocommit(true)).map_err(failed)?;
-    Ok(table::rows(session, &ledger.holder(), &[scratch])?.is_empty())
+    session.connection.rollback().and_then(|()| session.connection.set_autocommit(true)).map_err(failed)?;
+    let is_gone = table::rows(session, &ledger.holder(), &[scratch])?.is_empty();
+    match entered {
+        Err(error) if is_gone => Err(failed(error)),
+        _ => Ok(is_gone),
+    }
 }
