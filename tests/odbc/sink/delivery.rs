@@ -94,11 +94,11 @@ async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     assert!(answers > 3, "{answers}");
     let mut unknown = 0;
     for (id, answer) in (1..).zip(2..=answers) {
-        // A sink of its own, whose second connection is the one of the chunk.
+        // A sink of its own: the next connection is the one of the chunk.
         let (sink, epoch) = (connect(&through, json!({"tableName": "t"}), json!({})).unwrap(), id + 1);
         let run = begin(&*sink, epoch).await.unwrap();
-        proxy.only(0, Script::lose_answer(answer));
         let Opened::Writer(mut writer) = run.open(&chunk(id), attempt(epoch, 1)).await.unwrap() else { panic!("new") };
+        proxy.only(0, Script::lose_answer(answer));
         let written = writer.write(rows(0..10)).await;
         let lost = if written.is_ok() { writer.commit().await.map(drop) } else { written };
         let error = lost.expect_err("an answer is lost");

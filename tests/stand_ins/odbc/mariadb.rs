@@ -23,6 +23,8 @@ impl MariaDb {
         let folder = TempDir::new().expect("a temporary folder");
         process::give(folder.path(), "mysql");
         let data = format!("--datadir={}", folder.path().join("data").display());
+        // Servers that start at the same moment give their temporary tables the same names.
+        let temporary = format!("--tmpdir={}", folder.path().display());
         process::run(&mut process::as_user(
             "mysql",
             &[],
@@ -30,6 +32,7 @@ impl MariaDb {
                 "mariadb-install-db",
                 "--no-defaults",
                 &data,
+                &temporary,
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
@@ -40,6 +43,7 @@ impl MariaDb {
             &*server,
             "--no-defaults",
             &data,
+            &temporary,
             &format!("--socket={}", socket.display()),
             &format!("--port={port}"),
             &format!("--pid-file={}", folder.path().join("pid").display()),
