@@ -110,7 +110,7 @@ fn run(session: &Session, script: Option<&str>) -> Result<()> {
     let mut statement = session.connection.preallocate().map_err(failed)?;
     let cursor = statement.execute(script, ()).map_err(failed)?;
     // Freed without closing: odbc-api panics if closing fails.
-    drop(cursor.map(odbc_api::CursorImpl::into_stmt));
+    let _ = cursor.map(odbc_api::CursorImpl::into_stmt);
     let mut handle = statement.into_handle();
     let mut results = handle.as_stmt_ref();
     // An error of a later statement comes with its result.
