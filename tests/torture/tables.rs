@@ -124,9 +124,7 @@ impl Tables {
                 Err(error) => panic!("{query}: {error:?}"),
             },
             Self::PostgreSql(server) => {
-                if server.rows("SELECT to_regclass('_cpy_ledger')")[0][0].is_none() {
-                    return None;
-                }
+                server.rows("SELECT to_regclass('_cpy_ledger')")[0][0].as_ref()?;
                 let rows = server.rows(query).into_iter();
                 rows.map(|row| row.into_iter().map(|value| value.and_then(text)).collect()).collect()
             }
