@@ -16,4 +16,5 @@ mod odbc;
 mod read_back;
 mod sql_server;
 mod sql_server_stand_in;
+mod table_sink;
 mod torture;

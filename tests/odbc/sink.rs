@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{
     Result,
-    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
-    sink::{ColumnFit, Opened, RunContext, Sink, SinkRun},
+    chunk::{ChunkId, Receipt},
+    sink::{ColumnFit, Opened, Sink, SinkRun},
 };
 use ropeway_tests::odbc::{MariaDb, PostgreSql, Sqlite};
 use serde_json::{Value, json};
 
 use super::{Row, settings};
+use crate::table_sink::{FIRST, chunk, context, write};
 
 /// A database under test.
 enum Database {
@@ -75,29 +76,6 @@ fn connect(connection: &str, dataset: Value, sink: Value) -> Result<Arc<dyn Sink
     let mut settings = settings(connection, dataset, json!({}));
     settings["sink"] = sink;
     ropeway_connectors::registry().connect_sink("Odbc", settings)
-}
-
-const FIRST: Attempt = Attempt { epoch: 1, number: 1 };
-
-fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
-    let run = RunId::try_from(run.to_owned()).unwrap();
-    RunContext { run, epoch, schema: schema.clone(), chunks: 1, opening: (epoch > 1).then(|| json!({"ledger": true})) }
-}
-
-fn chunk(id: u32) -> Chunk {
-    Chunk { id: ChunkId(id), label: format!("chunk {id}"), recipe: Value::Null }
-}
-
-/// Writes a chunk as a whole.
-async fn write(run: &dyn SinkRun, id: u32, attempt: Attempt, batches: &[RecordBatch]) -> Result<Receipt> {
-    let mut writer = match run.open(&chunk(id), attempt).await? {
-        Opened::Writer(writer) => writer,
-        Opened::AlreadyCommitted(receipt) => return Ok(receipt),
-    };
-    for batch in batches {
-        writer.write(batch.clone()).await?;
-    }
-    writer.commit().await
 }
 
 /// Copies batches as one run of one chunk. How their columns fitted, and the receipt.

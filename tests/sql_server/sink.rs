@@ -11,12 +11,13 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{
     Result,
-    chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    chunk::{Attempt, ChunkId, Receipt},
     sink::{Opened, RunContext, Sink, SinkRun},
 };
 use serde_json::{Value, json};
 
 use super::Stage;
+use crate::table_sink::{FIRST, chunk, context, write};
 
 impl Stage {
     /// A sink for a table of the test's schema.
@@ -38,29 +39,6 @@ impl Stage {
         let settings = json!({"linkedService": service, "dataset": dataset, "sink": sink, "ropeway": ropeway});
         ropeway_connectors::registry().connect_sink("SqlServer", settings)
     }
-}
-
-const FIRST: Attempt = Attempt { epoch: 1, number: 1 };
-
-fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
-    let run = RunId::try_from(run.to_owned()).unwrap();
-    RunContext { run, epoch, schema: schema.clone(), chunks: 1, opening: (epoch > 1).then(|| json!({"ledger": true})) }
-}
-
-fn chunk(id: u32) -> Chunk {
-    Chunk { id: ChunkId(id), label: format!("chunk {id}"), recipe: Value::Null }
-}
-
-/// Writes a chunk as a whole.
-async fn write(run: &dyn SinkRun, id: u32, attempt: Attempt, batches: &[RecordBatch]) -> Result<Receipt> {
-    let mut writer = match run.open(&chunk(id), attempt).await? {
-        Opened::Writer(writer) => writer,
-        Opened::AlreadyCommitted(receipt) => return Ok(receipt),
-    };
-    for batch in batches {
-        writer.write(batch.clone()).await?;
-    }
-    writer.commit().await
 }
 
 /// Copies batches as one run of one chunk.

@@ -1,33 +1,17 @@
 //! No row lost, none doubled: fences, lost answers, scripts that run once.
 
-use arrow::{
-    array::Int32Array,
-    datatypes::{DataType, Field, Schema},
-};
 use ropeway_engine::ErrorKind;
 use ropeway_tests::sql_server::Fault;
 
 use super::*;
 use crate::sql_server::Target;
-
-fn rows(values: std::ops::Range<i32>) -> RecordBatch {
-    let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int32, false)]));
-    RecordBatch::try_new(schema, vec![Arc::new(Int32Array::from_iter_values(values))]).unwrap()
-}
+use crate::table_sink::{attempt, begin, rows};
 
 fn count(stage: &Stage) -> u64 {
     stage.target.ask("SELECT CAST(COUNT(*) AS nvarchar(20)) AS n FROM $(schema).t").unwrap().unwrap().parse().unwrap()
 }
 
 const TABLE: &str = "CREATE TABLE $(schema).t (id int NOT NULL)";
-
-fn attempt(epoch: u32, number: u32) -> Attempt {
-    Attempt { epoch, number }
-}
-
-async fn begin(sink: &dyn Sink, epoch: u32) -> Result<Box<dyn SinkRun>> {
-    sink.begin(context(&rows(0..1).schema(), "delivery", epoch)).await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_taken_over_commits_nothing() {
