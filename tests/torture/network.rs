@@ -42,7 +42,7 @@ async fn an_encrypted_line_to_sql_server_changes_no_row() {
     line.flips(scripts::flips(&whole, events(6, 1_000), &mut dice), &mut tally).await;
     line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
     // One connection whose handshake comes byte by byte: the next one is whole.
-    line.each(vec![(1, Script::sliced(1, 0))], &mut tally).await;
+    line.each(vec![(1..=1, Script::sliced(1, 0))], &mut tally).await;
     line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally).await;
     line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
 
@@ -97,7 +97,7 @@ async fn a_line_to_postgresql_breaks_behind_the_first_rows() {
     line.each(scripts::late_breaks(&whole, events(8, 512).into(), &mut dice), &mut tally).await;
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive::takes_the_end_for_all(&Given::new(4).rows()).await);
-    tally.verdict("network: PostgreSQL, later rows", events(3, 200));
+    tally.verdict("network: PostgreSQL, later rows", events(6, 400));
 }
 
 #[tokio::test(flavor = "multi_thread")]

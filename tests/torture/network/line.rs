@@ -33,9 +33,9 @@ impl<T: Target> Line<'_, T> {
     /// One copy for every case; those in which something happened are events.
     pub(super) async fn each(&self, cases: Vec<Case>, tally: &mut Tally) {
         let (mut failures, mut retries, count) = (0, 0, cases.len());
-        for (number, script) in cases {
+        for (numbers, script) in cases {
             let before = self.proxy.faults();
-            self.proxy.only(number, script);
+            self.proxy.each(move |own| if numbers.contains(&own) { script.clone() } else { Script::default() });
             let course = self.copying.course(&(self.place)(), tally, || self.proxy.heal()).await;
             failures += course.failures;
             retries += course.retries;

@@ -1,13 +1,15 @@
 //! What breaks, and where: scripts for one connection of a copy each.
 
+use std::ops::RangeInclusive;
+
 use rand::{Rng as _, rngs::StdRng};
 use ropeway_tests::fault_proxy::{At, Effect, Passage, Script};
 
 /// Bytes from the beginning of a connection that the long form breaks one by one.
 const EVERY: u64 = 4_096;
 
-/// The number of a connection, and what happens to it.
-pub(super) type Case = (u64, Script);
+/// Connections by their numbers, and what happens to each of them.
+pub(super) type Case = (RangeInclusive<u64>, Script);
 
 /// Resets and truncations: at so many bytes, spread over all that passed in an undisturbed copy; in the long form
 /// at every one of the first bytes, in both directions.
@@ -24,7 +26,7 @@ pub(super) fn breaks(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Ca
             let numbers: Vec<u64> = reach.map(|(number, _)| number).collect();
             if !numbers.is_empty() {
                 let number = numbers[dice.random_range(0..numbers.len())];
-                found.push((number, Script::at(place(sent, byte), effect(dice.random_range(0..4)))));
+                found.push((number..=number, Script::at(place(sent, byte), effect(dice.random_range(0..4)))));
             }
         }
     }
@@ -32,12 +34,13 @@ pub(super) fn breaks(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Ca
 }
 
 /// Ends in the second half of what the busiest connection receives: while rows come that were asked for behind
-/// the first ones. psqlodbc's own cursors crash there.
+/// the first ones. psqlodbc's own cursors crash there. An earlier connection may do the busiest one's work if it is
+/// free by then, so the first to come so far is broken.
 pub(super) fn late_breaks(whole: &[Passage], cases: u64, dice: &mut StdRng) -> Vec<Case> {
     let (number, passage) = (0..).zip(whole).max_by_key(|(_, passage)| passage.received).expect("a connection");
     let half = passage.received / 2;
     let byte = |case| half + half * case / cases + dice.random_range(0..half / cases);
-    (0..cases).map(byte).map(|byte| (number, Script::at(At::Received(byte), Effect::Close))).collect()
+    (0..cases).map(byte).map(|byte| (0..=number, Script::at(At::Received(byte), Effect::Close))).collect()
 }
 
 /// Single bits that are another ones.
@@ -55,7 +58,7 @@ pub(super) fn flips(whole: &[Passage], cases: u32, dice: &mut StdRng) -> Vec<Cas
 pub(super) fn silences(whole: &[Passage], dice: &mut StdRng) -> Vec<Case> {
     let stall = Effect::Stall(None);
     let middle = |case, dice: &mut StdRng| spread(whole, (case, 2), stall, dice);
-    vec![(0, Script::blackhole()), middle(0, dice), middle(1, dice)]
+    vec![(0..=0, Script::blackhole()), middle(0, dice), middle(1, dice)]
 }
 
 /// The part of the passage that belongs to this case of so many; every other one is sent.
@@ -67,7 +70,7 @@ fn spread(whole: &[Passage], (case, cases): (u32, u32), effect: Effect, dice: &m
     for (number, passage) in (0..).zip(whole) {
         let length = bytes(passage, sent);
         if byte < length {
-            return (number, Script::at(place(sent, byte), effect));
+            return (number..=number, Script::at(place(sent, byte), effect));
         }
         byte -= length;
     }
