@@ -56,8 +56,9 @@ impl Format for Parquet {
     }
 
     fn working_set(&self, _schema: &SchemaRef, limit: BatchLimit) -> u64 {
-        // A row group is cut after the batch that fills it: the batch itself, and its pages on top.
-        limit.bytes.saturating_mul(2).saturating_add(ROW_GROUP_BYTES as u64)
+        // A row group is cut after the batch that fills it: the batch itself, its pages on top, and then all pages once
+        // more, as the bytes that go out.
+        limit.bytes.saturating_mul(2).saturating_add(2 * ROW_GROUP_BYTES as u64)
     }
 
     fn preamble(&self, _schema: &SchemaRef) -> Result<Vec<u8>> {
