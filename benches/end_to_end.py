@@ -125,6 +125,17 @@ def sql_server_table(port):
     }
 
 
+def sql_server_target(server):
+    return {
+        "linkedService": {"type": "SqlServer", "typeProperties": {
+            "server": f"127.0.0.1,{server['port']}", "database": "sales", "encrypt": "optional",
+            "trustServerCertificate": True, "authenticationType": "SQL", "userName": "sa",
+            "password": {"type": "SecureString", "value": server["password"]}}},
+        "dataset": {"type": "SqlServerTable", "typeProperties": {"schema": "dbo", "table": "lineitem"}},
+        "sink": {"type": "SqlServerSink", "sqlWriterUseTableLock": True},
+    }
+
+
 def odbc_table(connection, table):
     return {
         "linkedService": {"type": "Odbc", "typeProperties": {
@@ -159,6 +170,14 @@ def sql_server_to_parquet(tools, servers, folder, runs):
 
     best = interleaved(runs, ropeway=ropeway, odbc2parquet=odbc2parquet)
     print(f"  CPU of odbc2parquet / ropeway: {best['odbc2parquet'].cpu / best['ropeway'].cpu:.2f} (wanted: at least 2)")
+
+
+def sql_server_to_sql_server(tools, servers, folder, runs):
+    replay, target = servers["replay"], servers["bulkLoad"]
+    print(f"SQL Server to SQL Server, {replay['rows']:,} lineitem rows, the target keeps none")
+    factory = Factory(folder / "sql-to-sql", sql_server_table(replay["port"]), sql_server_target(target))
+    best = interleaved(runs, ropeway=lambda: run(factory.command(tools.ropeway)))
+    print(f"  rows for a second of CPU: {replay['rows'] / best['ropeway'].cpu:,.0f} (wanted: at least 1,500,000)")
 
 
 def postgresql_to_parquet(tools, servers, folder, runs):
@@ -221,6 +240,7 @@ def main():
         folder = pathlib.Path(folder)
         if tools.only in (None, "sql-server"):
             sql_server_to_parquet(tools, servers, folder, tools.runs)
+            sql_server_to_sql_server(tools, servers, folder, tools.runs)
         if tools.only in (None, "postgresql"):
             postgresql_to_parquet(tools, servers, folder, tools.runs)
         if tools.only in (None, "memory"):

@@ -2,9 +2,13 @@
 //! stops them when its standard input ends.
 //!
 //! `ropeway-servers --replay PROGRAM --certs FOLDER [--ceiling]`
+//!
+//! `ropeway-servers --bulk-load` starts nothing but a SQL Server stand-in with empty tables like lineitem, which reads
+//! bulk loads and keeps no row.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a tool of the benchmarks stops with a message")]
 
 use std::{
+    collections::HashMap,
     io::Read,
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
@@ -16,9 +20,12 @@ use ropeway_tests::{
     blob_service::BlobService,
     odbc::{PASSWORD, PostgreSql, USER},
     private_ca::PrivateCa,
+    sql_server::{Encryption, Options, Server},
 };
 use serde_json::json;
 
+/// Of a server that only this machine reaches, and that keeps nothing.
+const PASSWORD_OF_SA: &str = "benchmark";
 /// Rows of the side-by-side comparisons.
 const ROWS: u64 = 2_000_000;
 /// Twenty times `--memory 256MiB`.
@@ -28,6 +35,11 @@ const ROW_BYTES: u64 = 146;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|it| it == "--bulk-load") {
+        let server = swallowing();
+        println!("{}", json!({"port": server.port(), "password": PASSWORD_OF_SA}));
+        return wait();
+    }
     let value = |name: &str| arguments.iter().position(|it| it == name).and_then(|at| arguments.get(at + 1)).cloned();
     let replay = value("--replay").expect("--replay PROGRAM");
     let certs = value("--certs").expect("--certs FOLDER");
@@ -36,7 +48,9 @@ fn main() {
     let compared = Replay::start(&replay, &certs, ROWS);
     let postgresql = PostgreSql::start();
     postgresql.run(&table("lineitem", ROWS));
+    let bulk_load = swallowing();
     let mut addresses = json!({
+        "bulkLoad": {"port": bulk_load.port(), "password": PASSWORD_OF_SA},
         "replay": {"port": compared.port, "rows": ROWS},
         "postgresql": {"connectionString": with_login(&postgresql), "table": "lineitem", "rows": ROWS},
     });
@@ -56,9 +70,35 @@ fn main() {
         kept = Some((large, blob));
     }
     println!("{addresses}");
-    // Ends when whoever started us closes the pipe, or is gone.
+    wait();
+    drop((kept, compared, postgresql, bulk_load));
+}
+
+/// Ends when whoever started us closes the pipe, or is gone.
+fn wait() {
     std::io::stdin().read_to_end(&mut Vec::new()).expect("standard input can be read");
-    drop((kept, compared, postgresql));
+}
+
+/// A SQL Server stand-in with empty tables that have the columns of lineitem: texts of declared lengths, and texts of any.
+fn swallowing() -> Server {
+    let users = HashMap::from([("sa".to_owned(), PASSWORD_OF_SA.to_owned())]);
+    let encryption = Encryption::LoginOnly;
+    let server = Server::start_with(Options { swallows: true, encryption, users, ..Options::default() });
+    let server = server.expect("a stand-in starts");
+    for (name, flag, short, long) in [
+        ("lineitem", "char(1)", "varchar(25)", "varchar(44)"),
+        ("lineitem_max", "varchar(max)", "varchar(max)", "varchar(max)"),
+    ] {
+        let columns = format!(
+            "l_orderkey bigint NOT NULL, l_partkey int NOT NULL, l_suppkey int NOT NULL, l_linenumber int NOT NULL, \
+             l_quantity decimal(15, 2) NOT NULL, l_extendedprice decimal(15, 2) NOT NULL, l_discount decimal(15, 2) NOT NULL, \
+             l_tax decimal(15, 2) NOT NULL, l_returnflag {flag} NOT NULL, l_linestatus {flag} NOT NULL, \
+             l_shipdate date NOT NULL, l_commitdate date NOT NULL, l_receiptdate date NOT NULL, \
+             l_shipinstruct {short} NOT NULL, l_shipmode {short} NOT NULL, l_comment {long} NOT NULL"
+        );
+        server.execute("sales", &format!("CREATE TABLE dbo.{name} ({columns})")).expect("a table is made");
+    }
+    server
 }
 
 fn with_login(postgresql: &PostgreSql) -> String {

@@ -97,6 +97,8 @@ pub struct Options {
     pub users: HashMap<String, String>,
     /// Databases that exist from the start; the first is the default of every login.
     pub databases: Vec<String>,
+    /// Rows of bulk loads are read and counted, and go nowhere: for benchmarks of clients.
+    pub swallows: bool,
 }
 
 impl Default for Options {
@@ -107,6 +109,7 @@ impl Default for Options {
             encryption: Encryption::Required,
             users: HashMap::from([("sa".to_owned(), "Ropeway-1!".to_owned())]),
             databases: vec!["sales".to_owned()],
+            swallows: false,
         }
     }
 }
