@@ -30,6 +30,20 @@ fn a_run_is_listed_and_shown() {
     assert!(one.contains("11,957 read") && one.contains("digest") && one.contains("chunk"), "{one}");
 }
 
+#[test]
+fn a_plan_tells_of_a_run_that_was_begun() {
+    let workshop = Workshop::folder(0.002);
+    let plan = |id| {
+        let arguments = ["plan", "orders/pipeline/CopyLineitem.json", "--run-id", id, "--output", "json"];
+        workshop.finish(&arguments).ended(0).json()["warnings"].to_string()
+    };
+    assert!(!plan("nightly").contains("nightly"));
+    assert!(!workshop.state().exists(), "a plan writes nothing");
+    workshop.run(&["--run-id", "nightly"]).ended(0);
+    assert!(plan("nightly").contains("the run nightly has succeeded"));
+    assert!(!plan("nightly-2").contains("nightly"));
+}
+
 /// Names, sizes and times of all files.
 fn contents(workshop: &Workshop) -> Vec<(std::path::PathBuf, u64, std::time::SystemTime)> {
     let describe = |file: std::path::PathBuf| {

@@ -175,7 +175,7 @@ fn any_number_of_rows_that_do_not_fit_takes_the_same_memory() {
     let peak = |rows: u32| {
         let yard = Yard::new(0, 0);
         yard.write(0, (0..rows).map(|row| format!("{row},this one,has too many,of,them")));
-        let arguments = ["--memory", "96MiB", "--parallel", "1", "--output", "json", "--progress", "none"];
+        let arguments = ["--memory", "128MiB", "--parallel", "1", "--output", "json", "--progress", "none"];
         let run = yard.workshop.run(&arguments).ended(0).json();
         let output = &run["activityRuns"][0]["output"];
         assert_eq!(output["rowsSkipped"], rows);

@@ -75,12 +75,17 @@ pub(crate) struct PlanArgs {
     /// The pipeline's JSON file
     #[arg(value_name = "PIPELINE.json")]
     pub(crate) pipeline: PathBuf,
+    /// The id that the run would have: its expressions see it, and a run of this id that was begun is told of
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
     #[command(flatten)]
     pub(crate) definition: DefinitionArgs,
     #[command(flatten)]
     pub(crate) copy: CopyArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

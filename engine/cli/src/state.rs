@@ -54,16 +54,25 @@ impl RunFile {
     }
 }
 
+/// What is known of a run, without making a folder: `None` if nothing is.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a record that this program cannot read.
+pub(crate) fn read(run: &RunId, named: Option<&Path>) -> Result<Option<RunFile>> {
+    StateFolder(root(named)?.join("runs")).run(run).read()
+}
+
+fn root(named: Option<&Path>) -> Result<PathBuf> {
+    named.map_or_else(default_root, |path| Ok(path.to_owned()))
+}
+
 impl StateFolder {
     /// The folder that was named, or the user's own; made if it is missing.
     ///
     /// # Errors
     /// [`ErrorKind::Spec`] if it cannot be made or others may write to it.
     pub(crate) fn open(named: Option<&Path>) -> Result<Self> {
-        let root = match named {
-            Some(path) => path.to_owned(),
-            None => default_root()?,
-        };
+        let root = root(named)?;
         // A resume changes the working directory.
         let root =
             std::path::absolute(&root).map_err(|error| wrong("the state folder cannot be found", &root, error))?;

@@ -3,9 +3,11 @@
 mod json;
 mod text;
 
+use std::path::Path;
+
 use chrono::Utc;
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Result,
     chunk::RunId,
     run::{Prospect, prospect},
 };
@@ -17,9 +19,10 @@ use crate::{
     assemble::{self, Extras},
     definitions::{self, Definitions},
     exit_code,
+    report::Status,
     request::Request,
     settings::{self, SourceSettings},
-    terminal,
+    state, terminal,
 };
 
 /// What a run would do with one Copy.
@@ -45,13 +48,17 @@ impl CopyPlan {
 /// Prints the plan; exit code 1 says that a run would refuse a column.
 pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     let request = Request::new(&args.pipeline, &args.definition, &args.copy, &args.connection)?;
-    let definitions = definitions::load(&request, "plan", Utc::now())?;
+    let run = RunId::try_from(args.run_id.as_deref().unwrap_or("plan").to_owned())?;
+    let mut definitions = definitions::load(&request, run.as_str(), Utc::now())?;
+    if args.run_id.is_some() {
+        definitions.warnings.extend(begun(&run, args.state.state.as_deref())?);
+    }
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
     activities::check(&pipeline, &definitions.inputs)?;
     let extras = Extras::of(&request);
     let mut plans = Vec::new();
     for activity in pipeline.activities().iter().filter(|activity| activity.inactive().is_none()) {
-        let plan = look_ahead(activity, &definitions, &extras).await;
+        let plan = look_ahead(activity, &definitions, &extras, &run).await;
         plans.push(plan.map_err(|error| error.with("activity", activity.name()))?);
     }
     terminal::result(&match args.output.output {
@@ -61,7 +68,21 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     Ok(if plans.iter().any(CopyPlan::is_refused) { exit_code::DATA } else { exit_code::SUCCEEDED })
 }
 
-async fn look_ahead(activity: &Activity<'_>, definitions: &Definitions, extras: &Extras) -> Result<CopyPlan> {
+/// What there is to say of a run that was begun already.
+fn begun(run: &RunId, state: Option<&Path>) -> Result<Option<String>> {
+    let Some(file) = state::read(run, state)? else { return Ok(None) };
+    Ok(Some(match file.report.status {
+        Status::Succeeded => format!("the run {run} has succeeded: to run it again changes nothing"),
+        _ => format!("the run {run} was begun already: it is finished with the chunks of its own plan, not with these"),
+    }))
+}
+
+async fn look_ahead(
+    activity: &Activity<'_>,
+    definitions: &Definitions,
+    extras: &Extras,
+    run: &RunId,
+) -> Result<CopyPlan> {
     // No activity has ended yet, so an expression that asks for an outcome cannot be planned.
     let copy = activity.resolve(&definitions.inputs, &Outcomes::new()).map_err(definitions::refuse)?;
     let strict = definitions.inputs.strict;
@@ -70,9 +91,7 @@ async fn look_ahead(activity: &Activity<'_>, definitions: &Definitions, extras: 
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
     warnings.extend(settings::without_effect(&extras.source_settings, &registry, &source_type, strict)?);
     let settings = settings::taken(&extras.source_settings, &registry, &source_type);
-    let run = RunId::try_from("plan".to_owned())
-        .map_err(|error| Error::new(ErrorKind::Bug, "the plan has no id; please report it").caused_by(error))?;
-    let job = assemble::job(copy, &registry, extras, run)?;
+    let job = assemble::job(copy, &registry, extras, run.clone())?;
     Ok(CopyPlan {
         activity: activity.name().to_owned(),
         source_type,
