@@ -10,10 +10,15 @@ demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, the
 test: install lint programs ## everything that must hold
 	cargo nextest run --locked --workspace --all-features
 
-torture: install programs ## the long form of tests/torture and of the engine's simulation, hours of it; prints what was done and what broke
+# Parts of it: the modules of tests/torture (kill, takeover, lost_answers, network, disk, power_cut, journal, tables,
+# syscalls), and the simulation.
+ONLY ?=
+PARTS = (test(torture::) + test(/^simulation/)) $(if $(ONLY),& test($(ONLY)))
+
+torture: install programs ## the long form of tests/torture and of the simulation, hours of it, or of one part: make torture ONLY=network
 	@rm -f target/torture.tsv
 	status=0; ROPEWAY_SEEDS=50000 ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
-		cargo nextest run --locked --workspace --all-features --profile torture -E 'test(torture::) | binary_id(ropeway-engine::protocol)' || status=$$?; \
+		cargo nextest run --locked --workspace --all-features --profile torture -E '$(PARTS)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
 		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
 

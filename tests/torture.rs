@@ -9,6 +9,7 @@ mod lost_answers;
 mod network;
 mod power_cut;
 mod readers;
+mod side_by_side;
 mod sources;
 pub(crate) mod syscalls;
 mod table;

@@ -71,13 +71,20 @@ pub struct RetryPolicy {
     pub max_attempts: u32,
     /// How long a run goes on failing without a chunk that commits in between.
     pub patience: Duration,
-    /// Every pause is multiplied by this; below 1 in tests.
+    /// How long an endpoint is left alone after it failed five times in a row.
+    pub left_alone: Duration,
+    /// Every pause between attempts is multiplied by this; below 1 in tests.
     pub pace: f64,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 1_000, patience: Duration::from_secs(30 * 60), pace: 1.0 }
+        Self {
+            max_attempts: 1_000,
+            patience: Duration::from_secs(30 * 60),
+            left_alone: Duration::from_secs(30),
+            pace: 1.0,
+        }
     }
 }
 

@@ -165,7 +165,7 @@ async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_reach_a_table_exactly_once() {
+async fn simulation_rows_reach_a_table_exactly_once() {
     let mut sum = Life::default();
     for seed in 0..seeds() {
         let (ok, life) = table_case(seed, ModelTable::default()).await;
@@ -176,7 +176,7 @@ async fn rows_reach_a_table_exactly_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_reach_a_blob_exactly_once() {
+async fn simulation_rows_reach_a_blob_exactly_once() {
     let mut sum = Life::default();
     for seed in 0..seeds() {
         let (ok, life) = blob_case(seed, ModelBlob::default()).await;

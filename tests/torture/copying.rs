@@ -126,7 +126,7 @@ fn settings() -> Settings {
         parallel: 2,
         chunk_rows: 100,
         batch: BatchLimit { rows: NonZeroU32::new(50).expect("some"), bytes: 1 << 20 },
-        retry: RetryPolicy { pace: 0.01, ..RetryPolicy::default() },
+        retry: RetryPolicy { pace: 0.01, left_alone: Duration::from_millis(300), ..RetryPolicy::default() },
         first_batch_timeout: Duration::from_secs(3),
         stall_timeout: Duration::from_secs(3),
         write_timeout: Duration::from_secs(5),

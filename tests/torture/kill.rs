@@ -2,15 +2,19 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use rand::{Rng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 
 use super::{
+    side_by_side::{side_by_side, slowdown},
     sources::Source,
     table::{Tally, dice, events},
     targets::{Format, Sink, Target},
@@ -31,20 +35,25 @@ async fn sigkill_at_random_moments() {
         sources.iter().map(|source| (source.name, Undisturbed::of(source, &blobs, &mut tally))).collect();
 
     // Every pair with either number of slots: a round has half of that, the next one the other half.
-    let mut copying = 0;
-    'rounds: for round in 0.. {
-        let pairs = sources.iter().flat_map(|source| Sink::ALL.map(|sink| (source, sink)));
-        for (number, (source, sink)) in pairs.enumerate() {
-            if round > 0 && tally.events >= u64::from(wanted) {
-                break 'rounds;
-            }
-            let slots = if (number + round) % 2 == 0 { 4 } else { 1 };
-            let format = if dice.random() { Format::Parquet } else { Format::Csv };
-            let pair = Pair { source, sink, format, slots };
-            let trial = Trial::new(pair, &blobs, &format!("round-{round}-{number}"));
-            copying += survive(trial, &undisturbed[source.name], &mut dice, &mut tally);
-        }
-    }
+    let copying = AtomicU64::new(0);
+    let pairs: Vec<_> = sources.iter().flat_map(|source| Sink::ALL.map(|sink| (source, sink))).collect();
+    let mut begun = 0;
+    let next = |tally: &Tally| {
+        let (round, number) = (begun / pairs.len(), begun % pairs.len());
+        begun += 1;
+        let (source, sink) = pairs[number];
+        let slots = if (number + round).is_multiple_of(2) { 4 } else { 1 };
+        let format = if dice.random() { Format::Parquet } else { Format::Csv };
+        let is_enough = round > 0 && tally.events >= u64::from(wanted);
+        let case = (Pair { source, sink, format, slots }, begun, StdRng::seed_from_u64(dice.random()));
+        (!is_enough).then_some(case)
+    };
+    side_by_side(&mut tally, next, |(pair, number, mut dice), tally| {
+        let undisturbed = &undisturbed[pair.source.name];
+        let trial = Trial::new(pair, &blobs, &format!("trial-{number}"));
+        copying.fetch_add(survive(trial, undisturbed, &mut dice, tally), Ordering::Relaxed);
+    });
+    let copying = copying.into_inner();
     println!("{} kills, {copying} of them while rows were copied or published", tally.events);
     assert!(copying > 0, "every kill came before the first row");
     twins(&sources[2], &blobs, &mut tally);
@@ -53,6 +62,7 @@ async fn sigkill_at_random_moments() {
 
 /// How long a copy takes and what its digest is when nobody disturbs it.
 struct Undisturbed {
+    /// Beside as many others as there will be.
     whole: Duration,
     digest: String,
 }
@@ -64,7 +74,7 @@ impl Undisturbed {
         let mut trial = Trial::new(pair, blobs, &id);
         let clock = Instant::now();
         let output = trial.start().wait_with_output().expect("our child");
-        let whole = clock.elapsed();
+        let whole = clock.elapsed().mul_f64(slowdown());
         let (digest, chunks) = trial.succeeded(output, tally);
         assert!(chunks >= 5, "{}: only {chunks} chunks", trial.about());
         Self { whole, digest }

@@ -3,7 +3,9 @@
 mod naive;
 mod renames;
 
-use rand::Rng as _;
+use std::iter;
+
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use ropeway_tests::{
     blob_service::{Effect, Fault, Operation},
     fault_proxy::{FaultProxy, Script},
@@ -15,18 +17,25 @@ use super::{
         sources::Given,
         targets::{BlobStore, Shape},
     },
+    side_by_side::{copies, on_lanes},
     table::{Tally, dice, events},
 };
 
 /// The service does what it was asked and closes the connection, or closes it first and does it later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_service_that_loses_answers_has_every_row_once() {
-    let (store, given, mut dice) = (BlobStore::fake().await, Given::new(4), dice());
+    let (given, mut dice) = (Given::new(4), dice());
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let wanted = events(32, 700);
     let mut tally = Tally::default();
-    while store.service().faults() < u64::from(wanted) {
+    let mut stores = Vec::new();
+    for _ in 0..copies() {
+        stores.push(BlobStore::fake().await);
+    }
+    let faults = || stores.iter().map(|store| store.service().faults()).sum::<u64>();
+    let cases = iter::from_fn(|| (faults() < u64::from(wanted)).then(|| StdRng::seed_from_u64(dice.random())));
+    on_lanes(&stores, cases, &mut tally, async |store, mut dice, tally| {
         let shape = if dice.random() { Shape::Single } else { Shape::Folder };
         for _ in 0..dice.random_range(1..=3) {
             // How many such requests a copy has: blocks, lists, all of them.
@@ -40,14 +49,16 @@ async fn a_blob_service_that_loses_answers_has_every_row_once() {
             let (skip, times) = (dice.random_range(0..requests), dice.random_range(1..=2));
             store.service().inject(Fault { operation, skip, times, effect });
         }
-        copying.course(&store.place(shape), &mut tally, || store.service().clear_faults()).await;
+        copying.course(&store.place(shape), tally, || store.service().clear_faults()).await;
         store.service().clear_faults();
-    }
-    tally.events = store.service().faults();
+    })
+    .await;
+    tally.events = faults();
 
+    let store = &stores[0];
     store.service().inject(Fault::once(Operation::PutBlockList, Effect::LoseAnswer));
     tally.twins.tried += 1;
-    tally.twins.caught += u64::from(naive::doubles(&store, &expected).await);
+    tally.twins.caught += u64::from(naive::doubles(store, &expected).await);
     tally.verdict("lost answers: blob service", wanted);
 }
 
@@ -56,26 +67,37 @@ async fn a_blob_service_that_loses_answers_has_every_row_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn azurite_behind_a_line_that_loses_answers_has_every_row_once() {
     let store = BlobStore::azurite().await;
-    let proxy = FaultProxy::start(store.address()).await;
-    let (store, given, mut dice) = (store.via(proxy.address()), Given::new(3), dice());
+    let mut proxies = Vec::new();
+    for _ in 0..copies() {
+        proxies.push(FaultProxy::start(store.address()).await);
+    }
+    let proxy = &proxies[0];
+    let (given, mut dice) = (Given::new(3), dice());
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let wanted = events(10, 200);
     let mut tally = Tally::default();
     proxy.heal();
-    let calm = copying.course(&store.place(Shape::Folder), &mut tally, || ()).await;
+    let calm = copying.course(&store.place_via(proxy.address(), Shape::Folder), &mut tally, || ()).await;
     assert_eq!((calm.failures, calm.retries), (0, 0));
     // The first two answers may be TLS alone.
     let whole = proxy.passages();
     let talkative: Vec<_> = (0..).zip(&whole).filter(|(_, passage)| passage.answers > 3).collect();
-    while proxy.faults() < u64::from(wanted) {
+    let faults = || proxies.iter().map(FaultProxy::faults).sum::<u64>();
+    let cases = iter::from_fn(|| {
         let (number, passage) = talkative[dice.random_range(0..talkative.len())];
-        proxy.only(number, Script::lose_answer(dice.random_range(3..=passage.answers)));
         let shape = if dice.random_ratio(1, 4) { Shape::Single } else { Shape::Folder };
-        copying.course(&store.place(shape), &mut tally, || proxy.heal()).await;
-    }
-    tally.events = proxy.faults();
+        let case = (number, Script::lose_answer(dice.random_range(3..=passage.answers)), shape);
+        (faults() < u64::from(wanted)).then_some(case)
+    });
+    on_lanes(&proxies, cases, &mut tally, async |proxy, (number, script, shape), tally| {
+        proxy.only(number, script);
+        copying.course(&store.place_via(proxy.address(), shape), tally, || proxy.heal()).await;
+    })
+    .await;
+    tally.events = faults();
 
+    let store = store.via(proxy.address());
     // One answer of TLS, one to the first block, one to the first list.
     proxy.only(0, Script::lose_answer(3));
     tally.twins.tried += 1;

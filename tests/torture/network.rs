@@ -12,16 +12,17 @@ mod scripts;
 
 use ropeway_tests::{
     blob_service::{Effect as BlobEffect, Fault, Operation},
-    fault_proxy::{FaultProxy, Script},
+    fault_proxy::Script,
 };
 
-use self::line::Line;
+use self::line::{Lines, lines_to};
 use super::{
     copying::{
         ABSENCE, Copying,
         sources::{Given, PostgreSqlTable, SqlServerTable},
         targets::{BlobStore, LocalFile, Shape},
     },
+    side_by_side::{copies, on_lanes},
     table::{Tally, dice, events},
 };
 
@@ -33,10 +34,9 @@ const HANDSHAKE: u64 = 3_000;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_line_to_sql_server_changes_no_row() {
     let (table, mut dice, mut tally) = (SqlServerTable::new(ROWS, true), dice(), Tally::default());
-    let proxy = FaultProxy::start(table.address()).await;
-    let (expected, source) = (table.rows(), || table.source(proxy.address()));
-    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-    let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
+    let proxies = lines_to(table.address()).await;
+    let (expected, source) = (table.rows(), |via| table.source(via));
+    let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
     line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
     line.flips(scripts::flips(&whole, events(6, 1_000), &mut dice), &mut tally).await;
@@ -54,10 +54,9 @@ async fn an_encrypted_line_to_sql_server_changes_no_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_line_to_sql_server_breaks_and_changes_no_row() {
     let (table, mut dice, mut tally) = (SqlServerTable::new(ROWS, false), dice(), Tally::default());
-    let proxy = FaultProxy::start(table.address()).await;
-    let (expected, source) = (table.rows(), || table.source(proxy.address()));
-    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-    let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
+    let proxies = lines_to(table.address()).await;
+    let (expected, source) = (table.rows(), |via| table.source(via));
+    let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
     line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
     line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally).await;
@@ -70,10 +69,9 @@ async fn a_plain_line_to_sql_server_breaks_and_changes_no_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_to_postgresql_breaks_and_changes_no_row() {
     let (table, mut dice, mut tally) = (PostgreSqlTable::new(ROWS), dice(), Tally::default());
-    let proxy = FaultProxy::start(table.address()).await;
-    let (expected, source) = (table.rows(), || table.source(proxy.address()));
-    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-    let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
+    let proxies = lines_to(table.address()).await;
+    let (expected, source) = (table.rows(), |via| table.source(via));
+    let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
     line.each(scripts::breaks(&whole, events(26, 8_192), &mut dice), &mut tally).await;
     line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
@@ -89,10 +87,9 @@ async fn a_line_to_postgresql_breaks_and_changes_no_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_to_postgresql_breaks_behind_the_first_rows() {
     let (table, mut dice, mut tally) = (PostgreSqlTable::new(4 * ROWS), dice(), Tally::default());
-    let proxy = FaultProxy::start(table.address()).await;
-    let (expected, source) = (table.rows(), || table.whole(proxy.address()));
-    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-    let line = Line { copying, place: &LocalFile::new, proxy: &proxy };
+    let proxies = lines_to(table.address()).await;
+    let (expected, source) = (table.rows(), |via| table.whole(via));
+    let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
     line.each(scripts::late_breaks(&whole, events(8, 512).into(), &mut dice), &mut tally).await;
     tally.twins.tried += 1;
@@ -103,13 +100,11 @@ async fn a_line_to_postgresql_breaks_behind_the_first_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_to_a_blob_service_changes_no_row() {
     let (store, given, mut dice, mut tally) = (BlobStore::fake().await, Given::new(4), dice(), Tally::default());
-    let proxy = FaultProxy::start(store.address()).await;
-    let store = store.via(proxy.address());
-    let (expected, source) = (given.rows(), || given.source());
+    let proxies = lines_to(store.address()).await;
+    let (expected, source) = (given.rows(), |_| given.source());
     for (shape, part) in [(Shape::Single, 1), (Shape::Folder, 2)] {
-        let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-        let place = || store.place(shape);
-        let line = Line { copying, place: &place, proxy: &proxy };
+        let place = |via| store.place_via(via, shape);
+        let line = Lines { source: &source, place: &place, expected: &expected, proxies: &proxies };
         let whole = line.undisturbed(&mut tally).await;
         line.each(scripts::breaks(&whole, events(13, 8_192), &mut dice), &mut tally).await;
         line.flips(scripts::flips(&whole, events(4, 1_000), &mut dice), &mut tally).await;
@@ -118,18 +113,30 @@ async fn a_line_to_a_blob_service_changes_no_row() {
         if part == 1 {
             line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
         }
-        for case in 0..events(3, 100) {
-            // A storm of 503, some of them for longer than the client itself tries.
-            let (skip, times) = (case * 2, 3 + 2 * (case % 3));
-            let pause = (case % 2 == 0).then_some(0);
-            store.service().inject(Fault { operation: Operation::Any, skip, times, effect: BlobEffect::Busy(pause) });
-            line.copying.course(&store.place(shape), &mut tally, || store.service().clear_faults()).await;
-            store.service().clear_faults();
-        }
+        busy(shape, events(3, 100), &mut tally).await;
     }
-    tally.events += store.service().faults();
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive::stores_changed_bytes(&expected).await);
     tally.verdict("network: blob service", events(32, 16_000));
+}
+
+/// So many storms of 503, some of them for longer than the client itself tries.
+async fn busy(shape: Shape, cases: u32, tally: &mut Tally) {
+    let mut stores = Vec::new();
+    for _ in 0..copies() {
+        stores.push(BlobStore::fake().await);
+    }
+    let given = Given::new(4);
+    let (expected, source) = (given.rows(), || given.source());
+    let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
+    on_lanes(&stores, 0..cases, tally, async |store, case, tally| {
+        let (skip, times) = (case * 2, 3 + 2 * (case % 3));
+        let pause = (case % 2 == 0).then_some(0);
+        store.service().inject(Fault { operation: Operation::Any, skip, times, effect: BlobEffect::Busy(pause) });
+        copying.course(&store.place(shape), tally, || store.service().clear_faults()).await;
+        store.service().clear_faults();
+    })
+    .await;
+    tally.events += stores.iter().map(|store| store.service().faults()).sum::<u64>();
 }

@@ -9,7 +9,10 @@ mod disk;
 use std::{
     fs,
     process::Child,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use self::disk::Disk;
 use super::{
+    side_by_side::{side_by_side, slowdown},
     sources::Source,
     syscalls::strace_works,
     table::{Tally, dice, events},
@@ -41,19 +45,25 @@ async fn a_power_cut_at_a_random_moment() {
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
     let whole = undisturbed(&source, &blobs);
-    let mut told = 0;
-    for number in 0..wanted {
-        let sink = if number % 2 == 0 { Sink::File } else { Sink::FileFolder };
+    let told = AtomicU64::new(0);
+    let mut numbers = 0..wanted;
+    let next = |_: &Tally| {
+        let number = numbers.next()?;
         let format = if dice.random() { Format::Parquet } else { Format::Csv };
+        // Every third one right after success was reported.
+        let moment = if number % 3 == 0 { None } else { Some(whole.mul_f64(dice.random_range(0.0..1.0))) };
+        Some((number, format, moment))
+    };
+    side_by_side(&mut tally, next, |(number, format, moment), tally| {
+        let sink = if number % 2 == 0 { Sink::File } else { Sink::FileFolder };
         let pair = Pair { source: &source, sink, format, slots: 2 };
         let trial = Trial::new(pair, &blobs, &format!("cut-{number}"));
         // The state is on the disk that loses power, or on another one.
         let disk =
             Disk::over(if number % 4 < 2 { trial.places() } else { trial.target.folder().into_iter().collect() });
-        // Every third one right after success was reported.
-        let moment = if number % 3 == 0 { None } else { Some(whole.mul_f64(dice.random_range(0.0..1.0))) };
-        told += u64::from(survives(trial, disk, moment, &mut tally));
-    }
+        told.fetch_add(u64::from(survives(trial, disk, moment, tally)), Ordering::Relaxed);
+    });
+    let told = told.into_inner();
     println!("{wanted} power cuts, {told} of them after success was reported");
     assert!(told > 0 && told < u64::from(wanted), "both kinds of moments");
     twin(&source, &blobs, &mut tally);
@@ -65,7 +75,7 @@ fn undisturbed(source: &Source, blobs: &Arc<BlobService>) -> Duration {
     let _disk = Disk::over(trial.places());
     let clock = Instant::now();
     trial.example.run(&trial.id).ended(0);
-    clock.elapsed()
+    clock.elapsed().mul_f64(slowdown())
 }
 
 /// Cuts the power after so long, or once the run has ended. Answers whether it had reported success.

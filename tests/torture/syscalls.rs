@@ -12,6 +12,7 @@ use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 
 use self::calls::{Call, recorded};
 use super::{
+    side_by_side::side_by_side,
     sources::Source,
     table::{Tally, is_long},
     targets::{Format, Sink},
@@ -40,13 +41,18 @@ async fn sigkill_before_every_system_call() {
         // What has no path, and goes to a server, takes long.
         let calls: Vec<_> = calls.into_iter().filter(|call| long || call.path.is_some()).collect();
         println!("{sink:?}: {} calls", calls.len());
-        for (point, call) in (1..).zip(&calls) {
-            let mut trial = Trial::new(pair(), &blobs, &name(point));
-            trial.id.clone_from(&first.id);
-            // The process that recovers is killed there as well, where it comes by.
-            let found = killed_before(call, &mut trial, if long { 2 } else { 1 }, &mut tally);
-            assert_eq!(found, digest, "{} after {call:?}", trial.about());
-        }
+        let mut cases = (1..).zip(&calls);
+        side_by_side(
+            &mut tally,
+            |_| cases.next(),
+            |(point, call), tally| {
+                let mut trial = Trial::new(pair(), &blobs, &name(point));
+                trial.id.clone_from(&first.id);
+                // The process that recovers is killed there as well, where it comes by.
+                let found = killed_before(call, &mut trial, if long { 2 } else { 1 }, tally);
+                assert_eq!(found, digest, "{} after {call:?}", trial.about());
+            },
+        );
         points += calls.len() as u32;
     }
     twin(&source, &mut tally);

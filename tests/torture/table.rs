@@ -45,6 +45,17 @@ pub(crate) struct Twins {
 }
 
 impl Tally {
+    /// Counts what happened elsewhere as well.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { events, lost, duplicate, partial, twins: Twins { tried, caught } } = other;
+        self.events += events;
+        self.lost += lost;
+        self.duplicate += duplicate;
+        self.partial += partial;
+        self.twins.tried += tried;
+        self.twins.caught += caught;
+    }
+
     /// Writes the line, then fails unless so many events happened, nothing broke, and every twin was caught.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use rand::Rng as _;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use ropeway_engine::sink::Sink;
 use ropeway_tests::{
     odbc::{self, PostgreSql},
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::{
+    side_by_side::{side_by_side, slowdown},
     sources::Source,
     table::{Tally, dice, events},
     takeover::{Stopped, is_stopped, signal},
@@ -240,13 +241,15 @@ fn kills(tables: Tables, test: &str) {
     let clock = Instant::now();
     let calm = tables.example(&source, "calm", 2);
     succeeded(&calm, ended(calm.start("calm")), &expected);
-    let whole = clock.elapsed();
+    let whole = clock.elapsed().mul_f64(slowdown());
 
-    for round in 0.. {
-        if tally.events >= u64::from(wanted) {
-            break;
-        }
-        let (table, run) = (format!("round_{round}"), format!("round-{round}"));
+    let mut rounds = 0..;
+    let next = |tally: &Tally| {
+        let is_enough = tally.events >= u64::from(wanted);
+        (!is_enough).then(|| (rounds.next().expect("a number"), StdRng::seed_from_u64(dice.random())))
+    };
+    side_by_side(&mut tally, next, |(round, mut dice), tally| {
+        let (table, run) = (format!("round_{round}"), format!("round-{round}-of-it"));
         let example = tables.example(&source, &table, if round % 2 == 0 { 4 } else { 1 });
         let mut kills = dice.random_range(1..=MOST_KILLS);
         loop {
@@ -256,7 +259,7 @@ fn kills(tables: Tables, test: &str) {
                 if child.try_wait().expect("our child").is_none() {
                     child.kill().expect("our child");
                     drop(ended(child));
-                    tables.look(&table, &run, &expected, &mut tally);
+                    tables.look(&table, &run, &expected, tally);
                     tally.events += 1;
                     kills -= 1;
                     continue;
@@ -265,8 +268,8 @@ fn kills(tables: Tables, test: &str) {
             succeeded(&example, ended(child), &expected);
             break;
         }
-        tables.judge(&table, &expected, &mut tally);
-    }
+        tables.judge(&table, &expected, tally);
+    });
     twins(&tables, &source, &expected, &mut tally);
     tally.verdict(test, wanted);
 }
@@ -306,29 +309,31 @@ fn zombies(tables: Tables, test: &str) {
     let clock = Instant::now();
     let calm = tables.example(&source, "calm", 2);
     succeeded(&calm, ended(calm.start("calm")), &expected);
-    let whole = clock.elapsed();
+    let whole = clock.elapsed().mul_f64(slowdown());
 
-    for round in 0..20 * wanted {
-        if tally.events >= u64::from(wanted) {
-            break;
-        }
-        let (table, run) = (format!("round_{round}"), format!("round-{round}"));
+    let mut rounds = 0..20 * wanted;
+    let next = |tally: &Tally| {
+        let round = rounds.next().filter(|_| tally.events < u64::from(wanted))?;
+        Some((round, whole.mul_f64(dice.random_range(0.1..1.0))))
+    };
+    side_by_side(&mut tally, next, |(round, moment), tally| {
+        let (table, run) = (format!("round_{round}"), format!("round-{round}-of-it"));
         let example = tables.example(&source, &table, 2);
         let child = example.start(&run);
-        thread::sleep(whole.mul_f64(dice.random_range(0.1..1.0)));
-        let Some(stopped) = stopped(child) else { continue };
+        thread::sleep(moment);
+        let Some(stopped) = stopped(child) else { return };
         if !is_in_progress(&example, &run) {
             stopped.wake();
-            continue;
+            return;
         }
         succeeded(&example, ended(example.take_over(&run)), &expected);
-        tables.judge(&table, &expected, &mut tally);
+        tables.judge(&table, &expected, tally);
         let zombie = example.said(stopped.wake());
         tally.events += 1;
-        tables.judge(&table, &expected, &mut tally);
-        tables.look(&table, &run, &expected, &mut tally);
+        tables.judge(&table, &expected, tally);
+        tables.look(&table, &run, &expected, tally);
         println!("the process that woke up: {}", zombie.stderr.lines().last().unwrap_or_default());
-    }
+    });
     twins(&tables, &source, &expected, &mut tally);
     tally.verdict(test, wanted);
 }

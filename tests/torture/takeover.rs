@@ -4,7 +4,10 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +17,7 @@ use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 
 use super::{
     readers,
+    side_by_side::{side_by_side, slowdown},
     sources::Source,
     syscalls::{
         calls::{self, Call},
@@ -36,25 +40,31 @@ async fn a_stopped_process_changes_nothing_after_its_run_was_taken_over() {
         .iter()
         .flat_map(|of| of.calls.iter().filter(|call| is_long() || is_late(call)).map(move |call| (of, call)));
     let mut chosen = chosen.map(|(of, call)| (of, Moment::After(call.clone())));
-    let mut fenced = 0;
-    for number in 0.. {
-        assert!(number < 20 * wanted as usize, "the runs are over before they can be stopped");
-        let next = chosen.next();
-        if next.is_none() && tally.events >= u64::from(wanted) {
-            break;
+    let fenced = AtomicU64::new(0);
+    let mut begun = 0;
+    let next = |tally: &Tally| {
+        let (number, late) = (begun, chosen.next());
+        begun += 1;
+        if late.is_none() && tally.events >= u64::from(wanted) {
+            return None;
         }
-        let (moments, moment) = next.unwrap_or_else(|| {
+        assert!(number < 20 * wanted as usize, "the runs are over before they can be stopped");
+        let (moments, moment) = late.unwrap_or_else(|| {
             let moments = &sinks[number % sinks.len()];
             (moments, moments.random(&mut dice))
         });
+        Some((number, moments, moment))
+    };
+    side_by_side(&mut tally, next, |(number, moments, moment), tally| {
         let pair = Pair { source: &source, sink: moments.sink, format: Format::Csv, slots: 1 };
         let mut trial = Trial::new(pair, &blobs, &format!("taken-over-{number}"));
         // Names of files hold the id.
         trial.id.clone_from(&moments.id);
         let stopped = stop(&moment, &trial);
-        let told = stopped.and_then(|stopped| outlived(stopped, &mut trial, &moments.digest, &mut tally));
-        fenced += u64::from(told == Some(true));
-    }
+        let told = stopped.and_then(|stopped| outlived(stopped, &mut trial, &moments.digest, tally));
+        fenced.fetch_add(u64::from(told == Some(true)), Ordering::Relaxed);
+    });
+    let fenced = fenced.into_inner();
     println!("{} processes were stopped, {fenced} of them were told that they had lost the run", tally.events);
     assert!(fenced > 0, "no process was stopped in the middle of its work");
     twin(&source.rows, &mut tally);
@@ -97,7 +107,8 @@ impl Moments {
         let clock = Instant::now();
         let mut timed = trial("timed");
         let output = timed.start().wait_with_output().expect("our child");
-        let (whole, (digest, _)) = (clock.elapsed(), timed.succeeded(output, tally));
+        let whole = clock.elapsed().mul_f64(slowdown());
+        let (digest, _) = timed.succeeded(output, tally);
         let calls = if strace_works() {
             let names = format!("{},getdents64", calls::CHANGING);
             let (calls, same) = watched(&mut trial("watched"), &names, tally);

@@ -60,8 +60,8 @@ impl Gate {
         let rules = Rules {
             in_flight: 0,
             concurrency: Concurrency::new(slots, now),
-            source: Breaker::default(),
-            sink: Breaker::default(),
+            source: Breaker::new(settings.retry.left_alone),
+            sink: Breaker::new(settings.retry.left_alone),
             budget: Budget::new(settings.retry_allowance, now),
             failing_since: None,
             news: None,

@@ -118,7 +118,12 @@ impl BlobStore {
 
     /// A new place for one copy.
     pub(crate) fn place(&self, shape: Shape) -> BlobPlace<'_> {
-        BlobPlace { store: self, folder: format!("copy-{}", self.made.fetch_add(1, Ordering::Relaxed)), shape }
+        self.place_via(self.via, shape)
+    }
+
+    /// The same, whose sink goes there: to a proxy in front of the server.
+    pub(crate) fn place_via(&self, via: SocketAddr, shape: Shape) -> BlobPlace<'_> {
+        BlobPlace { store: self, via, folder: format!("copy-{}", self.made.fetch_add(1, Ordering::Relaxed)), shape }
     }
 
     /// Requests apart from Ropeway's client, to where its sinks go.
@@ -161,6 +166,7 @@ pub(crate) enum Shape {
 /// A folder of the container, for one copy.
 pub(crate) struct BlobPlace<'a> {
     store: &'a BlobStore,
+    via: SocketAddr,
     folder: String,
     shape: Shape,
 }
@@ -186,7 +192,7 @@ impl BlobPlace<'_> {
 impl Target for BlobPlace<'_> {
     fn sink(&self) -> Arc<dyn Sink> {
         let (_, account, key, ca) = self.store.login();
-        let endpoint = format!("https://{}/{account}", self.store.via);
+        let endpoint = format!("https://{}/{account}", self.via);
         let connection = format!("AccountName={account};AccountKey={key};BlobEndpoint={endpoint}");
         let name = (self.shape == Shape::Single).then_some(FILE);
         let location = json!({"type": "AzureBlobStorageLocation", "container": CONTAINER, "folderPath": self.folder,

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, process::Command, sync::Arc};
 use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 
 use crate::torture::{
+    side_by_side::side_by_side,
     sources::Source,
     syscalls::{
         calls::{self, CHANGING, Call},
@@ -31,11 +32,16 @@ async fn an_fsync_that_fails_loses_nothing_and_is_not_tried_again() {
         let mut first = Trial::new(pair(), &blobs, &name(0));
         let calls = syncs(&mut first, &mut tally);
         println!("{sink:?}: {} calls of fsync or fdatasync", calls.len());
-        for (point, call) in (1..).zip(&calls) {
-            let mut trial = Trial::new(pair(), &blobs, &name(point));
-            trial.id.clone_from(&first.id);
-            fails(call, trial, &mut tally);
-        }
+        let mut cases = (1..).zip(&calls);
+        side_by_side(
+            &mut tally,
+            |_| cases.next(),
+            |(point, call), tally| {
+                let mut trial = Trial::new(pair(), &blobs, &name(point));
+                trial.id.clone_from(&first.id);
+                fails(call, trial, tally);
+            },
+        );
         points += calls.len() as u32;
     }
     tally.twins = Twins { tried: 1, caught: u64::from(!asked_again(&asks_twice()).is_empty()) };

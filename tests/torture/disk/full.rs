@@ -1,12 +1,19 @@
 //! A disk with room for so much and no more, and then with more room.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 
 use super::{mount::Mount, read_only::refused, watched};
 use crate::torture::{
     readers,
+    side_by_side::side_by_side,
     sources::Source,
     table::{Tally, events, is_long},
     targets::{Format, Sink},
@@ -23,11 +30,11 @@ enum Small {
 }
 
 impl Small {
-    /// Every MiB of a target, or a quarter of that in the short form; the state of a run is so little that it is
-    /// every page of that.
-    fn step(self, long: bool) -> u64 {
+    /// About a tenth of a target, or a fortieth in the long form; the state of a run is so little that it is every
+    /// page of that.
+    fn step(self) -> u64 {
         match self {
-            Self::Target(_) if long => 1 << 20,
+            Self::Target(_) if is_long() => 1 << 16,
             Self::Target(_) => 1 << 18,
             Self::State => PAGE,
         }
@@ -53,21 +60,24 @@ async fn a_disk_that_is_full_at_any_place_and_then_has_room() {
     if !Mount::is_permitted() {
         return;
     }
-    let long = is_long();
-    let source = Source::csv(6, if long { 100_000 } else { 6_000 });
+    let source = Source::csv(6, 6_000);
     let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
     let mut tally = Tally::default();
     for small in [Small::Target(Sink::File), Small::Target(Sink::FileFolder), Small::State] {
         let name = format!("{small:?}").to_lowercase().replace(['(', ')'], "-");
-        let full = (1..).take_while(|size| {
+        let (before, has_room, mut sizes) = (tally.events, AtomicBool::new(false), 1..);
+        let next = |_: &Tally| sizes.next().filter(|_| !has_room.load(Ordering::Relaxed));
+        side_by_side(&mut tally, next, |size: u64, tally| {
             let pair = Pair { source: &source, sink: small.sink(), format: Format::Csv, slots: 2 };
-            fills_up(Trial::new(pair, &blobs, &format!("{name}-{size}")), small, *size * small.step(long), &mut tally)
+            let trial = Trial::new(pair, &blobs, &format!("{name}-{size}"));
+            let is_full = fills_up(trial, small, size * small.step(), tally);
+            has_room.fetch_or(!is_full, Ordering::Relaxed);
         });
-        println!("{small:?}: full at {} steps of {} bytes", full.count(), small.step(long));
+        println!("{small:?}: full at {} steps of {} bytes", tally.events - before, small.step());
     }
     refused(&source, &blobs, &mut tally);
     twin(&source, &mut tally);
-    tally.verdict("disk: full or read-only, then not", events(16, 40));
+    tally.verdict("disk: full or read-only, then not", events(16, 50));
 }
 
 /// A run on a disk of this size, and one that goes on once there is room. False if there was room all the time.

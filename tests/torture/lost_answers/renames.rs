@@ -19,6 +19,7 @@ use crate::{
     torture::{
         copying::imbalance,
         readers,
+        side_by_side::side_by_side,
         table::{Tally, dice, events},
     },
 };
@@ -37,11 +38,17 @@ fn files_whose_rename_nobody_heard_of_have_every_row_once() {
     let references = [Reference::of(&file()), Reference::of(&folder())];
     let wanted = events(8, 100);
     let mut tally = Tally::default();
-    for _ in 0..wanted {
+    let mut begun = 0;
+    let next = |_: &Tally| {
+        begun += 1;
         let shape = usize::from(dice.random_ratio(4, 5));
-        let Reference { renames, rows: expected } = &references[shape];
+        let renames = &references[shape].renames;
+        (begun <= wanted).then(|| (shape, &renames[dice.random_range(0..renames.len())]))
+    };
+    side_by_side(&mut tally, next, |(shape, rename), tally| {
+        let expected = &references[shape].rows;
         let workshop = if shape == 0 { file() } else { folder() };
-        killed_after(&workshop, &renames[dice.random_range(0..renames.len())]);
+        killed_after(&workshop, rename);
         tally.events += 1;
         match rows(&workshop) {
             Ok(Some(seen)) if imbalance(&seen, expected) != (0, 0) => tally.partial += 1,
@@ -53,7 +60,7 @@ fn files_whose_rename_nobody_heard_of_have_every_row_once() {
         let (lost, duplicate) = imbalance(&found, expected);
         tally.lost += lost;
         tally.duplicate += duplicate;
-    }
+    });
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive_doubles(&folder(), &references[1]));

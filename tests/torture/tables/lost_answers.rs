@@ -1,11 +1,16 @@
 //! Answers of a SQL Server that are lost, and errors that it gives, at every step of a copy into one of its tables.
 
-use rand::rngs::StdRng;
+use std::cell::Cell;
+
+use rand::{SeedableRng as _, rngs::StdRng};
 use ropeway_engine::Result;
 use ropeway_tests::sql_server::{Fault, SqlError};
 
 use super::*;
-use crate::torture::copying::{ABSENCE, Copying, Target, sources::Given};
+use crate::torture::{
+    copying::{ABSENCE, Copying, Target, sources::Given},
+    side_by_side::{copies, on_lanes},
+};
 
 /// A table, and the run that fills it.
 struct Place {
@@ -67,19 +72,22 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let mut tally = Tally::default();
-    for round in 0..10 * wanted {
-        if tally.events >= u64::from(wanted) {
-            break;
-        }
+    let happened = Cell::new(0);
+    let cases = (0..10 * wanted)
+        .map_while(|round| (happened.get() < u64::from(wanted)).then(|| (round, StdRng::seed_from_u64(dice.random()))));
+    let lanes = vec![(); copies()];
+    on_lanes(&lanes, cases, &mut tally, async |(), (round, mut dice), tally| {
         let place = Place::new(round % 2 == 0);
         for _ in 0..dice.random_range(1..=3) {
             place.disturb(&mut dice);
         }
-        let course = copying.course(&place, &mut tally, || place.tables.server().clear_faults()).await;
+        let course = copying.course(&place, tally, || place.tables.server().clear_faults()).await;
         tally.events += course.retries + u64::from(course.failures);
+        happened.update(|happened| happened + tally.events);
         let stages = place.tables.ask("SELECT name FROM sys.tables WHERE name LIKE 'stage[_]%'").expect("a catalogue");
         assert_eq!(stages, Vec::<Row>::new());
-    }
+    })
+    .await;
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(without_a_ledger(&copying).await);
     tally.verdict("lost answers: SQL Server as a sink", wanted);

@@ -7,20 +7,19 @@ use tokio::time::Instant;
 
 /// Failures in a row after which an endpoint counts as down.
 const FAILURES: u32 = 5;
-/// How long it is left alone then.
-const LEFT_ALONE: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Breaker {
+    /// How long the endpoint is left alone then.
+    left_alone: Duration,
     failures: u32,
     failing_since: Option<Instant>,
     state: State,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Attempts pass.
-    #[default]
     Closed,
     /// Nobody passes before that; then a probe does.
     Open(Instant),
@@ -29,6 +28,10 @@ enum State {
 }
 
 impl Breaker {
+    pub(super) fn new(left_alone: Duration) -> Self {
+        Self { left_alone, failures: 0, failing_since: None, state: State::Closed }
+    }
+
     /// True if an attempt that begins now is a probe.
     ///
     /// # Errors
@@ -55,7 +58,7 @@ impl Breaker {
     }
 
     pub(super) fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.left_alone);
     }
 
     pub(super) fn failed(&mut self, now: Instant) {
@@ -65,7 +68,7 @@ impl Breaker {
             State::Closed if self.failures < FAILURES => {}
             // Attempts that began before it opened say nothing new.
             State::Open(_) => {}
-            State::Closed | State::Probing => self.state = State::Open(now + LEFT_ALONE),
+            State::Closed | State::Probing => self.state = State::Open(now + self.left_alone),
         }
     }
 
@@ -101,7 +104,7 @@ mod tests {
         use Step::{Fails, ProbeLearnsNothing, Probes, Succeeds};
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Duration::from_secs(30));
         // A time, what happens then, and whether an attempt may begin right after: as a probe or not,
         // or when.
         for (now, step, after) in [
