@@ -138,3 +138,34 @@ fn nothing_is_left_for_later_and_nothing_is_ignored() {
         }
     }
 }
+
+/// The tests that a text names as proofs, as `tests/torture/{kill,network}.rs` names two.
+fn named_tests(text: &str) -> Vec<String> {
+    let is_test = |name: &&str| name.starts_with("tests/") || name.starts_with("engine/tests/");
+    let each = |name: &str| match name.split_once('{').and_then(|(start, rest)| Some((start, rest.split_once('}')?))) {
+        Some((start, (names, end))) => names.split(',').map(|one| format!("{start}{one}{end}")).collect(),
+        None => vec![name.to_owned()],
+    };
+    text.split('`').skip(1).step_by(2).filter(is_test).flat_map(each).collect()
+}
+
+#[test]
+fn every_test_that_the_readme_names_as_a_proof_is_there_and_asserts() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let names = named_tests(&readme);
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let path = root().join(&name);
+        let tests = rust_files().into_iter().filter(|file| file.starts_with(path.with_extension("")) || *file == path);
+        let texts: String = tests.map(|file| fs::read_to_string(file).unwrap()).collect();
+        assert!(texts.contains("test]") || texts.contains("test("), "{name} has no test");
+        assert!(texts.contains("assert") || texts.contains(".verdict("), "{name} asserts nothing");
+    }
+}
+
+#[test]
+fn a_proof_that_is_missing_is_found() {
+    let names = named_tests("see `tests/torture/{kill,nothing}.rs`, `cargo` and `engine/tests/x.rs`");
+    assert_eq!(names, ["tests/torture/kill.rs", "tests/torture/nothing.rs", "engine/tests/x.rs"]);
+    assert!(!root().join(&names[1]).exists());
+}

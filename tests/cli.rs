@@ -10,5 +10,5 @@ pub(crate) mod kill;
 mod repeat;
 mod runs;
 mod settings;
-mod skipping;
+pub(crate) mod skipping;
 pub(crate) mod workshop;

@@ -6,7 +6,7 @@ mod errors;
 mod key_ranges;
 mod mariadb;
 mod postgresql;
-mod sink;
+pub(crate) mod sink;
 mod sqlite;
 
 use std::{num::NonZeroU32, sync::Arc};

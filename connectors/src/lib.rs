@@ -2,6 +2,7 @@
 
 mod azure_blob;
 mod blocking;
+mod entra;
 mod file;
 mod format;
 mod layout;

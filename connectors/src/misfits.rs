@@ -5,7 +5,13 @@ use arrow::{
     compute::filter,
     util::display::{ArrayFormatter, FormatOptions},
 };
-use ropeway_engine::{Error, ErrorKind, Result, skipping::SkippedRow};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    skipping::{Misfit as Unfit, SkippedRow},
+};
+
+/// Which rows tables leave out, in words.
+pub(crate) const OF_A_TABLE: &str = "rows with a value that its column of the table cannot hold";
 
 /// A value that does not fit. In its place stands a null.
 #[derive(Debug)]
@@ -53,8 +59,7 @@ pub(crate) fn part(
             cells[misfit.column] = Some(misfit.text.clone());
         }
         let Misfit { column, reason, text, .. } = &misfits[0];
-        let message = format!("Column '{}' contains an invalid value '{text}': {reason}.", columns[*column].0);
-        SkippedRow { cells, code: "UserErrorInvalidDataValue", message: message.into() }
+        SkippedRow::invalid(cells, columns[*column].0, text, reason)
     });
     let skipped = skipped.collect();
     let rows = all.first().map_or(0, |array| array.len());
@@ -63,6 +68,30 @@ pub(crate) fn part(
     let fits = BooleanArray::from(fits);
     let all = all.iter().map(|array| filter(array.as_ref(), &fits).map_err(odd)).collect::<Result<_>>()?;
     Ok((all, skipped))
+}
+
+/// The values of a column, the one of this number in its batch, that `check` refuses: what is refused as a whole is
+/// halved until single rows are left.
+///
+/// # Errors
+/// The reason why not even a column without a row passes.
+pub(crate) fn refused(
+    (number, column): (usize, &ArrayRef),
+    check: &dyn Fn(&ArrayRef) -> Result<(), &'static str>,
+) -> Result<Vec<Unfit>, &'static str> {
+    let mut found = Vec::new();
+    let mut parts = vec![(0, column.len())];
+    if let Err(reason) = check(column) {
+        check(&column.slice(0, 0)).map_err(|_| reason)?;
+        while let Some((row, rows)) = parts.pop() {
+            match check(&column.slice(row, rows)) {
+                Ok(()) => {}
+                Err(reason) if rows == 1 => found.push(Unfit { row, column: number, reason }),
+                Err(_) => parts.extend([(row + rows / 2, rows - rows / 2), (row, rows / 2)]),
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn odd(error: arrow::error::ArrowError) -> Error {
@@ -77,6 +106,19 @@ mod tests {
     use arrow::datatypes::Int32Type;
 
     use super::*;
+
+    #[test]
+    fn values_that_are_refused_are_found_one_by_one() {
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..1_000));
+        let small = |column: &ArrayRef| {
+            let values = column.as_primitive::<Int32Type>().values();
+            if values.iter().any(|value| value % 137 == 5) { Err("too odd") } else { Ok(()) }
+        };
+        let rows: Vec<_> = refused((3, &numbers), &small).unwrap().iter().map(|unfit| unfit.row).collect();
+        assert_eq!(rows, (0..1_000).filter(|row| row % 137 == 5).collect::<Vec<_>>());
+        assert_eq!(refused((0, &numbers.slice(6, 100)), &small).unwrap(), []);
+        assert_eq!(refused((0, &numbers), &|_| Err("no such type")).unwrap_err(), "no such type");
+    }
 
     #[test]
     fn a_row_is_left_out_once_with_all_its_values() {

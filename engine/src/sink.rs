@@ -9,6 +9,7 @@ use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
     digest::Digest,
+    skipping::Misfit,
     source::BatchStream,
 };
 
@@ -93,6 +94,12 @@ pub trait Sink: Send + Sync + 'static {
     /// Prepares the target: container, folder, what stands there now. Idempotent per run.
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>>;
 
+    /// Which rows [`SinkRun::misfits`] finds, in words: `rows with a value that its column in the table cannot hold`.
+    /// `None` if it finds none.
+    fn skips(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Peak bytes that one open writer may hold, encode buffer and in-flight uploads included.
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64;
 
@@ -126,6 +133,15 @@ pub trait SinkRun: Send + Sync {
     /// away while nobody ran. The engine asks at a resume, before any chunk is opened, and again
     /// right before `finish`; it forgets those receipts and copies the chunks again.
     async fn lost(&self, _receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
+        Ok(Vec::new())
+    }
+
+    /// Values that the target cannot hold, at least one of each row that [`ChunkWriter::write`] would refuse for its
+    /// values. Asked before rows are digested and written, and only where such rows are left out. No IO.
+    ///
+    /// # Errors
+    /// A column of which no value can be stored: that is no matter of single rows.
+    fn misfits(&self, _batch: &RecordBatch) -> Result<Vec<Misfit>> {
         Ok(Vec::new())
     }
 

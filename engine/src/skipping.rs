@@ -32,11 +32,28 @@ pub struct SkippedRow {
 }
 
 impl SkippedRow {
+    /// A row of which the value of one column is none that the column can hold.
+    pub fn invalid(cells: Vec<Option<String>>, column: &str, value: &str, reason: &str) -> Self {
+        let message = format!("Column '{column}' contains an invalid value '{value}': {reason}.");
+        Self { cells, code: "UserErrorInvalidDataValue", message: message.into() }
+    }
+
     /// The memory that it takes, about; sources count it towards the limit of a batch.
     pub fn bytes(&self) -> u64 {
         let cells: usize = self.cells.iter().map(|cell| size_of_val(cell) + cell.as_ref().map_or(0, String::len)).sum();
         (size_of_val(self) + cells + self.message.len()) as u64
     }
+}
+
+/// A value of a batch that the sink cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its row in the batch.
+    pub row: usize,
+    /// Its column in the batch.
+    pub column: usize,
+    /// What is wrong with it, and what to do.
+    pub reason: &'static str,
 }
 
 /// What a source read at once, its rows and what it left out within one [`BatchLimit`].

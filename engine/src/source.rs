@@ -1,13 +1,16 @@
 //! Where rows come from.
 
+mod arrivals;
+
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
+pub use self::arrivals::Arrivals;
 use crate::{
     Result,
-    chunk::{BatchLimit, Chunk},
+    chunk::{BatchLimit, Chunk, ChunkId},
     skipping::{Portion, PortionStream},
 };
 
@@ -79,6 +82,13 @@ pub trait Source: Send + Sync + 'static {
     /// Which rows [`read_skipping`](Self::read_skipping) leaves out, in words: `rows with more columns than the
     /// header`. `None` if it leaves none out.
     fn skips(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Rows or bytes that have arrived for the open stream of this chunk, if the source can tell ([`Arrivals`]). A
+    /// stream during which this stands still for too long counts as stalled; where there is no count it is judged by
+    /// its batches. Asked while a stream is pending.
+    fn arrived(&self, _chunk: ChunkId) -> Option<u64> {
         None
     }
 

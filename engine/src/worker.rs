@@ -4,6 +4,7 @@ mod attempt;
 mod log;
 mod reader;
 mod tally;
+mod unfit;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -164,26 +164,43 @@ async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
     (blob.published().is_some_and(|rows| exactly_once(&rows)) && summary.chunks == CHUNKS as u64, life)
 }
 
-#[tokio::test(start_paused = true)]
-async fn simulation_rows_reach_a_table_exactly_once() {
-    let mut sum = Life::default();
-    for seed in 0..seeds() {
-        let (ok, life) = table_case(seed, ModelTable::default()).await;
-        assert!(ok, "seed {seed}: {life:?}");
-        sum.add(&life);
-    }
-    sum.verdict("simulation: table", without_the_ledger().await > 0);
+#[test]
+fn simulation_rows_reach_a_table_exactly_once() {
+    let sum = lives(|seed| table_case(seed, ModelTable::default()));
+    sum.verdict("simulation: table", in_simulated_time(without_the_ledger()) > 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn simulation_rows_reach_a_blob_exactly_once() {
-    let mut sum = Life::default();
-    for seed in 0..seeds() {
-        let (ok, life) = blob_case(seed, ModelBlob::default()).await;
-        assert!(ok, "seed {seed}: {life:?}");
-        sum.add(&life);
-    }
-    sum.verdict("simulation: blob", wrong_blobs(Broken::PublishesAllStaged).await > 0);
+#[test]
+fn simulation_rows_reach_a_blob_exactly_once() {
+    let sum = lives(|seed| blob_case(seed, ModelBlob::default()));
+    sum.verdict("simulation: blob", in_simulated_time(wrong_blobs(Broken::PublishesAllStaged)) > 0);
+}
+
+/// All seeds, in as many threads as there are cores, each with a time of its own.
+fn lives<F: Future<Output = (bool, Life)>>(case: impl Fn(u64) -> F + Sync) -> Life {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let some = |first: usize| {
+        in_simulated_time(async {
+            let mut sum = Life::default();
+            for seed in (first as u64..seeds()).step_by(cores) {
+                let (ok, life) = case(seed).await;
+                assert!(ok, "seed {seed}: {life:?}");
+                sum.add(&life);
+            }
+            sum
+        })
+    };
+    std::thread::scope(|scope| {
+        let some = &some;
+        let threads: Vec<_> = (0..cores).map(|first| scope.spawn(move || some(first))).collect();
+        let mut sum = Life::default();
+        threads.into_iter().for_each(|thread| sum.add(&thread.join().unwrap()));
+        sum
+    })
+}
+
+fn in_simulated_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
 }
 
 /// How many lives go wrong in a table whose rows are committed without their row of the ledger.

@@ -35,6 +35,8 @@ const CHUNKS: i64 = 8;
 const ROWS: i64 = 40;
 /// Every seventh row does not fit.
 const EVERY: i64 = 7;
+/// Every fifth one does not fit into a narrow table.
+const NARROW: i64 = 5;
 const SEEDS: u64 = 100;
 
 /// The id of the row.
@@ -86,8 +88,8 @@ fn logged(log: &ModelBlob) -> Vec<i64> {
 }
 
 /// Every row that fits is in the sink once, every other one in the log once, and the report says so.
-fn is_right(summary: &Summary, rows: &[RecordBatch], log: &ModelBlob) -> bool {
-    let (fit, misfits): (Vec<i64>, Vec<i64>) = (0..CHUNKS * ROWS).partition(|id| id % EVERY != 0);
+fn is_right(summary: &Summary, fits: fn(i64) -> bool, rows: &[RecordBatch], log: &ModelBlob) -> bool {
+    let (fit, misfits): (Vec<i64>, Vec<i64>) = (0..CHUNKS * ROWS).partition(|id| fits(*id));
     let counted = (summary.rows, summary.skipped) == (fit.len() as u64, misfits.len() as u64);
     counted && ids(rows) == fit && logged(log) == misfits
 }
@@ -95,6 +97,10 @@ fn is_right(summary: &Summary, rows: &[RecordBatch], log: &ModelBlob) -> bool {
 /// Where the rows go, as the simulation needs to know it.
 trait Model: Sink + Clone {
     fn rows(&self) -> Vec<RecordBatch>;
+    /// Which rows it ends with.
+    fn fits(&self) -> fn(i64) -> bool {
+        |id| id % EVERY != 0
+    }
     /// What happens to it, and to the log, while nobody runs.
     fn suffer(&self, _: &Dice, _: &ModelBlob) {}
 }
@@ -103,6 +109,9 @@ trait Model: Sink + Clone {
 impl Model for ModelTable {
     fn rows(&self) -> Vec<RecordBatch> {
         Self::rows(self)
+    }
+    fn fits(&self) -> fn(i64) -> bool {
+        if self.is_narrow() { |id| id % EVERY != 0 && id % NARROW != 0 } else { |id| id % EVERY != 0 }
     }
 }
 
@@ -138,7 +147,7 @@ async fn live<M: Model>(seed: u64, sink: M, log: ModelBlob, forgetful: bool) -> 
     };
     // Every late write lands.
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-    Some((is_right(&summary, &sink.rows(), &log), crashes))
+    Some((is_right(&summary, sink.fits(), &sink.rows(), &log), crashes))
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +163,18 @@ async fn every_row_is_copied_once_or_logged_once() {
         }
     }
     println!("{SEEDS} seeds, {crashes} crashes");
+    assert!(crashes > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_row_is_copied_once_or_logged_once_where_the_sink_cannot_hold_some() {
+    let mut crashes = 0;
+    for seed in 0..SEEDS {
+        let lived = live(seed, ModelTable::narrow(NARROW), ModelBlob::default(), false).await;
+        let (right, crashed) = lived.expect("it can go on");
+        assert!(right, "seed {seed}");
+        crashes += crashed;
+    }
     assert!(crashes > 0);
 }
 
@@ -181,6 +202,21 @@ async fn a_journal_that_forgets_what_was_left_out_is_noticed() {
     }
     println!("forgetful: noticed in {noticed} of {SEEDS} seeds");
     assert!(noticed > 0);
+}
+
+/// A sink that does not tell beforehand which rows it cannot hold: nothing is left out in silence.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_sink_refuses_when_it_is_written_ends_the_run() {
+    for (table, log) in [
+        (ModelTable::narrow_and_silent(NARROW), Some(Arc::new(ModelBlob::default()) as Arc<dyn Sink>)),
+        // Nobody asks it where no row may be left out.
+        (ModelTable::narrow(NARROW), None),
+    ] {
+        let job = job(VecSource::numbered(CHUNKS, ROWS), table.clone(), log);
+        let error = once(&job, &MemoryCheckpoint::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+        assert!(error.to_string().contains("does not hold"), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,17 +105,19 @@ pub(crate) fn check(settings: &Value, path: &str, factory: Option<&Factory>, mom
         }
         return;
     }
-    let source = settings.pointer("/source/type").and_then(Value::as_str).unwrap_or_default();
-    if WITHOUT.contains(&source) {
-        let message = format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy");
-        findings.push(severity, "ignored-property", &property(path, "enableSkipIncompatibleRow"), message);
-    }
-    let sink = settings.pointer("/sink/type").and_then(Value::as_str).unwrap_or_default();
-    if TABLES.contains(&sink) {
-        let message = format!(
-            "rows that the source cannot convert are skipped; one that the table of a {sink} refuses, such as a \
-             duplicate key, still fails the copy"
-        );
+    let class = |side: &str| settings.pointer(side).and_then(Value::as_str).unwrap_or_default();
+    let (source, sink) = (class("/source/type"), class("/sink/type"));
+    let message = if TABLES.contains(&sink) {
+        Some(format!(
+            "rows with a value that the source cannot convert, or that its column of the table cannot hold, are skipped; \
+             one that the table of a {sink} refuses, such as a duplicate key, still fails the copy"
+        ))
+    } else if WITHOUT.contains(&source) {
+        Some(format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy"))
+    } else {
+        None
+    };
+    if let Some(message) = message {
         findings.push(severity, "ignored-property", &property(path, "enableSkipIncompatibleRow"), message);
     }
     let mut places = PLACES.iter().filter(|place| place.of(settings).is_some());

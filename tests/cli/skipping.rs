@@ -2,7 +2,7 @@
 
 mod broken;
 mod kill;
-mod yard;
+pub(crate) mod yard;
 
 use std::fs;
 

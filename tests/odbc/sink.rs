@@ -20,7 +20,7 @@ use super::{Row, settings};
 use crate::table_sink::{FIRST, chunk, context, write};
 
 /// A database under test.
-enum Database {
+pub(crate) enum Database {
     PostgreSql(PostgreSql),
     MariaDb(MariaDb),
     Sqlite(Sqlite),
@@ -31,7 +31,7 @@ impl Database {
         [Self::PostgreSql(PostgreSql::start()), Self::MariaDb(MariaDb::start()), Self::Sqlite(Sqlite::start())]
     }
 
-    fn connection_string(&self) -> String {
+    pub(crate) fn connection_string(&self) -> String {
         match self {
             Self::PostgreSql(it) => it.connection_string(),
             Self::MariaDb(it) => it.connection_string(),
@@ -39,7 +39,7 @@ impl Database {
         }
     }
 
-    fn run(&self, sql: &str) {
+    pub(crate) fn run(&self, sql: &str) {
         match self {
             Self::PostgreSql(it) => it.run(sql),
             Self::MariaDb(it) => it.run(&format!("USE ropeway; {sql}")),
@@ -47,7 +47,7 @@ impl Database {
         }
     }
 
-    fn rows(&self, sql: &str) -> Vec<Row> {
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Row> {
         match self {
             Self::PostgreSql(it) => it.rows(sql),
             Self::MariaDb(it) => it.rows(sql),
@@ -59,7 +59,7 @@ impl Database {
         self.rows(&format!("SELECT count(*) FROM {table}"))[0][0].as_ref().unwrap().parse().unwrap()
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::PostgreSql(_) => "PostgreSQL",
             Self::MariaDb(_) => "MariaDB",

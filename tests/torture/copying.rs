@@ -129,6 +129,7 @@ fn settings() -> Settings {
         retry: RetryPolicy { pace: 0.01, left_alone: Duration::from_millis(300), ..RetryPolicy::default() },
         first_batch_timeout: Duration::from_secs(3),
         stall_timeout: Duration::from_secs(3),
+        silence_timeout: Duration::from_secs(3),
         write_timeout: Duration::from_secs(5),
         settle_timeout: Duration::from_secs(5),
         ..Settings::default()

@@ -37,6 +37,7 @@ use super::{
     shared_key::SharedKeyPolicy,
     spec::Ropeway,
 };
+use crate::entra::OnceMore;
 
 /// A version that the service and the emulator both speak.
 const API_VERSION: &str = "2025-11-05";
@@ -88,14 +89,17 @@ impl Container {
         let moved = http::Moved::default();
         let transport = http::transport(&account.endpoint, settings, Arc::clone(&moved))?;
         let mut token_advice = "no token came";
-        let mut credential = None;
+        let mut credential: Option<Arc<dyn TokenCredential>> = None;
         let mut policies: Vec<Arc<dyn Policy>> = Vec::new();
+        let mut around: Vec<Arc<dyn Policy>> = Vec::new();
         match account.login {
             Login::SharedKey { account, key } => policies.push(Arc::new(SharedKeyPolicy { account, key })),
             Login::Sas(sas) => policies.push(Arc::new(sas)),
             Login::Entra(entra) => {
                 token_advice = entra.advice();
-                credential = Some(entra.credential(&transport)?);
+                let renewable = entra.credential(&transport)?;
+                around.push(Arc::new(OnceMore(Arc::clone(&renewable))));
+                credential = Some(renewable);
             }
         }
         let place = Place {
@@ -107,7 +111,7 @@ impl Container {
         };
         let mut address = account.endpoint;
         extend(&mut address, [container].into_iter().filter(|name| !name.is_empty()));
-        Ok(Self { address, credential, options: client_options(transport, policies), moved, place })
+        Ok(Self { address, credential, options: client_options(transport, policies, around), moved, place })
     }
 
     /// Pieces that moved so far, of all requests.
@@ -302,8 +306,18 @@ pub(crate) fn host(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn client_options(transport: Transport, per_try_policies: Vec<Arc<dyn Policy>>) -> ClientOptions {
-    ClientOptions { transport: Some(transport), per_try_policies, retry: RetryOptions::none(), ..Default::default() }
+fn client_options(
+    transport: Transport,
+    per_try_policies: Vec<Arc<dyn Policy>>,
+    per_call_policies: Vec<Arc<dyn Policy>>,
+) -> ClientOptions {
+    ClientOptions {
+        transport: Some(transport),
+        per_call_policies,
+        per_try_policies,
+        retry: RetryOptions::none(),
+        ..Default::default()
+    }
 }
 
 /// Adds steps to the path, each percent-encoded, without doubling a slash.

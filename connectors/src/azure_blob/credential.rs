@@ -16,14 +16,17 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::spec::LinkedService;
+use crate::entra::Renewable;
 
 /// Who asks for the token.
+#[derive(Clone)]
 pub(crate) struct Entra {
     identity: Identity,
     /// Whose Entra ID is asked; without it `AZURE_AUTHORITY_HOST` says, or it is the public one.
     cloud: Option<CloudConfiguration>,
 }
 
+#[derive(Clone)]
 enum Identity {
     ServicePrincipal { tenant: String, id: String, key: SecretString },
     Managed,
@@ -60,14 +63,21 @@ impl Entra {
     ///
     /// # Errors
     /// [`ErrorKind::Auth`] if this machine has no such identity.
-    pub(crate) fn credential(&self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
+    pub(crate) fn credential(&self, transport: &Transport) -> Result<Arc<Renewable>> {
+        let (this, transport) = (self.clone(), transport.clone());
+        let made = Renewable::new(move || this.make(&transport));
+        // The library's text may quote what it was given, so only its kind is kept.
+        made.map_err(|error| Error::new(ErrorKind::Auth, self.advice()).with("reason", error.kind()))
+    }
+
+    fn make(&self, transport: &Transport) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let client_options = ClientOptions {
             transport: Some(transport.clone()),
             cloud: self.cloud.clone().map(Arc::new),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         };
-        let made: azure_core::Result<Arc<dyn TokenCredential>> = match &self.identity {
+        match &self.identity {
             Identity::ServicePrincipal { tenant, id, key } => ClientSecretCredential::new(
                 tenant,
                 id.clone(),
@@ -85,9 +95,7 @@ impl Entra {
                 WorkloadIdentityCredential::new(Some(options)).map(|it| it as _)
             }
             Identity::AzureCli => AzureCliCredential::new(None).map(|it| it as _),
-        };
-        // The library's text may quote what it was given, so only its kind is kept.
-        made.map_err(|error| Error::new(ErrorKind::Auth, self.advice()).with("reason", error.kind()))
+        }
     }
 
     /// What to check when no token came.

@@ -138,6 +138,10 @@ impl Sink for OdbcSink {
         Ok(Box::new(run))
     }
 
+    fn skips(&self) -> Option<&'static str> {
+        Some(crate::misfits::OF_A_TABLE)
+    }
+
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
         // The batch, its values as the driver takes them, and blocks: one being made, one waiting, one being written, of
         // which drivers make texts of their own.

@@ -14,41 +14,36 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::login::{Credential, Login};
-use crate::azure_blob::http;
+use crate::{azure_blob::http, entra::Renewable};
 
-/// A credential and the resource that its tokens are for. The credential renews its tokens itself.
+/// A credential and the resource that its tokens are for. The credential renews tokens that run out by itself.
 pub(crate) struct Entra {
-    credential: Arc<dyn TokenCredential>,
+    credential: Arc<Renewable>,
     scope: &'static str,
 }
 
 impl Entra {
     /// `None` for a login with a password.
     pub(crate) fn of(login: &Login) -> Result<Option<Self>> {
-        let (credential, cloud): (Result<Arc<dyn TokenCredential>, _>, _) = match &login.credential {
+        let (cloud, builder) = match &login.credential {
             Credential::Sql { .. } => return Ok(None),
-            Credential::ServicePrincipal { tenant, id, key, cloud } => {
-                let secret = Secret::new(key.expose_secret().to_owned());
-                let transport = Some(transport(login, reqwest::Client::builder())?);
-                let client_options =
-                    ClientOptions { cloud: cloud_of(cloud.as_deref()), transport, ..Default::default() };
-                let options = ClientSecretCredentialOptions { client_options };
-                let credential = ClientSecretCredential::new(tenant, id.clone(), secret, Some(options));
-                (credential.map(|it| it as _), cloud.as_deref())
-            }
-            Credential::ManagedIdentity { client_id } => {
-                let user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
-                // The endpoint of a managed identity is this machine's own: no proxy leads there.
-                let transport = Some(transport(login, reqwest::Client::builder().no_proxy())?);
-                let client_options = ClientOptions { transport, ..Default::default() };
-                let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
-                (ManagedIdentityCredential::new(Some(options)).map(|it| it as _), None)
-            }
+            Credential::ServicePrincipal { cloud, .. } => (cloud.as_deref(), reqwest::Client::builder()),
+            // The endpoint of a managed identity is this machine's own: no proxy leads there.
+            Credential::ManagedIdentity { .. } => (None, reqwest::Client::builder().no_proxy()),
         };
-        let credential = credential.map_err(|error| {
+        let (scope, transport, identity) = (scope_of(cloud), transport(login, builder)?, login.credential.clone());
+        let credential = Renewable::new(move || credential(&identity, &transport)).map_err(|error| {
             Error::new(ErrorKind::Spec, "the Entra identity of the linked service is not complete").caused_by(error)
         })?;
-        Ok(Some(Self { credential, scope: scope_of(cloud) }))
+        Ok(Some(Self { credential, scope }))
+    }
+
+    /// The next token is another one than this, which the server refused.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Auth`] if there can be no other.
+    pub(crate) fn renew(&self, refused: &SecretString) -> Result<()> {
+        self.credential.renew(refused.expose_secret()).map_err(no_token)
     }
 
     /// A token for a login.
@@ -56,16 +51,40 @@ impl Entra {
     /// # Errors
     /// [`ErrorKind::Auth`] if Entra gives none.
     pub(crate) async fn token(&self) -> Result<SecretString> {
-        let token = self.credential.get_token(&[self.scope], None).await.map_err(|error| {
-            Error::new(
-                ErrorKind::Auth,
-                "Entra gave no token; check «tenant», «servicePrincipalId» and its key, or that this machine has the \
-                 managed identity",
-            )
-            .code("SqlUnauthorizedAccess")
-            .caused_by(error)
-        })?;
+        let token = self.credential.get_token(&[self.scope], None).await.map_err(no_token)?;
         Ok(SecretString::from(token.token.secret().to_owned()))
+    }
+}
+
+fn no_token(error: azure_core::Error) -> Error {
+    Error::new(
+        ErrorKind::Auth,
+        "Entra gave no token; check «tenant», «servicePrincipalId» and its key, or that this machine has the managed \
+         identity",
+    )
+    .code("SqlUnauthorizedAccess")
+    .caused_by(error)
+}
+
+/// A credential without a token. One with a password has none.
+fn credential(identity: &Credential, transport: &Transport) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    let transport = Some(transport.clone());
+    match identity {
+        Credential::ServicePrincipal { tenant, id, key, cloud } => {
+            let secret = Secret::new(key.expose_secret().to_owned());
+            let client_options = ClientOptions { cloud: cloud_of(cloud.as_deref()), transport, ..Default::default() };
+            let options = ClientSecretCredentialOptions { client_options };
+            ClientSecretCredential::new(tenant, id.clone(), secret, Some(options)).map(|it| it as _)
+        }
+        Credential::ManagedIdentity { client_id } => {
+            let user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
+            let client_options = ClientOptions { transport, ..Default::default() };
+            let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
+            ManagedIdentityCredential::new(Some(options)).map(|it| it as _)
+        }
+        Credential::Sql { .. } => {
+            Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, "a password is no token"))
+        }
     }
 }
 

@@ -10,10 +10,14 @@ use tokio::sync::OnceCell;
 
 use super::{
     entra::Entra,
+    errors::number,
     login::Login,
     tls::{self, Pin},
     wire::Session,
 };
+
+/// The server's number for a login that it refuses.
+const LOGIN_FAILED: u32 = 18_456;
 
 /// The sessions with one server. There are as many as are in use at once: one per open chunk.
 pub(crate) struct Pool {
@@ -64,7 +68,16 @@ impl Pool {
             None => None,
         };
         let worked = self.worked.load(Ordering::Relaxed);
-        let session = Session::open(&self.login, pin.as_ref(), token, worked).await?;
+        let open = |token| Session::open(&self.login, pin.as_ref(), token, worked);
+        let session = match (open(token.clone()).await, &self.entra, token) {
+            // A token can be revoked before its time. A second refusal is final.
+            (Err(error), Some(entra), Some(token)) if number(&error) == Some(LOGIN_FAILED) => {
+                tracing::info!("the token of Entra was refused; a new one is asked for");
+                entra.renew(&token)?;
+                open(Some(entra.token().await?)).await?
+            }
+            (opened, ..) => opened?,
+        };
         self.worked.store(true, Ordering::Relaxed);
         Ok(session)
     }

@@ -8,6 +8,7 @@ use mssql_tds::query::metadata::ColumnMetadata;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::BatchLimit,
+    progress::Count,
     skipping::{Portion, PortionStream},
 };
 use tokio::sync::mpsc;
@@ -38,6 +39,8 @@ pub(crate) struct Reading {
     pub(crate) limit: BatchLimit,
     /// Whether rows with values that do not fit are left out.
     pub(crate) skips: bool,
+    /// Counts the rows that arrive.
+    pub(crate) arrived: Arc<Count>,
 }
 
 /// A portion, or `None` behind the last one: a channel that closes without it was cut off.
@@ -65,7 +68,8 @@ impl Reading {
         let columns = session.start(self.query, Some(self.timeout)).await?;
         let kinds = agreed(&self.planned, &columns)?;
         let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit)
-            .skipping(self.skips);
+            .skipping(self.skips)
+            .counting(self.arrived);
         while session.fill(&mut batch).await? {
             for part in within(batch.take()?, self.limit.bytes) {
                 if outlet.send(Ok(Some(part))).await.is_err() {

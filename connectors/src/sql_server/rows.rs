@@ -29,7 +29,7 @@ use mssql_tds::datatypes::{
     sql_string::{EncodingType, SqlString},
     sql_vector::SqlVector,
 };
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, skipping::Portion};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, progress::Count, skipping::Portion};
 use uuid::Uuid;
 
 use self::{
@@ -67,6 +67,8 @@ pub(crate) struct RowBatch {
     /// True if a row with a value that does not fit is left out.
     skips: bool,
     misfits: Vec<Misfit>,
+    /// Rows that arrived, for whoever watches.
+    arrived: Arc<Count>,
 }
 
 impl RowBatch {
@@ -100,12 +102,18 @@ impl RowBatch {
             failure: None,
             skips: false,
             misfits: Vec::new(),
+            arrived: Arc::default(),
         }
     }
 
     /// The same, leaving rows out if `skips` is true.
     pub(crate) fn skipping(self, skips: bool) -> Self {
         Self { skips, ..self }
+    }
+
+    /// The same, adding every row to this count as it arrives.
+    pub(crate) fn counting(self, arrived: Arc<Count>) -> Self {
+        Self { arrived, ..self }
     }
 
     /// True if the batch should be taken before another row is read.
@@ -371,6 +379,7 @@ impl RowWriter for RowBatch {
     #[inline]
     fn end_row(&mut self) {
         self.rows += 1;
+        self.arrived.add(1);
     }
 }
 

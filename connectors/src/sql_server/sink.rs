@@ -135,6 +135,10 @@ impl Sink for SqlServerSink {
         Ok(Box::new(run))
     }
 
+    fn skips(&self) -> Option<&'static str> {
+        Some(crate::misfits::OF_A_TABLE)
+    }
+
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
         // The batch, its columns as the table takes them, and its rows, which UTF-16 may double.
         limit.bytes.saturating_mul(4).saturating_add(SESSION)

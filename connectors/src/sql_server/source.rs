@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    chunk::{BatchLimit, Chunk},
+    chunk::{BatchLimit, Chunk, ChunkId},
     skipping::PortionStream,
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{Arrivals, BatchStream, ChunkTarget, Source, SourceDescription},
 };
 use tokio::sync::OnceCell;
 
@@ -43,6 +43,7 @@ pub(crate) struct SqlServerSource {
     types: TypeSettings,
     planned: OnceCell<Arc<Planned>>,
     cut: Mutex<Option<String>>,
+    arrivals: Arrivals,
 }
 
 impl SqlServerSource {
@@ -65,6 +66,7 @@ impl SqlServerSource {
             copies: spec.parallel_copies,
             planned: OnceCell::new(),
             cut: Mutex::new(None),
+            arrivals: Arrivals::default(),
         })
     }
 
@@ -94,6 +96,7 @@ impl SqlServerSource {
             timeout: self.timeout,
             limit,
             skips,
+            arrived: self.arrivals.begin(chunk.id),
         };
         Ok(reading.start())
     }
@@ -125,6 +128,10 @@ impl Source for SqlServerSource {
 
     fn skips(&self) -> Option<&'static str> {
         Some("rows with a value that its column cannot hold exactly: dates outside 1677 to 2262, malformed text")
+    }
+
+    fn arrived(&self, chunk: ChunkId) -> Option<u64> {
+        self.arrivals.of(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -63,7 +63,9 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
 }
 
 fn left_out(job: &Job, skipping: &Skipping) -> String {
-    let rows = job.source.skips().unwrap_or("none: this source has no rows that could be left out");
+    let both: Vec<_> = [job.source.skips(), job.sink.skips()].into_iter().flatten().collect();
+    let rows =
+        if both.is_empty() { "none: neither source nor sink leaves rows out".to_owned() } else { both.join("; ") };
     match &skipping.log {
         Some(log) => format!("{rows}; their log is a file in {}", log.path),
         None => format!("{rows}; they are counted and not written down"),

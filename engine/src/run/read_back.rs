@@ -125,7 +125,7 @@ impl<'a> ReadBack<'a> {
 
     /// A step that is given up when no byte moves.
     async fn moving<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.job.settings.stall_timeout;
+        let limit = self.job.settings.silence_timeout;
         unless_still(limit, || self.target.moved(), step).await.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Unavailable, "the sink stood still while it was read back")
                 .with("waited_seconds", limit.as_secs())

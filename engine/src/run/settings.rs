@@ -54,8 +54,11 @@ pub struct Settings {
     pub attempt_timeout: Option<Duration>,
     /// How long a source may work before the first batch of a chunk: a query may have to sort.
     pub first_batch_timeout: Duration,
-    /// How long a source may pause between two batches before the attempt counts as stalled.
+    /// How long nothing may arrive from a source after the first batch before the attempt counts as stalled
+    /// ([`Source::arrived`]).
     pub stall_timeout: Duration,
+    /// The same between two batches of a source that cannot tell what arrives.
+    pub silence_timeout: Duration,
     /// How long a sink may take for a batch while no byte moves ([`SinkRun::moved`]).
     ///
     /// [`SinkRun::moved`]: crate::sink::SinkRun::moved
@@ -79,7 +82,8 @@ impl Default for Settings {
             read_back: false,
             attempt_timeout: None,
             first_batch_timeout: Duration::from_secs(2 * 60 * 60),
-            stall_timeout: Duration::from_secs(120),
+            stall_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(120),
             write_timeout: Duration::from_secs(60),
             settle_timeout: Duration::from_secs(10 * 60),
         }

@@ -215,7 +215,31 @@ async fn a_source_that_falls_silent_is_read_again() {
     let started = tokio::time::Instant::now();
     let Outcome { result, counters } = go(&job(source, ModelTable::default()), &MemoryCheckpoint::default()).await;
     assert_eq!((result.unwrap().rows, counters.retries.get()), ((CHUNKS * ROWS) as u64, 1));
-    assert!(started.elapsed() >= Settings::default().stall_timeout);
+    assert!(started.elapsed() >= Settings::default().silence_timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_counts_is_judged_by_what_arrives() {
+    let limit = Settings::default().stall_timeout;
+    let slow = |_, _| Act::Trickle { rows: 40, ends: true };
+    let stuck = |_, read| if read == 0 { Act::Trickle { rows: 3, ends: false } } else { Act::Fine };
+    for (script, counts, retries) in [
+        // A slow line is no dead one, as long as somebody counts.
+        (slow as fn(u32, u32) -> Act, true, 0),
+        (stuck, true, CHUNKS as u64),
+        (stuck, false, CHUNKS as u64),
+    ] {
+        let source = if counts { scripted(script).counting() } else { scripted(script) };
+        let started = tokio::time::Instant::now();
+        let Outcome { result, counters } = go(&job(source, ModelTable::default()), &MemoryCheckpoint::default()).await;
+        assert_eq!((result.unwrap().rows, counters.retries.get()), ((CHUNKS * ROWS) as u64, retries));
+        assert!(started.elapsed() >= limit);
+    }
+    // The twin: nobody counts, and the slow line is given up again and again.
+    let mut job = job(scripted(slow), ModelTable::default());
+    job.settings.retry.max_attempts = 2;
+    let error = fault(&job).await;
+    assert!(error.to_string().contains("sent nothing for too long"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +284,7 @@ async fn a_fatal_error_is_the_cause_even_when_it_comes_second_and_keeps_what_was
     let sink = Tampered(ModelTable::default(), Trick::CountsAborts(aborts.clone()));
     let midway = scripted(|chunk, _| if chunk == 1 { Act::FailMidwayAs(RetryClass::Fatal) } else { Act::Stall });
     let mut job = job(midway, sink);
-    job.settings.stall_timeout = Duration::from_secs(86_400);
+    job.settings.silence_timeout = Duration::from_secs(86_400);
     let error = fault(&job).await;
     assert!(error.is_fatal(), "{error}");
     // The other two open chunks were given up; the evidence of this one was not touched.

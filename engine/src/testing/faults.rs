@@ -14,7 +14,7 @@ use crate::{
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored},
-    skipping::{PortionStream, Skips},
+    skipping::{Misfit, PortionStream, Skips},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 
@@ -122,6 +122,10 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.skips()
     }
 
+    fn arrived(&self, chunk: ChunkId) -> Option<u64> {
+        self.0.arrived(chunk)
+    }
+
     fn working_set(&self, limit: BatchLimit) -> u64 {
         self.0.working_set(limit)
     }
@@ -153,6 +157,10 @@ impl<S: Sink> Sink for FaultySink<S> {
         Ok(Box::new(FaultyRun(run, self.1.clone())))
     }
 
+    fn skips(&self) -> Option<&'static str> {
+        self.0.skips()
+    }
+
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.0.working_set(schema, limit)
     }
@@ -179,6 +187,10 @@ impl SinkRun for FaultyRun {
 
     async fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
         self.1.around(self.0.lost(receipts)).await
+    }
+
+    fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        self.0.misfits(batch)
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {

@@ -6,15 +6,19 @@ use std::{
     time::Duration,
 };
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{RecordBatch, cast::AsArray},
+    datatypes::{Int64Type, SchemaRef},
+};
 use async_trait::async_trait;
 use serde_json::json;
 
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     digest::RowDigester,
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
+    skipping::Misfit,
 };
 
 /// A table in memory. Clones share it.
@@ -22,6 +26,23 @@ use crate::{
 pub struct ModelTable {
     table: Arc<Mutex<Table>>,
     without_ledger: bool,
+    narrow: Option<Narrow>,
+}
+
+/// It holds no row whose first column is a multiple of this.
+#[derive(Clone, Copy, Debug)]
+struct Narrow {
+    multiple: i64,
+    /// Whether it says so when it is asked, rather than when such a row is written.
+    tells: bool,
+}
+
+impl Narrow {
+    fn misfits(self, batch: &RecordBatch) -> Vec<Misfit> {
+        let ids = batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate();
+        let misfit = |row| Misfit { row, column: 0, reason: "the table does not hold it" };
+        ids.filter(|(_, id)| *id % self.multiple == 0).map(|(row, _)| misfit(row)).collect()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -38,10 +59,25 @@ impl ModelTable {
         Self { without_ledger: true, ..Self::default() }
     }
 
+    /// Holds no row whose first column, a 64-bit number, is a multiple of this.
+    pub fn narrow(multiple: i64) -> Self {
+        Self { narrow: Some(Narrow { multiple, tells: true }), ..Self::default() }
+    }
+
+    /// The same, and it does not say so before such a row is written.
+    pub fn narrow_and_silent(multiple: i64) -> Self {
+        Self { narrow: Some(Narrow { multiple, tells: false }), ..Self::default() }
+    }
+
+    /// Whether there are rows that it does not hold.
+    pub fn is_narrow(&self) -> bool {
+        self.narrow.is_some()
+    }
+
     /// A table of its own that holds what is committed in this one now; open transactions stay here.
     pub fn fork(&self) -> Self {
         let table = Table { locked: BTreeSet::new(), ..self.table.lock().unwrap().clone() };
-        Self { table: Arc::new(Mutex::new(table)), without_ledger: self.without_ledger }
+        Self { table: Arc::new(Mutex::new(table)), ..self.clone() }
     }
 
     /// Everything that a reader of the table sees.
@@ -103,6 +139,11 @@ impl SinkRun for TableRun {
         })))
     }
 
+    fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        let telling = self.sink.narrow.filter(|narrow| narrow.tells);
+        Ok(telling.map(|narrow| narrow.misfits(batch)).unwrap_or_default())
+    }
+
     async fn finish(&self, _: &[Receipt]) -> Result<Published> {
         Ok(Published { names: vec!["table".into()], ..Published::default() })
     }
@@ -130,6 +171,9 @@ impl Drop for Transaction {
 #[async_trait]
 impl ChunkWriter for Transaction {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        if self.sink.narrow.is_some_and(|narrow| !narrow.misfits(&batch).is_empty()) {
+            return Err(Error::new(ErrorKind::Data, "a row that the table does not hold"));
+        }
         self.rows.push(batch);
         Ok(())
     }

@@ -15,14 +15,16 @@ use tokio::sync::mpsc;
 use super::{
     Log, Worker,
     tally::{Provisional, Tally},
+    unfit::{self, Unfit},
 };
 use crate::{
     Error, ErrorKind, Result, Side,
-    chunk::{BatchLimit, Chunk},
+    chunk::{BatchLimit, Chunk, ChunkId},
     cpu,
     digest::RowDigester,
     retry::RetryClass,
-    run::columns,
+    run::{columns, unless_still},
+    sink::SinkRun,
     skipping::{self, Portion, PortionStream, SkippedRow},
     source::Source,
 };
@@ -42,6 +44,7 @@ pub(super) enum Parcel {
 /// Reads one chunk once.
 pub(super) struct Reader {
     source: Arc<dyn Source>,
+    target: Arc<dyn SinkRun>,
     skips: bool,
     log: Option<Arc<Log>>,
     schema: SchemaRef,
@@ -49,12 +52,14 @@ pub(super) struct Reader {
     limit: BatchLimit,
     first_batch_timeout: Duration,
     stall_timeout: Duration,
+    silence_timeout: Duration,
 }
 
 impl Reader {
     pub(super) fn of(worker: &Worker) -> Self {
         Self {
             source: worker.source.clone(),
+            target: worker.target.clone(),
             skips: worker.rules.skips,
             log: worker.rules.log.clone(),
             schema: worker.rules.schema.clone(),
@@ -62,6 +67,7 @@ impl Reader {
             limit: worker.settings.batch,
             first_batch_timeout: worker.settings.first_batch_timeout,
             stall_timeout: worker.settings.stall_timeout,
+            silence_timeout: worker.settings.silence_timeout,
         }
     }
 
@@ -73,21 +79,28 @@ impl Reader {
         outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
     ) -> Result<Tally> {
-        let mut patience = self.first_batch_timeout;
-        let mut portions = within(patience, self.portions(&chunk)).await?;
-        let mut tally = Tally::default();
+        let mut portions = within(self.first_batch_timeout, self.portions(&chunk)).await?;
+        let (mut tally, mut has_begun) = (Tally::default(), false);
         loop {
             let place = outlet.reserve().await.map_err(|_| nobody_listens())?;
-            let Some(portion) = within(patience, portions.try_next()).await? else { return Ok(tally) };
-            patience = self.stall_timeout;
+            let next = portions.try_next();
+            let portion = if has_begun {
+                self.while_rows_arrive(chunk.id, next).await?
+            } else {
+                within(self.first_batch_timeout, next).await?
+            };
+            let Some(portion) = portion else { return Ok(tally) };
+            has_begun = true;
             let Portion { read, rows, skipped } = portion;
             columns::announced(&self.schema, rows.schema_ref())?;
+            let (rows, unfit) = self.parted(rows).await?;
             let fit = rows.num_rows() as u64;
             tally.digest += self.digest(&rows).await?;
             tally.read += read;
             tally.rows += fit;
-            tally.skipped += skipped.len() as u64;
+            tally.skipped += (skipped.len() + unfit.as_ref().map_or(0, Unfit::len)) as u64;
             counted.add(fit, bytes(&rows));
+            let skipped = skipped.into_iter().map(Ok).chain(unfit.into_iter().flat_map(Unfit::into_rows));
             let mut place = Some(place);
             let rows = (fit > 0).then_some(Ok(Parcel::Rows(rows)));
             for parcel in rows.into_iter().chain(self.lines(skipped)) {
@@ -100,6 +113,16 @@ impl Reader {
         }
     }
 
+    /// The next portion, unless nothing arrives any more. A source that cannot tell has a bit longer.
+    async fn while_rows_arrive<T>(&self, chunk: ChunkId, next: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.source.arrived(chunk).is_none() {
+            return within(self.silence_timeout, next).await;
+        }
+        let arrived = || self.source.arrived(chunk).unwrap_or_default();
+        let next = unless_still(self.stall_timeout, arrived, next).await;
+        next.unwrap_or_else(|| Err(silent(self.stall_timeout))).map_err(|error| error.on(Side::Source))
+    }
+
     async fn portions(&self, chunk: &Chunk) -> Result<PortionStream> {
         if self.skips {
             return self.source.read_skipping(chunk, self.limit).await;
@@ -107,16 +130,32 @@ impl Reader {
         Ok(self.source.read(chunk, self.limit).await?.map_ok(Portion::from).boxed())
     }
 
+    /// The rows of a batch that the sink can hold, and the others, if rows are left out at all.
+    async fn parted(&self, batch: RecordBatch) -> Result<(RecordBatch, Option<Unfit>)> {
+        if !self.skips {
+            return Ok((batch, None));
+        }
+        let target = self.target.clone();
+        let parted = if batch.num_rows() <= SMALL_BATCH {
+            unfit::part(&*target, batch)
+        } else {
+            cpu::run(move || unfit::part(&*target, batch)).await?
+        };
+        parted.map(|(rows, unfit)| (rows, Some(unfit))).map_err(|error| error.on(Side::Sink))
+    }
+
     /// The lines of these rows, if they are written down, in batches.
-    fn lines(&self, skipped: Vec<SkippedRow>) -> impl Iterator<Item = Result<Parcel>> + use<> {
+    fn lines(&self, mut rows: impl Iterator<Item = Result<SkippedRow>>) -> impl Iterator<Item = Result<Parcel>> {
         let (log, limit, now) = (self.log.clone(), skipping::limit(self.limit), SystemTime::now());
-        let mut rows = skipped.into_iter();
         std::iter::from_fn(move || {
             let log = log.as_ref()?;
             let (mut lines, mut bytes) = (Vec::new(), 0);
             while bytes < limit.bytes && lines.len() < limit.rows.get() as usize {
                 let Some(row) = rows.next() else { break };
-                let line = log.layout.line(&row, now);
+                let line = match row {
+                    Ok(row) => log.layout.line(&row, now),
+                    Err(error) => return Some(Err(error)),
+                };
                 bytes += line.len() as u64;
                 lines.push(line);
             }
@@ -140,11 +179,14 @@ fn nobody_listens() -> Error {
 async fn within<T>(patience: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     match tokio::time::timeout(patience, work).await {
         Ok(done) => done.map_err(|error| error.on(Side::Source)),
-        Err(_) => Err(Error::new(ErrorKind::Unavailable, "the source sent nothing for too long")
-            .with("waited_seconds", patience.as_secs())
-            .class(RetryClass::Reconnect)
-            .on(Side::Source)),
+        Err(_) => Err(silent(patience).on(Side::Source)),
     }
+}
+
+fn silent(patience: Duration) -> Error {
+    Error::new(ErrorKind::Unavailable, "the source sent nothing for too long")
+        .with("waited_seconds", patience.as_secs())
+        .class(RetryClass::Reconnect)
 }
 
 /// The bytes of the cells of a batch, not of the buffers that it shares with others.

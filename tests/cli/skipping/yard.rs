@@ -96,7 +96,7 @@ fn misfits(row: u32) -> bool {
 }
 
 /// The ids of the rows in a log, sorted; a header is none.
-pub(super) fn lines(log: &str) -> Vec<String> {
+pub(crate) fn lines(log: &str) -> Vec<String> {
     let id = |line: &str| Some(line.split_once("TabularRowSkip,\"\"\"")?.1.split_once('"')?.0.to_owned());
     let mut ids: Vec<_> = log.lines().filter_map(id).collect();
     ids.sort();

@@ -122,9 +122,21 @@ fn killed_after(workshop: &Workshop, Rename { from, to }: &Rename) {
         thread::sleep(Duration::from_millis(10));
     }
     assert!(workshop.data().join(to).exists(), "{to} has its name");
-    kill_traced(&fs::read_to_string(log(workshop)).expect("a log"));
+    let killed = kill_traced(&fs::read_to_string(log(workshop)).expect("a log"));
     child.kill().expect("our child");
     child.wait().expect("our child");
+    // Until it has let go of its files; who reaps it may take longer.
+    while has_files(killed) {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a thread of the process is still there that is not dead: together they hold its files. The first one is
+/// dead before the others, and waits for them.
+fn has_files(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).into_iter().flatten().flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.filter(|stat| !stat.contains(") Z ") && !stat.contains(") X ")).count() > 0
 }
 
 fn log(workshop: &Workshop) -> PathBuf {
@@ -150,18 +162,14 @@ fn traced(workshop: &Workshop, more: &[&str]) -> Command {
 }
 
 /// Kills the process whose thread waits for its rename.
-fn kill_traced(log: &str) {
+fn kill_traced(log: &str) -> Pid {
     let held = log.lines().find(|line| line.contains("(DELAYED)")).expect("a rename that is held");
     let thread = held.split(' ').next().expect("its number");
     let status = fs::read_to_string(format!("/proc/{thread}/status")).expect("it lives");
     let process = status.lines().find_map(|line| line.strip_prefix("Tgid:")).and_then(|id| id.trim().parse().ok());
     let process = process.and_then(Pid::from_raw).expect("a process");
     kill_process(process, Signal::KILL).expect("our own process");
-    // Until it has let go of its files; who reaps it may take longer.
-    let stat = format!("/proc/{}/stat", process.as_raw_nonzero());
-    while fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X ")) {
-        thread::sleep(Duration::from_millis(5));
-    }
+    process
 }
 
 fn may_trace() -> bool {

@@ -14,12 +14,16 @@ use arrow::{
 use ropeway_engine::{
     Error, ErrorKind, Result,
     digest::{Digest, RowDigester},
+    skipping::Misfit,
 };
 
 use self::cells::Cells;
 pub(super) use self::moments::Moments;
 use super::super::raw::insert::{Block, Parameter, Passed};
-use crate::text::{OTHER_TYPE, numbers};
+use crate::{
+    misfits,
+    text::{OTHER_TYPE, numbers},
+};
 
 /// Bytes of a block, unless a single row has more.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -76,32 +80,28 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn converted(&self, batch: &RecordBatch) -> Result<Cells> {
-        let array = batch.column(self.source);
+    fn cells(&self, array: &ArrayRef) -> Result<Cells, &'static str> {
         if self.takes_no_null && array.null_count() > 0 {
-            return Err(self.refused(NULL));
+            return Err(NULL);
         }
-        let array = self.cast(array)?;
-        cells::of(&array, self.form).map_err(|why| self.refused(why))
+        cells::of(&self.cast(array)?, self.form)
     }
 
-    fn cast(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    fn cast(&self, array: &ArrayRef) -> Result<ArrayRef, &'static str> {
         if *array.data_type() == self.takes {
             return Ok(ArrayRef::clone(array));
         }
         let cast = |to: &DataType| {
             // Arrow's own error names the value.
             let options = CastOptions { safe: false, ..CastOptions::default() };
-            cast_with_options(array, to, &options).map_err(|_| self.refused(DOES_NOT_FIT))
+            cast_with_options(array, to, &options).map_err(|_| DOES_NOT_FIT)
         };
         let is_text = match array.data_type() {
             DataType::Dictionary(_, values) => values.is_string(),
             other => other.is_string(),
         };
         match (is_text, &self.takes) {
-            (true, to) if !to.is_string() => {
-                numbers::texts(&cast(&DataType::Utf8)?, to).map_err(|why| self.refused(why))
-            }
+            (true, to) if !to.is_string() => numbers::texts(&cast(&DataType::Utf8)?, to),
             (_, to) => cast(to),
         }
     }
@@ -139,8 +139,21 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Data`] for a value that a column cannot hold exactly; the column is named, the value is not.
     pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
-        let columns = self.columns.iter().map(|(column, _)| column.converted(batch)).collect::<Result<_>>()?;
+        let of = |(column, _): &(Column, Passed)| {
+            column.cells(batch.column(column.source)).map_err(|why| column.refused(why))
+        };
+        let columns = self.columns.iter().map(of).collect::<Result<_>>()?;
         Ok(Encoded { columns, rows: batch.num_rows(), digest: self.digester.digest(batch)? })
+    }
+
+    /// The values that `encode` would refuse.
+    pub(super) fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        let of = |(column, _): &(Column, Passed)| {
+            let array = batch.column(column.source);
+            let check = |array: &ArrayRef| column.cells(array).map(drop);
+            misfits::refused((column.source, array), &check).map_err(|why| column.refused(why))
+        };
+        Ok(self.columns.iter().map(of).collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// The block that begins with this row; `None` behind the last one.

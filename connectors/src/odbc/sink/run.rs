@@ -5,12 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use odbc_api::sys::{CDataType, SqlDataType};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     sink::{Opened, Published, RunContext, SinkRun},
+    skipping::Misfit,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -204,6 +206,10 @@ impl SinkRun for TableRun {
         let (query, owned) = (ledger.entries(), self.shared.owned.clone());
         let stored = self.shared.asks.call(move |session| entries(session, &query, &owned)).await?;
         Ok(ledger::lost(receipts, &stored))
+    }
+
+    fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        self.shared.encoder.misfits(batch)
     }
 
     fn moved(&self) -> u64 {

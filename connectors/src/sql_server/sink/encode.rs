@@ -19,11 +19,15 @@ use mssql_tds::datatypes::sql_string::EncodingType;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     digest::{Digest, RowDigester},
+    skipping::Misfit,
 };
 
 use self::cells::Cells;
 pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
-use crate::text::{OTHER_TYPE, numbers as numbers_in_texts};
+use crate::{
+    misfits,
+    text::{OTHER_TYPE, numbers as numbers_in_texts},
+};
 
 /// The token in front of every row.
 const ROW: u8 = 0xD1;
@@ -78,10 +82,10 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    fn converted(&self, batch: &RecordBatch) -> Result<ArrayRef> {
-        let array = batch.column(self.source);
+    /// The values as the type that `make` takes.
+    fn converted(&self, array: &ArrayRef) -> Result<ArrayRef, &'static str> {
         if !self.nullable && array.null_count() > 0 {
-            return Err(self.refused(NULL));
+            return Err(NULL);
         }
         if *array.data_type() == self.takes {
             return Ok(ArrayRef::clone(array));
@@ -89,13 +93,16 @@ impl Column {
         let cast = |array: &ArrayRef, to: &DataType| {
             // Arrow's own error names the value.
             let options = CastOptions { safe: false, ..CastOptions::default() };
-            cast_with_options(array, to, &options).map_err(|_| self.refused(DOES_NOT_FIT))
+            cast_with_options(array, to, &options).map_err(|_| DOES_NOT_FIT)
         };
         if array.data_type().is_string() && !self.takes.is_string() {
-            return numbers_in_texts::texts(&cast(array, &DataType::Utf8)?, &self.takes)
-                .map_err(|why| self.refused(why));
+            return numbers_in_texts::texts(&cast(array, &DataType::Utf8)?, &self.takes);
         }
         cast(array, &self.takes)
+    }
+
+    fn check(&self, array: &ArrayRef) -> Result<(), &'static str> {
+        (self.make)(&self.converted(array)?, &self.form).map(drop)
     }
 
     fn refused(&self, why: &'static str) -> Error {
@@ -130,7 +137,9 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Data`] for a value that a column cannot hold exactly; the column is named, the value is not.
     pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
-        let arrays = self.columns.iter().map(|column| column.converted(batch)).collect::<Result<Vec<_>>>()?;
+        let converted =
+            |column: &Column| column.converted(batch.column(column.source)).map_err(|why| column.refused(why));
+        let arrays = self.columns.iter().map(converted).collect::<Result<Vec<_>>>()?;
         let cells = self.columns.iter().zip(&arrays);
         let cells = cells
             .map(|(column, array)| (column.make)(array, &column.form).map_err(|why| column.refused(why)))
@@ -144,6 +153,15 @@ impl Encoder {
             start = end;
         }
         Ok(Encoded { blocks, rows: batch.num_rows() as u64, digest: self.digester.digest(batch)? })
+    }
+
+    /// The values that `encode` would refuse.
+    pub(crate) fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        let of = |column: &Column| {
+            let array = batch.column(column.source);
+            misfits::refused((column.source, array), &|array| column.check(array)).map_err(|why| column.refused(why))
+        };
+        Ok(self.columns.iter().map(of).collect::<Result<Vec<_>>>()?.concat())
     }
 }
 

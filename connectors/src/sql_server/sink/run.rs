@@ -5,11 +5,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     sink::{Opened, Published, RunContext, SinkRun},
+    skipping::Misfit,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -155,6 +157,10 @@ impl SinkRun for TableRun {
             return Ok(Vec::new());
         }
         Ok(ledger::lost(receipts, &self.shared.entries().await?))
+    }
+
+    fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        self.shared.encoder.misfits(batch)
     }
 
     fn moved(&self) -> u64 {

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
@@ -15,10 +16,10 @@ use futures::{StreamExt, stream};
 use crate::{
     Error, ErrorKind, Result,
     checkpoint::memory::MemoryCheckpoint,
-    chunk::{Attempt, BatchLimit, Chunk, Receipt},
+    chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     retry::RetryClass,
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{Arrivals, BatchStream, ChunkTarget, Source, SourceDescription},
     testing::{model_table::ModelTable, vec_source::VecSource},
 };
 
@@ -35,6 +36,11 @@ pub(super) enum Act {
     Panic,
     /// After the first batch.
     Stall,
+    /// After the first batch, while so many rows arrive, one every fifty seconds; then it goes on, or not.
+    Trickle {
+        rows: u32,
+        ends: bool,
+    },
     OtherColumns,
 }
 
@@ -43,11 +49,17 @@ pub(super) struct Scripted {
     source: VecSource,
     script: fn(u32, u32) -> Act,
     reads: Mutex<BTreeMap<u32, u32>>,
+    /// If it can tell what arrives.
+    arrivals: Option<Arrivals>,
 }
 
 impl Scripted {
     pub(super) fn new(source: VecSource, script: fn(u32, u32) -> Act) -> Self {
-        Self { source, script, reads: Mutex::default() }
+        Self { source, script, reads: Mutex::default(), arrivals: None }
+    }
+
+    pub(super) fn counting(self) -> Self {
+        Self { arrivals: Some(Arrivals::default()), ..self }
     }
 }
 
@@ -81,8 +93,26 @@ impl Source for Scripted {
             }
             Act::Panic => panic!("scripted"),
             Act::Stall => batches.take(1).chain(stream::pending()).boxed(),
+            Act::Trickle { rows, ends } => {
+                let count = self.arrivals.as_ref().map(|arrivals| arrivals.begin(chunk.id));
+                let trickle = async move {
+                    for _ in 0..rows {
+                        tokio::time::sleep(Duration::from_secs(50)).await;
+                        count.iter().for_each(|count| count.add(1));
+                    }
+                    if !ends {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                let rest = self.source.read(chunk, limit).await?.skip(1);
+                batches.take(1).chain(stream::once(trickle).filter_map(async |()| None)).chain(rest).boxed()
+            }
             Act::OtherColumns => self.source.clone().renamed("name", "title").read(chunk, limit).await?,
         })
+    }
+
+    fn arrived(&self, chunk: ChunkId) -> Option<u64> {
+        self.arrivals.as_ref()?.of(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

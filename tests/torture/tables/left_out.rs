@@ -1,0 +1,129 @@
+//! Rows that a table cannot hold are left out and written down, each once, whatever is killed.
+
+use super::*;
+use crate::cli::skipping::yard::lines;
+
+/// Characters of a name in a table that is too narrow for some of the source's.
+const NARROW: usize = 15;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_table_cannot_hold_are_written_down_once_whatever_is_killed() {
+    kills(Tables::sql_server(), "kill: rows left out, SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_table_over_odbc_cannot_hold_are_written_down_once_whatever_is_killed() {
+    kills(Tables::postgresql(), "kill: rows left out, PostgreSQL");
+}
+
+fn kills(tables: Tables, test: &str) {
+    let (wanted, mut dice) = (events(8, 200), dice());
+    let source = Source::csv(6, 400);
+    let fits = |row: &Row| row[1].as_ref().is_none_or(|name| name.chars().count() <= NARROW);
+    let (fitting, others): (Vec<Row>, Vec<Row>) = expected(&source).into_iter().partition(fits);
+    let left_out: Vec<Row> = others.into_iter().map(|row| row[..1].to_vec()).collect();
+    assert!(fitting.len() > 900 && left_out.len() > 900);
+    let mut tally = Tally::default();
+
+    let clock = Instant::now();
+    let calm = narrow(&tables, &source, "calm", 2);
+    counted(&calm, ended(calm.start("calm")), (&fitting, &left_out));
+    let whole = clock.elapsed().mul_f64(slowdown());
+    judge_log(&calm, &left_out, &mut tally);
+
+    let mut rounds = 0..;
+    let next = |tally: &Tally| {
+        let is_enough = tally.events >= u64::from(wanted);
+        (!is_enough).then(|| (rounds.next().expect("a number"), StdRng::seed_from_u64(dice.random())))
+    };
+    side_by_side(&mut tally, next, |(round, mut dice), tally| {
+        let (table, run) = (format!("round_{round}"), format!("round-{round}-of-it"));
+        let example = narrow(&tables, &source, &table, if round % 2 == 0 { 4 } else { 1 });
+        let output = survive(&example, (&run, whole), &mut dice, || {
+            tables.look(&table, &run, &fitting, tally);
+            // The log is there whole or not at all.
+            if log(&example).is_some() {
+                judge_log(&example, &left_out, tally);
+            }
+            tally.events += 1;
+        });
+        counted(&example, output, (&fitting, &left_out));
+        tables.judge(&table, &fitting, tally);
+        judge_log(&example, &left_out, tally);
+    });
+
+    // A tool that writes lines as it meets them, killed and started again.
+    let (name, text) = log(&calm).expect("a log");
+    fs::write(&name, format!("{text}{}", text.lines().nth(1).expect("a line"))).expect("a writable folder");
+    let mut verdict = Tally::default();
+    judge_log(&calm, &left_out, &mut verdict);
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(verdict.duplicate > 0);
+    tally.verdict(test, wanted);
+}
+
+/// A factory that copies into a narrow table, and leaves out what that cannot hold.
+fn narrow(tables: &Tables, source: &Source, table: &str, slots: u32) -> Example {
+    match tables {
+        Tables::SqlServer(server, _) => {
+            let create = format!("CREATE TABLE dbo.{table} (id int NOT NULL, name nvarchar({NARROW}) NULL)");
+            server.execute(DATABASE, &create).expect("a table");
+        }
+        Tables::Odbc(database) => {
+            database.run(&format!("CREATE TABLE {table} (id bigint NOT NULL, name varchar({NARROW}))"));
+        }
+    }
+    let mut example = tables.example(source, table, slots);
+    let place = json!({ "type": "FileServer", "typeProperties": { "host": example.path(""), "userId": "nobody" } });
+    example.define("linkedService/Logs", &place);
+    example.change("pipeline/Copy", |pipeline| {
+        let settings = &mut pipeline["activities"][0]["typeProperties"];
+        settings["enableSkipIncompatibleRow"] = true.into();
+        settings["logSettings"] = json!({
+            "enableCopyActivityLog": true,
+            "logLocationSettings": {
+                "linkedServiceName": { "referenceName": "Logs", "type": "LinkedServiceReference" }, "path": "logs",
+            },
+        });
+    });
+    example
+}
+
+#[track_caller]
+fn counted(example: &Example, output: Output, (fitting, left_out): (&[Row], &[Row])) {
+    let report = example.said(output).ended(0).json();
+    let output = &report["activityRuns"][0]["output"];
+    let counts = ["rowsRead", "rowsCopied", "rowsSkipped"].map(|name| output[name].as_u64().expect("a number"));
+    let rows = [fitting.len() + left_out.len(), fitting.len(), left_out.len()].map(|rows| rows as u64);
+    assert_eq!(counts, rows, "{report:#}");
+}
+
+/// The one log that is visible, and its text.
+fn log(example: &Example) -> Option<(std::path::PathBuf, String)> {
+    let mut folders = vec![example.path("logs")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && !is_hidden => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() && !is_hidden => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    assert!(found.len() <= 1, "{found:?}");
+    let path = found.pop()?;
+    let text = fs::read_to_string(&path).expect("readable");
+    Some((path, text))
+}
+
+fn judge_log(example: &Example, left_out: &[Row], tally: &mut Tally) {
+    let text = log(example).map(|(_, text)| text).unwrap_or_default();
+    let ids: Vec<Row> = lines(&text).into_iter().map(|id| vec![Some(id)]).collect();
+    if let Err(difference) = same_rows(&ids, left_out) {
+        println!("the log: {difference}");
+        tally.lost += difference.missing;
+        tally.duplicate += difference.extra;
+    }
+}
