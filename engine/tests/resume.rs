@@ -1,7 +1,7 @@
 //! What a resume costs: at most what was in flight when a process ended, and no more than that however many chunks
 //! there are.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on ends there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::{
     sync::{

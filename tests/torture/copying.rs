@@ -18,7 +18,7 @@ use ropeway_engine::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::table::Tally;
+use super::table::{Tally, is_long};
 use crate::end_to_end::oracle::{Row, same_rows};
 
 /// How often a run that failed is resumed, at most.
@@ -39,7 +39,7 @@ pub(crate) trait Target {
 /// One copy: what it reads, how that is made anew, and what must arrive.
 #[derive(Clone, Copy)]
 pub(crate) struct Copying<'a> {
-    pub(crate) source: &'a dyn Fn() -> Arc<dyn Source>,
+    pub(crate) source: &'a (dyn Fn() -> Arc<dyn Source> + Sync),
     pub(crate) expected: &'a [Row],
     /// Errors that a run may end with before it is resumed.
     pub(crate) may_fail: &'a [ErrorKind],
@@ -120,18 +120,19 @@ impl Copying<'_> {
     }
 }
 
-/// Seconds where a user has minutes.
+/// Seconds where a user has minutes; some more where many copies share the machine.
 fn settings() -> Settings {
+    let seconds = |seconds| Duration::from_secs(if is_long() { 4 * seconds } else { seconds });
     Settings {
         parallel: 2,
         chunk_rows: 100,
         batch: BatchLimit { rows: NonZeroU32::new(50).expect("some"), bytes: 1 << 20 },
         retry: RetryPolicy { pace: 0.01, left_alone: Duration::from_millis(300), ..RetryPolicy::default() },
-        first_batch_timeout: Duration::from_secs(3),
-        stall_timeout: Duration::from_secs(3),
-        silence_timeout: Duration::from_secs(3),
-        write_timeout: Duration::from_secs(5),
-        settle_timeout: Duration::from_secs(5),
+        first_batch_timeout: seconds(3),
+        stall_timeout: seconds(3),
+        silence_timeout: seconds(3),
+        write_timeout: seconds(5),
+        settle_timeout: seconds(5),
         ..Settings::default()
     }
 }

@@ -51,8 +51,7 @@ async fn a_blob_service_that_loses_answers_has_every_row_once() {
         }
         copying.course(&store.place(shape), tally, || store.service().clear_faults()).await;
         store.service().clear_faults();
-    })
-    .await;
+    });
     tally.events = faults();
 
     let store = &stores[0];
@@ -93,8 +92,7 @@ async fn azurite_behind_a_line_that_loses_answers_has_every_row_once() {
     on_lanes(&proxies, cases, &mut tally, async |proxy, (number, script, shape), tally| {
         proxy.only(number, script);
         copying.course(&store.place_via(proxy.address(), shape), tally, || proxy.heal()).await;
-    })
-    .await;
+    });
     tally.events = faults();
 
     let store = store.via(proxy.address());

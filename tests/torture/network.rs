@@ -41,13 +41,13 @@ async fn an_encrypted_line_to_sql_server_changes_no_row() {
     let (expected, source) = (table.rows(), |via| table.source(via));
     let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
-    line.flips(scripts::flips(&whole, events(6, 1_000), &mut dice), &mut tally).await;
-    line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
+    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally);
+    line.flips(scripts::flips(&whole, events(6, 1_000), &mut dice), &mut tally);
+    line.each(scripts::silences(&whole, &mut dice), &mut tally);
     // One connection whose handshake comes byte by byte: the next one is whole.
-    line.each(vec![(1..=1, Script::sliced(1, 0))], &mut tally).await;
-    line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally).await;
-    line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
+    line.each(vec![(1..=1, Script::sliced(1, 0))], &mut tally);
+    line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally);
+    line.storms(events(1, 50), &whole, &mut dice, &mut tally);
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive::takes_the_end_for_all(&Given::new(4).rows()).await);
@@ -61,8 +61,8 @@ async fn a_plain_line_to_sql_server_breaks_and_changes_no_row() {
     let (expected, source) = (table.rows(), |via| table.source(via));
     let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally).await;
-    line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally).await;
+    line.each(scripts::breaks(&whole, events(16, 8_192), &mut dice), &mut tally);
+    line.slices(HANDSHAKE, events(1, 50), &mut dice, &mut tally);
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(line.shows_changed_values(&whole, &mut dice).await);
@@ -76,10 +76,10 @@ async fn a_line_to_postgresql_breaks_and_changes_no_row() {
     let (expected, source) = (table.rows(), |via| table.source(via));
     let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::breaks(&whole, events(26, 8_192), &mut dice), &mut tally).await;
-    line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
-    line.slices(0, events(2, 50), &mut dice, &mut tally).await;
-    line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
+    line.each(scripts::breaks(&whole, events(26, 8_192), &mut dice), &mut tally);
+    line.each(scripts::silences(&whole, &mut dice), &mut tally);
+    line.slices(0, events(2, 50), &mut dice, &mut tally);
+    line.storms(events(1, 50), &whole, &mut dice, &mut tally);
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(line.shows_changed_values(&whole, &mut dice).await);
@@ -94,7 +94,7 @@ async fn a_line_to_postgresql_breaks_behind_the_first_rows() {
     let (expected, source) = (table.rows(), |via| table.whole(via));
     let line = Lines { source: &source, place: &|_| LocalFile::new(), expected: &expected, proxies: &proxies };
     let whole = line.undisturbed(&mut tally).await;
-    line.each(scripts::late_breaks(&whole, events(8, 512).into(), &mut dice), &mut tally).await;
+    line.each(scripts::late_breaks(&whole, events(8, 512).into(), &mut dice), &mut tally);
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive::takes_the_end_for_all(&Given::new(4).rows()).await);
     tally.verdict("network: PostgreSQL, later rows", events(6, 400));
@@ -109,12 +109,12 @@ async fn a_line_to_a_blob_service_changes_no_row() {
         let place = |via| store.place_via(via, shape);
         let line = Lines { source: &source, place: &place, expected: &expected, proxies: &proxies };
         let whole = line.undisturbed(&mut tally).await;
-        line.each(scripts::breaks(&whole, events(13, 8_192), &mut dice), &mut tally).await;
-        line.flips(scripts::flips(&whole, events(4, 1_000), &mut dice), &mut tally).await;
-        line.slices(0, events(1, 50), &mut dice, &mut tally).await;
-        line.storms(events(1, 50), &whole, &mut dice, &mut tally).await;
+        line.each(scripts::breaks(&whole, events(13, 8_192), &mut dice), &mut tally);
+        line.flips(scripts::flips(&whole, events(4, 1_000), &mut dice), &mut tally);
+        line.slices(0, events(1, 50), &mut dice, &mut tally);
+        line.storms(events(1, 50), &whole, &mut dice, &mut tally);
         if part == 1 {
-            line.each(scripts::silences(&whole, &mut dice), &mut tally).await;
+            line.each(scripts::silences(&whole, &mut dice), &mut tally);
         }
         busy(shape, events(3, 100), &mut tally).await;
     }
@@ -139,7 +139,6 @@ async fn busy(shape: Shape, cases: u32, tally: &mut Tally) {
         store.service().inject(Fault { operation: Operation::Any, skip, times, effect: BlobEffect::Busy(pause) });
         copying.course(&store.place(shape), tally, || store.service().clear_faults()).await;
         store.service().clear_faults();
-    })
-    .await;
+    });
     tally.events += stores.iter().map(|store| store.service().faults()).sum::<u64>();
 }

@@ -2,17 +2,16 @@
 //! tests, and takes them one after the other.
 
 use std::{
-    cell::RefCell,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use futures::future::join_all;
+use tokio::runtime::Handle;
 
 use super::table::{Tally, is_long};
 
 /// Copies in this process that go on at once in the long form: they wait for breaks, pauses and limits.
-const COPIES: usize = 12;
+const COPIES: usize = 8;
 
 /// How many copies in this process go on at once.
 pub(crate) fn copies() -> usize {
@@ -58,24 +57,28 @@ pub(crate) fn side_by_side<T: Send>(
     });
 }
 
-/// Takes cases as long as there are some, each on one of these lanes, whose it is alone.
-pub(crate) async fn on_lanes<L, T>(
+/// Takes cases as long as there are some, each on one of these lanes, whose it is alone. Each lane has a thread: what
+/// blocks one must not let the time limits of the others run out.
+pub(crate) fn on_lanes<L: Sync, T>(
     lanes: &[L],
-    cases: impl IntoIterator<Item = T>,
+    cases: impl IntoIterator<Item = T, IntoIter: Send>,
     tally: &mut Tally,
-    case: impl AsyncFn(&L, T, &mut Tally),
+    case: impl AsyncFn(&L, T, &mut Tally) + Sync,
 ) {
-    let (cases, sum) = (RefCell::new(cases.into_iter()), RefCell::new(tally));
-    let work = lanes.iter().map(async |lane| {
+    let (runtime, shared) = (Handle::current(), Mutex::new((tally, cases.into_iter())));
+    let work = |lane: &L| {
         loop {
-            let next = cases.borrow_mut().next();
+            let next = locked(&shared).1.next();
             let Some(next) = next else { return };
             let mut own = Tally::default();
-            case(lane, next, &mut own).await;
-            sum.borrow_mut().add(own);
+            runtime.block_on(case(lane, next, &mut own));
+            locked(&shared).0.add(own);
         }
+    };
+    thread::scope(|scope| {
+        let work = &work;
+        lanes.iter().for_each(|lane| drop(scope.spawn(move || work(lane))));
     });
-    join_all(work).await;
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

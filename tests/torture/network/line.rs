@@ -1,6 +1,12 @@
 //! Copies over lines that can be broken.
 
-use std::{cell::Cell, net::SocketAddr, sync::Arc, sync::Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use ropeway_engine::{ErrorKind, source::Source};
@@ -18,9 +24,9 @@ use crate::{
 
 /// Copies between the same two ends, one of which is reached through a line.
 pub(super) struct Lines<'a, T> {
-    pub(super) source: &'a dyn Fn(SocketAddr) -> Arc<dyn Source>,
+    pub(super) source: &'a (dyn Fn(SocketAddr) -> Arc<dyn Source> + Sync),
     /// A new place for every copy.
-    pub(super) place: &'a dyn Fn(SocketAddr) -> T,
+    pub(super) place: &'a (dyn Fn(SocketAddr) -> T + Sync),
     pub(super) expected: &'a [Row],
     /// As many as copies go on at once.
     pub(super) proxies: &'a [FaultProxy],
@@ -50,42 +56,40 @@ impl<T: Target> Lines<'_, T> {
     }
 
     /// One copy for every case; those in which something happened are events.
-    pub(super) async fn each(&self, cases: Vec<Case>, tally: &mut Tally) {
-        self.struck(cases, ABSENCE, tally).await;
+    pub(super) fn each(&self, cases: Vec<Case>, tally: &mut Tally) {
+        self.struck(cases, ABSENCE, tally);
     }
 
     /// The same with changed bits below TLS: a run may also end with what a changed certificate or handshake means.
-    pub(super) async fn flips(&self, cases: Vec<Case>, tally: &mut Tally) {
-        self.struck(cases, &[ABSENCE, &[ErrorKind::Spec, ErrorKind::Auth]].concat(), tally).await;
+    pub(super) fn flips(&self, cases: Vec<Case>, tally: &mut Tally) {
+        self.struck(cases, &[ABSENCE, &[ErrorKind::Spec, ErrorKind::Auth]].concat(), tally);
     }
 
-    async fn struck(&self, cases: Vec<Case>, may_fail: &[ErrorKind], tally: &mut Tally) {
-        let (failures, retries, count) = (Cell::new(0), Cell::new(0), cases.len());
+    fn struck(&self, cases: Vec<Case>, may_fail: &[ErrorKind], tally: &mut Tally) {
+        let (failures, retries, count) = (AtomicU64::new(0), AtomicU64::new(0), cases.len());
         on_lanes(self.proxies, cases, tally, async |proxy, (numbers, script), tally| {
             let before = proxy.faults();
             proxy.each(move |own| if numbers.contains(&own) { script.clone() } else { Script::default() });
             let course = self.course(proxy, may_fail, tally).await;
-            failures.update(|failures| failures + course.failures);
-            retries.update(|retries| retries + course.retries);
+            failures.fetch_add(course.failures.into(), Ordering::Relaxed);
+            retries.fetch_add(course.retries, Ordering::Relaxed);
             tally.events += u64::from(proxy.faults() > before);
-        })
-        .await;
-        println!("{count} cases: {} chunks tried again, {} runs resumed", retries.get(), failures.get());
+        });
+        println!("{count} cases: {} chunks tried again, {} runs resumed", retries.into_inner(), failures.into_inner());
     }
 
     /// So many copies in slices from this byte of every connection on: of one byte first, then of more.
-    pub(super) async fn slices(&self, from: u64, cases: u32, dice: &mut StdRng, tally: &mut Tally) {
+    pub(super) fn slices(&self, from: u64, cases: u32, dice: &mut StdRng, tally: &mut Tally) {
         let cases = (0..cases).map(|case| Script::sliced_from(from, 1 + case as usize * 3, dice.random()));
         on_lanes(self.proxies, cases, tally, async |proxy, script, tally| {
             proxy.each(move |_| script.clone());
             self.course(proxy, ABSENCE, tally).await;
             tally.events += 1;
-        })
-        .await;
+        });
     }
 
     /// So many copies over connections that are reset with a chance of 20 % in every tenth of what is received.
-    pub(super) async fn storms(&self, cases: u32, whole: &[Passage], dice: &mut StdRng, tally: &mut Tally) {
+    pub(super) fn storms(&self, cases: u32, whole: &[Passage], dice: &mut StdRng, tally: &mut Tally) {
         let tenth = whole.iter().map(|passage| passage.received).sum::<u64>() / 10;
         let cases = (0..cases).map(|_| Mutex::new(StdRng::seed_from_u64(dice.random())));
         on_lanes(self.proxies, cases, tally, async |proxy, own, tally| {
@@ -101,8 +105,7 @@ impl<T: Target> Lines<'_, T> {
             self.course(proxy, ABSENCE, tally).await;
             println!("a storm: {} resets", proxy.faults() - before);
             tally.events += u64::from(proxy.faults() > before);
-        })
-        .await;
+        });
     }
 
     /// The twin of a line that nothing protects: a bit of the longest answer is another one, until a copy ends well

@@ -1,6 +1,6 @@
 //! Answers of a SQL Server that are lost, and errors that it gives, at every step of a copy into one of its tables.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use ropeway_engine::Result;
@@ -72,9 +72,10 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
     let mut tally = Tally::default();
-    let happened = Cell::new(0);
-    let cases = (0..10 * wanted)
-        .map_while(|round| (happened.get() < u64::from(wanted)).then(|| (round, StdRng::seed_from_u64(dice.random()))));
+    let happened = AtomicU64::new(0);
+    let cases = (0..10 * wanted).map_while(|round| {
+        (happened.load(Ordering::Relaxed) < u64::from(wanted)).then(|| (round, StdRng::seed_from_u64(dice.random())))
+    });
     let lanes = vec![(); copies()];
     on_lanes(&lanes, cases, &mut tally, async |(), (round, mut dice), tally| {
         let place = Place::new(round % 2 == 0);
@@ -83,11 +84,10 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
         }
         let course = copying.course(&place, tally, || place.tables.server().clear_faults()).await;
         tally.events += course.retries + u64::from(course.failures);
-        happened.update(|happened| happened + tally.events);
+        happened.fetch_add(tally.events, Ordering::Relaxed);
         let stages = place.tables.ask("SELECT name FROM sys.tables WHERE name LIKE 'stage[_]%'").expect("a catalogue");
         assert_eq!(stages, Vec::<Row>::new());
-    })
-    .await;
+    });
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(without_a_ledger(&copying).await);
     tally.verdict("lost answers: SQL Server as a sink", wanted);
