@@ -1,9 +1,12 @@
-//! The six example factories, run with the real binary from real servers and stand-ins to real files and
+//! The example factories, run with the real binary from real servers and stand-ins to real files and
 //! blobs, killed and resumed, and read back by an implementation that is not ours.
 
 mod bad_input;
 mod changed_table;
+mod csv_files;
 mod csv_to_sql_server;
+mod csv_to_sql_server_procedure;
+mod csv_to_sql_server_upsert;
 pub(crate) mod example;
 mod faults;
 mod files_to_blob;
@@ -14,4 +17,5 @@ pub(crate) mod orders;
 mod place;
 mod sql_server_to_blob;
 mod sql_server_to_folder;
+mod sql_table;
 pub(crate) mod synthetic_to_folder;

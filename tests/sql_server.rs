@@ -1,4 +1,4 @@
-//! SQL Server as a source, over the wire: against the server that `ROPEWAY_TEST_SQLSERVER` names, or the
+//! SQL Server as a source and as a sink, over the wire: against the server that `ROPEWAY_TEST_SQLSERVER` names, or the
 //! stand-in. Statements are plain T-SQL; `$(schema)` is the test's own schema. What depends on a server's
 //! statistics (how many chunks, where they end) is asserted of the stand-in only; that every row is in
 //! exactly one chunk, of both.
@@ -13,7 +13,10 @@ mod sink;
 mod target;
 mod values;
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
@@ -34,6 +37,8 @@ const TARGET: ChunkTarget = ChunkTarget { bytes: 1 << 30, rows: 50, chunks: 1 };
 /// A server with a table, and what a definition says of it.
 struct Stage {
     target: Target,
+    /// How often its runs were forgotten: those that come are others.
+    generation: AtomicU32,
 }
 
 impl Stage {
@@ -49,7 +54,11 @@ impl Stage {
 
     fn on(target: Target, batch: &str) -> Self {
         target.run(batch);
-        Self { target }
+        Self::of(target)
+    }
+
+    fn of(target: Target) -> Self {
+        Self { target, generation: AtomicU32::new(0) }
     }
 
     /// The stand-in.

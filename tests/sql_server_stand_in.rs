@@ -4,7 +4,7 @@ mod app_locks;
 mod bulk_load;
 mod bulk_stream;
 mod changes;
-mod clients;
+pub(crate) mod clients;
 pub(crate) mod every_type;
 mod language;
 mod locks;

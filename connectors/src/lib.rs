@@ -17,6 +17,8 @@ mod text;
 
 use ropeway_engine::registry::Registry;
 
+use self::sql_server::{AzureSqlDatabase, AzureSqlManagedInstance, OnPremises, SqlServer};
+
 /// Every connector of Ropeway.
 pub fn registry() -> Registry {
     Registry::default()
@@ -30,10 +32,13 @@ pub fn registry() -> Registry {
         .store::<file::FileServer>()
         .sink::<azure_blob::AzureBlobStorage>()
         .store::<azure_blob::AzureBlobStorage>()
-        .source::<sql_server::SqlServer>()
-        .source::<sql_server::AzureSqlDatabase>()
-        .sink::<sql_server::SqlServer>()
-        .sink::<sql_server::AzureSqlDatabase>()
-        .store::<sql_server::SqlServer>()
-        .store::<sql_server::AzureSqlDatabase>()
+        .source::<SqlServer<OnPremises>>()
+        .source::<SqlServer<AzureSqlDatabase>>()
+        .source::<SqlServer<AzureSqlManagedInstance>>()
+        .sink::<SqlServer<OnPremises>>()
+        .sink::<SqlServer<AzureSqlDatabase>>()
+        .sink::<SqlServer<AzureSqlManagedInstance>>()
+        .store::<SqlServer<OnPremises>>()
+        .store::<SqlServer<AzureSqlDatabase>>()
+        .store::<SqlServer<AzureSqlManagedInstance>>()
 }

@@ -1,5 +1,6 @@
-//! SQL Server and Azure SQL Database.
+//! SQL Server, Azure SQL Database and Azure SQL Managed Instance.
 
+mod arguments;
 mod browser;
 mod connection_string;
 mod cut;
@@ -10,6 +11,8 @@ mod errors;
 mod input;
 mod login;
 mod numbers;
+mod object_name;
+mod patience;
 mod pool;
 mod probe;
 mod reading;
@@ -19,11 +22,12 @@ mod sink;
 mod source;
 mod spec;
 mod statements;
+mod time_span;
 mod tls;
 mod types;
 mod wire;
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use ropeway_engine::{
     Result,
@@ -41,14 +45,37 @@ use self::{
     spec::{SinkSpec, SourceSpec, StoreSpec},
 };
 
+/// SQL Server under one of its names in linked services.
+pub(crate) struct SqlServer<S>(PhantomData<S>);
+
+/// A linked service.
+pub(crate) trait Service {
+    const NAME: &'static str;
+}
+
 /// SQL Server on a machine of one's own.
-pub(crate) struct SqlServer;
+pub(crate) struct OnPremises;
 
 /// Azure SQL Database.
 pub(crate) struct AzureSqlDatabase;
 
-impl SourceKind for SqlServer {
+/// Azure SQL Managed Instance.
+pub(crate) struct AzureSqlManagedInstance;
+
+impl Service for OnPremises {
     const NAME: &'static str = "SqlServer";
+}
+
+impl Service for AzureSqlDatabase {
+    const NAME: &'static str = "AzureSqlDatabase";
+}
+
+impl Service for AzureSqlManagedInstance {
+    const NAME: &'static str = "AzureSqlMI";
+}
+
+impl<S: Service> SourceKind for SqlServer<S> {
+    const NAME: &'static str = S::NAME;
     const SETTINGS: &'static [Setting] = settings::SETTINGS;
     type Spec = SourceSpec;
 
@@ -57,8 +84,8 @@ impl SourceKind for SqlServer {
     }
 }
 
-impl SinkKind for SqlServer {
-    const NAME: &'static str = "SqlServer";
+impl<S: Service> SinkKind for SqlServer<S> {
+    const NAME: &'static str = S::NAME;
     type Spec = SinkSpec;
 
     fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
@@ -66,39 +93,11 @@ impl SinkKind for SqlServer {
     }
 }
 
-impl StoreKind for SqlServer {
-    const NAME: &'static str = "SqlServer";
+impl<S: Service> StoreKind for SqlServer<S> {
+    const NAME: &'static str = S::NAME;
     type Spec = StoreSpec;
 
     fn connect(spec: StoreSpec) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(SqlServerStore::new(Login::of(&spec.linked_service, &spec.ropeway)?)?))
-    }
-}
-
-impl SourceKind for AzureSqlDatabase {
-    const NAME: &'static str = "AzureSqlDatabase";
-    const SETTINGS: &'static [Setting] = settings::SETTINGS;
-    type Spec = SourceSpec;
-
-    fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
-        <SqlServer as SourceKind>::connect(spec)
-    }
-}
-
-impl SinkKind for AzureSqlDatabase {
-    const NAME: &'static str = "AzureSqlDatabase";
-    type Spec = SinkSpec;
-
-    fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
-        <SqlServer as SinkKind>::connect(spec)
-    }
-}
-
-impl StoreKind for AzureSqlDatabase {
-    const NAME: &'static str = "AzureSqlDatabase";
-    type Spec = StoreSpec;
-
-    fn connect(spec: StoreSpec) -> Result<Arc<dyn Store>> {
-        <SqlServer as StoreKind>::connect(spec)
     }
 }

@@ -1,5 +1,7 @@
 //! Where rows go, and the two-phase protocol that makes a retry harmless.
 
+use std::time::Duration;
+
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -150,6 +152,12 @@ pub trait SinkRun: Send + Sync {
     /// that does not count is judged by the time that its calls take. Asked while calls are pending.
     fn moved(&self) -> u64 {
         0
+    }
+
+    /// How long a step of a chunk, such as its commit, may stand still because the definition says so; the engine's own
+    /// limit holds where that is longer.
+    fn step_limit(&self) -> Option<Duration> {
+        None
     }
 
     /// Publishes the whole run from the receipts, in chunk order. Idempotent: after a lost answer,

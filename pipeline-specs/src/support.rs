@@ -1,6 +1,6 @@
 //! What Ropeway does of what Data Factory has, per class: the one place to extend when something is added.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     diagnostic::{Findings, Severity, element, list, property},
@@ -15,11 +15,13 @@ enum Effect {
     Done,
     /// It is ignored and the rows that are written stay the same; the text says what happens instead.
     Ignored(&'static str),
+    /// As [`Effect::Done`] beside another property, and without that one ignored.
+    Beside(&'static str, &'static str),
     /// Ignoring it would change what is read or written, so a copy with it does not run.
     Refused,
 }
 
-use Effect::{Done, Ignored, Refused};
+use Effect::{Beside, Done, Ignored, Refused};
 
 /// Whether definitions are being looked at or a copy is about to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,7 @@ const TABLE: &[(&str, Properties)] = &[
     ("SqlSource", SQL_SOURCE),
     ("SqlServerSource", SQL_SOURCE),
     ("AzureSqlSource", SQL_SOURCE),
+    ("SqlMISource", SQL_SOURCE),
     (
         "SqlPartitionSettings",
         &[("partitionColumnName", Done), ("partitionLowerBound", Done), ("partitionUpperBound", Done)],
@@ -125,6 +128,7 @@ const TABLE: &[(&str, Properties)] = &[
     ("SqlSink", SQL_SINK),
     ("SqlServerSink", SQL_SINK),
     ("AzureSqlSink", SQL_SINK),
+    ("SqlMISink", SQL_SINK),
     // Where rows are staged is Ropeway's own schema, or the one that is named.
     ("SqlUpsertSettings", &[("useTempDB", Done), ("interimSchemaName", Done), ("keys", Done)]),
     (
@@ -155,6 +159,7 @@ const TABLE: &[(&str, Properties)] = &[
     ("FileServerWriteSettings", &[]),
     ("SqlServerTableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
     ("AzureSqlTableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
+    ("AzureSqlMITableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
     ("OdbcTableDatasetTypeProperties", &[("tableName", Done)]),
     (
         "DelimitedTextDatasetTypeProperties",
@@ -211,23 +216,8 @@ const TABLE: &[(&str, Properties)] = &[
             ("credential", Done),
         ],
     ),
-    (
-        "AzureSqlDatabaseLinkedServiceTypeProperties",
-        &[
-            ("connectionString", Done),
-            ("encryptedCredential", Done),
-            ("authenticationType", Done),
-            ("userName", Done),
-            ("password", Done),
-            ("servicePrincipalId", Done),
-            ("servicePrincipalKey", Done),
-            ("servicePrincipalCredentialType", Done),
-            ("servicePrincipalCredential", Done),
-            ("tenant", Done),
-            ("azureCloudType", Done),
-            ("credential", Done),
-        ],
-    ),
+    ("AzureSqlDatabaseLinkedServiceTypeProperties", AZURE_SQL),
+    ("AzureSqlMILinkedServiceTypeProperties", AZURE_SQL),
     (
         "OdbcLinkedServiceTypeProperties",
         &[
@@ -265,6 +255,21 @@ const TABLE: &[(&str, Properties)] = &[
     ("SyntheticLinkedServiceTypeProperties", &[]),
 ];
 
+const AZURE_SQL: Properties = &[
+    ("connectionString", Done),
+    ("encryptedCredential", Done),
+    ("authenticationType", Done),
+    ("userName", Done),
+    ("password", Done),
+    ("servicePrincipalId", Done),
+    ("servicePrincipalKey", Done),
+    ("servicePrincipalCredentialType", Done),
+    ("servicePrincipalCredential", Done),
+    ("tenant", Done),
+    ("azureCloudType", Done),
+    ("credential", Done),
+];
+
 const SQL_SOURCE: Properties = &[
     ("sqlReaderQuery", Done),
     ("query", Done),
@@ -280,11 +285,17 @@ const SQL_SINK: Properties = &[
     ("preCopyScript", Done),
     ("tableOption", Done),
     ("sqlWriterUseTableLock", Done),
-    // What is not an insert is refused by the connector, which knows its values.
     ("writeBehavior", Done),
     ("upsertSettings", Done),
-    ("writeBatchSize", Ignored("a chunk is one batch: it is committed whole")),
-    ("writeBatchTimeout", Ignored("a load that stands still is noticed and tried again")),
+    ("sqlWriterStoredProcedureName", Done),
+    ("sqlWriterTableType", Done),
+    ("storedProcedureTableTypeParameterName", Done),
+    ("storedProcedureParameters", Done),
+    (
+        "writeBatchSize",
+        Beside("sqlWriterStoredProcedureName", "the rows of a chunk are one bulk load, and committed as a whole"),
+    ),
+    ("writeBatchTimeout", Done),
 ];
 
 /// What a store can do: its datasets and the copy sources or sinks that go with them.
@@ -296,6 +307,7 @@ struct Store {
 const READS: &[Store] = &[
     Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSource", "SqlSource"])] },
     Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSource", "SqlSource"])] },
+    Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISource", "SqlSource"])] },
     Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSource"])] },
     Store {
         linked_service: "FileServer",
@@ -312,6 +324,7 @@ const WRITES: &[Store] = &[
     Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSink"])] },
     Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSink", "SqlSink"])] },
     Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSink", "SqlSink"])] },
+    Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISink", "SqlSink"])] },
 ];
 
 /// One end of a copy.
@@ -395,11 +408,8 @@ pub(crate) fn check(value: &Value, shape: &str, path: &str, moment: Moment, find
             }
             for (name, item) in object.iter().filter(|(name, item)| *name != "type" && !is_inert(item)) {
                 let Some((owner, shape)) = schema::owner_and_shape(class, name) else { continue };
-                check_property(
-                    item,
-                    &Checked { class, owner, name, shape, path: &property(path, name), moment },
-                    findings,
-                );
+                let path = &property(path, name);
+                check_property(item, &Checked { object, class, owner, name, shape, path, moment }, findings);
             }
         }
         _ => {}
@@ -407,6 +417,8 @@ pub(crate) fn check(value: &Value, shape: &str, path: &str, moment: Moment, find
 }
 
 struct Checked<'a> {
+    /// What the property is one of.
+    object: &'a Map<String, Value>,
     class: &'a str,
     /// The class that declares the property.
     owner: &'a str,
@@ -417,7 +429,7 @@ struct Checked<'a> {
 }
 
 fn check_property(value: &Value, checked: &Checked<'_>, findings: &mut Findings) {
-    let Checked { class, owner, name, shape, path, moment } = *checked;
+    let Checked { object, class, owner, name, shape, path, moment } = *checked;
     let plain = schema::plain(class);
     let listed = |class: &str| {
         let (_, properties) = TABLE.iter().find(|(known, _)| *known == class)?;
@@ -426,8 +438,13 @@ fn check_property(value: &Value, checked: &Checked<'_>, findings: &mut Findings)
     if moment == Moment::Validate && is_dynamic(value) && !matches!(listed(class), Some(Refused)) {
         return;
     }
-    match listed(class).or_else(|| listed(owner)).unwrap_or(Refused) {
-        Done => check(value, shape, path, moment, findings),
+    let effect = match listed(class).or_else(|| listed(owner)).unwrap_or(Refused) {
+        Beside(other, _) if object.get(other).is_some_and(|other| !is_inert(other)) => Done,
+        Beside(_, instead) => Ignored(instead),
+        effect => effect,
+    };
+    match effect {
+        Done | Beside(..) => check(value, shape, path, moment, findings),
         Ignored(instead) => {
             let severity = match moment {
                 Moment::Run { strict: true } => Severity::Error,

@@ -1,4 +1,4 @@
-//! The six example factories: no findings at all, and each resolves with its defaults and its secrets.
+//! The example factories: no findings at all, and each resolves with its defaults and its secrets.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 use ropeway_specs::{Diagnostic, Factory, Inputs, Outcomes, ResolvedCopy, Secrets, validate};
 use serde_json::{Value, json};
 
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("sql-server-to-parquet-blob", "CopyOrders"),
     ("sql-server-to-parquet-folder", "CopyOrdersSince"),
     ("odbc-to-csv-blob", "CopyCustomers"),
     ("files-to-blob", "CopyFiles"),
     ("csv-to-sql-server", "CopyToTable"),
+    ("csv-to-sql-server-upsert", "UpsertIntoTable"),
+    ("csv-to-sql-server-procedure", "CopyToProcedure"),
     ("synthetic-to-folder", "SyntheticToFolder"),
 ];
 

@@ -291,3 +291,56 @@ fn remarks_and_column_names_are_no_expressions() {
     let source = definitions.source(&inputs("{}")).unwrap();
     assert_eq!(source["dataset"]["columns"][0]["name"], "@odata.etag");
 }
+
+/// A copy into a table of one of SQL Server's linked services, with these properties of its sink.
+fn into_sql(service: &str, dataset: &str, sink: Value) -> Result<ResolvedCopy, String> {
+    let mut definitions = Definitions::new();
+    definitions.services[1].1 = json!({"type": service, "typeProperties": {"server": "s", "database": "d",
+        "authenticationType": "SystemAssignedManagedIdentity"}});
+    definitions.sink["type"] = dataset.into();
+    definitions.sink["typeProperties"] = json!({"schema": "dbo", "table": "t"});
+    definitions.pipeline["activities"][0]["typeProperties"]["sink"] = sink;
+    definitions.resolve(&inputs("{}"), &Outcomes::new())
+}
+
+#[test]
+fn managed_instances_are_sql_servers_and_data_warehouses_are_not() {
+    for sink in ["SqlMISink", "SqlSink"] {
+        let copy = into_sql("AzureSqlMI", "AzureSqlMITable", json!({"type": sink, "writeBehavior": "insert"})).unwrap();
+        assert_eq!(copy.sink.linked_service_type, "AzureSqlMI");
+        assert_eq!(copy.sink.settings.expose()["dataset"]["table"], "t");
+        assert_eq!(copy.warnings, []);
+    }
+    let crossed = into_sql("AzureSqlMI", "AzureSqlMITable", json!({"type": "AzureSqlSink"})).unwrap_err();
+    assert!(crossed.contains("goes with 'SqlMISink', 'SqlSink'"), "{crossed}");
+    let warehouse = into_sql("AzureSqlDW", "AzureSqlDWTable", json!({"type": "SqlDWSink"})).unwrap_err();
+    assert!(warehouse.contains("'AzureSqlDW' is not supported as a sink yet"), "{warehouse}");
+    let mut source = Definitions::new();
+    source.services[0].1 = json!({"type": "AzureSqlMI", "typeProperties": {"server": "s"}});
+    source.source["type"] = "AzureSqlMITable".into();
+    source.source["typeProperties"] = json!({"schema": "dbo", "table": "t"});
+    source.pipeline["activities"][0]["typeProperties"]["source"] = json!({"type": "SqlMISource"});
+    let source = source.source(&inputs("{}")).unwrap();
+    assert_eq!(
+        (&source["linkedService"]["type"], &source["source"]["type"]),
+        (&json!("AzureSqlMI"), &json!("SqlMISource"))
+    );
+}
+
+#[test]
+fn the_size_of_batches_has_a_meaning_for_stored_procedures_only() {
+    let with = |more: Value| {
+        let mut sink = json!({"type": "SqlServerSink", "writeBatchSize": 1000, "writeBatchTimeout": "00:30:00"});
+        sink.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        text(&into_sql("SqlServer", "SqlServerTable", sink).unwrap().warnings)
+    };
+    // Data Factory's older documents write some of these names in capitals.
+    let call = json!({"SqlWriterStoredProcedureName": "dbo.put", "SqlWriterTableType": "rows",
+        "storedProcedureTableTypeParameterName": "rows", "storedProcedureParameters": {"a": {"value": "1", "type": "Int"}}});
+    assert_eq!(with(call), "");
+    for without in [json!({}), json!({"sqlWriterStoredProcedureName": ""})] {
+        let warned = with(without);
+        assert!(warned.contains("'writeBatchSize' of SqlServerSink is ignored: the rows of a chunk"), "{warned}");
+        assert_eq!(warned.lines().count(), 1, "{warned}");
+    }
+}

@@ -10,16 +10,35 @@ use super::{
     place::Place,
 };
 
+/// Where an example writes to, and what readers see there.
+pub(crate) trait Destination {
+    /// Makes the place of a round and points the example at it.
+    fn make(&self, round: &str, example: &mut Example);
+
+    /// The rows of a round's copy; `None` before that is complete.
+    fn rows(&self, round: &str) -> Option<Vec<Row>>;
+}
+
+impl Destination for Place {
+    fn make(&self, round: &str, example: &mut Example) {
+        Self::make(self, round, example);
+    }
+
+    fn rows(&self, round: &str) -> Option<Vec<Row>> {
+        Self::rows(self, round)
+    }
+}
+
 /// Kills that must hit a living process; `ROPEWAY_TEST_KILLS` asks for more.
 const KILLS: u32 = 5;
 
 /// Runs the example undisturbed, then kills and resumes it until there were enough kills, each round in a place
-/// of its own. It has so many chunks at least. Before a copy is complete nothing of it is visible.
+/// of its own. It has so many chunks at least. What may be visible before a copy is complete, its place knows.
 ///
 /// # Panics
 /// If a row is missing, doubled or changed, or seen too early.
 #[track_caller]
-pub(crate) fn survives_sigkill(example: &mut Example, place: &Place, expected: &[Row], chunks: u64) {
+pub(crate) fn survives_sigkill(example: &mut Example, place: &impl Destination, expected: &[Row], chunks: u64) {
     let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let seed = asked("ROPEWAY_TEST_SEED").unwrap_or_else(rand::random);
     println!("seed {seed}: set ROPEWAY_TEST_SEED to repeat it");

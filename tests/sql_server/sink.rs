@@ -2,11 +2,13 @@
 
 mod conformance;
 mod delivery;
+mod own_runs;
+mod procedure;
 mod staged;
 mod tables;
 mod values;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{
@@ -16,6 +18,7 @@ use ropeway_engine::{
 };
 use serde_json::{Value, json};
 
+use self::own_runs::OwnRuns;
 use super::Stage;
 use crate::table_sink::{FIRST, chunk, context, write};
 
@@ -27,7 +30,24 @@ impl Stage {
 
     /// Another copy may have the id of an earlier one.
     fn forget_runs(&self) {
-        self.target.run("DROP TABLE IF EXISTS [_cpy].[ledger]; DROP TABLE IF EXISTS [_cpy].[run]");
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What stands in front of the names of runs.
+    fn prefix(&self) -> String {
+        format!("{}-{}-", self.target.schema(), self.generation.load(Ordering::SeqCst))
+    }
+
+    /// Rows of the ledger that belong to the runs of this test that are not forgotten.
+    fn committed_chunks(&self) -> i32 {
+        let query = format!("SELECT COUNT(*) FROM [_cpy].[ledger] WHERE run_id LIKE N'{}%'", self.prefix());
+        self.number(&query)
+    }
+
+    /// The number that a query gives; -1 for null.
+    fn number(&self, query: &str) -> i32 {
+        let text = self.target.ask(&format!("SELECT CAST(({query}) AS nvarchar(20)) AS n")).unwrap();
+        text.map_or(-1, |text| text.parse().unwrap())
     }
 
     fn try_sink(&self, table: &str, sink: Value) -> Result<Arc<dyn Sink>> {
@@ -37,7 +57,8 @@ impl Stage {
         }
         let dataset = json!({"schema": self.target.schema(), "table": table});
         let settings = json!({"linkedService": service, "dataset": dataset, "sink": sink, "ropeway": ropeway});
-        ropeway_connectors::registry().connect_sink("SqlServer", settings)
+        let sink = ropeway_connectors::registry().connect_sink("SqlServer", settings)?;
+        Ok(Arc::new(OwnRuns { sink, prefix: self.prefix() }))
     }
 }
 

@@ -12,8 +12,8 @@ use std::{
 use ropeway_tests::sql_server::Server;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tokio::net::TcpStream;
-use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+
+use crate::sql_server_stand_in::clients::{self, Tiberius};
 
 /// Names a real server.
 const VARIABLE: &str = "ROPEWAY_TEST_SQLSERVER";
@@ -100,6 +100,15 @@ impl Target {
         }
     }
 
+    /// As [`Self::ask`], on a session of its own.
+    pub(super) async fn ask_as_a_client(&self, batch: &str) -> Result<Option<String>, String> {
+        let batch = self.statement(batch);
+        match self {
+            Self::StandIn(server, _) => first_value(&mut clients::tiberius(server).await, &batch).await,
+            Self::Real(real) => real.ask(&batch),
+        }
+    }
+
     /// Runs a batch that must work.
     #[track_caller]
     pub(super) fn run(&self, batch: &str) {
@@ -151,7 +160,7 @@ impl Real {
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(first_value(connection_string, batch))
+                runtime.block_on(async { first_value(&mut connected(connection_string).await?, batch).await })
             });
             asked.join().unwrap_or_else(|_| Err("the client panicked".to_owned()))
         })
@@ -161,14 +170,26 @@ impl Real {
 
     fn clean(&self) -> Result<(), String> {
         let schema = &self.schema;
-        let table = format!(
-            "SELECT TOP (1) CAST(t.name AS nvarchar(128)) AS name FROM sys.tables AS t \
-             JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = N'{schema}'"
-        );
-        while let Some(name) = self.ask(&table)? {
-            self.ask(&format!("DROP TABLE {schema}.[{}]", name.replace(']', "]]")))?;
+        // Procedures use types, and both use tables.
+        let kinds = [
+            ("PROCEDURE", "sys.procedures", ""),
+            ("TYPE", "sys.types", " AND o.is_table_type = 1"),
+            ("TABLE", "sys.tables", ""),
+        ];
+        for (kind, catalogue, more) in kinds {
+            let next = format!(
+                "SELECT TOP (1) CAST(o.name AS nvarchar(128)) AS name FROM {catalogue} AS o \
+                 JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE s.name = N'{schema}'{more}"
+            );
+            while let Some(name) = self.ask(&next)? {
+                self.ask(&format!("DROP {kind} {schema}.[{}]", name.replace(']', "]]")))?;
+            }
         }
         self.ask(&format!("DROP SCHEMA {schema}"))?;
+        for table in ["ledger", "run"] {
+            let delete = format!("DELETE FROM [_cpy].[{table}] WHERE run_id LIKE ''{schema}-%''");
+            self.ask(&format!("IF OBJECT_ID(N'[_cpy].[{table}]') IS NOT NULL EXEC(N'{delete}')"))?;
+        }
         self.last
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -185,11 +206,12 @@ impl Drop for Real {
     }
 }
 
-async fn first_value(connection_string: &str, batch: &str) -> Result<Option<String>, String> {
+async fn connected(connection_string: &str) -> Result<Tiberius, String> {
     let config = tiberius::Config::from_ado_string(connection_string).map_err(|error| error.to_string())?;
-    let tcp = TcpStream::connect(config.get_addr()).await.map_err(|error| error.to_string())?;
-    tcp.set_nodelay(true).map_err(|error| error.to_string())?;
-    let mut client = tiberius::Client::connect(config, tcp.compat_write()).await.map_err(|error| error.to_string())?;
+    clients::open(config).await.map_err(|error| error.to_string())
+}
+
+async fn first_value(client: &mut Tiberius, batch: &str) -> Result<Option<String>, String> {
     let results = client.simple_query(batch).await.map_err(|error| error.to_string())?;
     let results = results.into_results().await.map_err(|error| error.to_string())?;
     let first = results.first().and_then(|rows| rows.first());

@@ -115,3 +115,31 @@ async fn the_catalogue_describes_types_and_parameters() {
     server.execute("sales", "GRANT EXECUTE ON dbo.put TO loader").unwrap();
     run(&mut loader, "DECLARE @n int; EXEC dbo.put @count = @n").await;
 }
+
+#[tokio::test]
+async fn statements_are_repeated_as_long_as_a_condition_holds() {
+    let (server, mut client) = prepared().await;
+    let batch = "DECLARE @i int = 10; WHILE @i < 13 BEGIN INSERT INTO dbo.t (id) VALUES (@i); SET @i = @i + 1; END;
+        WHILE EXISTS (SELECT 1 FROM dbo.t WHERE id >= 12) DELETE FROM dbo.t WHERE id >= 12; SELECT @i";
+    assert_eq!(int(&mut client, batch).await, Some(13));
+    assert_eq!(server.execute("sales", "SELECT COUNT(*) FROM dbo.t").unwrap(), [["3"]]);
+    // An error that is no end of the batch is one of every turn.
+    let errors = "DECLARE @i int = 0; WHILE @i < 3 BEGIN SET @i = @i + 1; INSERT INTO dbo.t (id) VALUES (1); END; SELECT 1 AS one";
+    assert_eq!(failure(&mut client, errors).await, 2627);
+    assert_eq!(failure(&mut client, "WHILE 1 = 1 BREAK").await, 50000, "it has not been taught that");
+    assert_eq!(failure(&mut client, "WHILE 1 = 1 BEGIN END").await, 156);
+}
+
+#[tokio::test]
+async fn a_transaction_has_a_number_and_a_procedure_that_ends_it_is_silent_under_xact_abort() {
+    let (_server, mut client) = prepared().await;
+    let same = "DECLARE @a bigint = CURRENT_TRANSACTION_ID(); BEGIN TRAN; DECLARE @b bigint = CURRENT_TRANSACTION_ID();
+        BEGIN TRAN; INSERT INTO dbo.t (id) VALUES (50); COMMIT;
+        SELECT CASE WHEN @a <> @b AND @b = CURRENT_TRANSACTION_ID() THEN 1 ELSE 0 END; ROLLBACK";
+    assert_eq!(int(&mut client, same).await, Some(1));
+    run(&mut client, "CREATE PROCEDURE dbo.back AS ROLLBACK").await;
+    assert_eq!(failure(&mut client, "BEGIN TRAN; EXEC dbo.back").await, 266);
+    let silent = "SET XACT_ABORT ON; BEGIN TRAN; DECLARE @a bigint = CURRENT_TRANSACTION_ID(); EXEC dbo.back;
+        SELECT CASE WHEN @@TRANCOUNT = 0 AND @a <> CURRENT_TRANSACTION_ID() THEN 1 ELSE 0 END";
+    assert_eq!(int(&mut client, silent).await, Some(1));
+}

@@ -51,6 +51,12 @@ async fn it_ends_with_the_session_or_with_the_inner_batch_that_made_it() {
     run(&mut one, "EXEC(N'INSERT INTO #outer VALUES (1)')").await;
     assert_eq!(int(&mut one, "SELECT COUNT(*) FROM #outer").await, Some(1));
     assert_eq!(count(), "1");
+    // Also in the middle of a transaction, which can be taken back all the same.
+    server.execute("sales", TABLE).unwrap();
+    run(&mut one, "BEGIN TRAN; DELETE FROM dbo.t; EXEC(N'CREATE TABLE #inner (id int NULL); INSERT INTO #inner VALUES (1); DELETE FROM #inner')").await;
+    assert_eq!(server.execute("sales", "SELECT COUNT(*) FROM dbo.t").unwrap(), [["2"]], "as others see it");
+    run(&mut one, "ROLLBACK").await;
+    assert_eq!(int(&mut one, "SELECT COUNT(*) FROM dbo.t").await, Some(2));
     // SET options end with the inner batch as well.
     run(&mut one, "EXEC(N'SET LOCK_TIMEOUT 7')").await;
     assert_eq!(int(&mut one, "SELECT @@LOCK_TIMEOUT").await, Some(-1));

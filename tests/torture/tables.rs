@@ -1,5 +1,5 @@
-//! Copies into tables, of SQL Server and over ODBC, killed and stopped at random moments. Rows appear chunk by
-//! chunk, so at any moment there are whole chunks, those of the ledger, and in the end every row once.
+//! Copies into tables, of SQL Server, by its stored procedures, and over ODBC, killed and stopped at random moments. Rows
+//! appear chunk by chunk, so at any moment there are whole chunks, those of the ledger, and in the end every row once.
 
 use std::{
     fs,
@@ -44,18 +44,59 @@ mod lost_answers;
 
 /// A server with tables that copies are made into.
 enum Tables {
-    SqlServer(Server, NamedTempFile),
+    SqlServer(Box<SqlServer>),
     Odbc(Database),
 }
 
+struct SqlServer {
+    server: Server,
+    authority: NamedTempFile,
+    way: Way,
+}
+
+/// How rows get into a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Insert,
+    /// A stored procedure of the table inserts them.
+    Call,
+}
+
+impl SqlServer {
+    /// The sink of an activity; what it needs for a table is made.
+    fn sink(&self, table: &str) -> Value {
+        if self.way == Way::Insert {
+            return json!({ "type": "SqlServerSink", "writeBehavior": "insert", "tableOption": "autoCreate",
+                "sqlWriterUseTableLock": false, "disableMetricsCollection": false });
+        }
+        let is_there = self.server.execute(DATABASE, &format!("SELECT name FROM sys.tables WHERE name = N'{table}'"));
+        if is_there.expect("a catalogue").is_empty() {
+            let columns = "(id bigint NOT NULL, name nvarchar(100) NULL)";
+            for definition in [
+                format!("CREATE TABLE dbo.{table} {columns}"),
+                format!("CREATE TYPE dbo.{table}_rows AS TABLE {columns}"),
+                format!(
+                    "CREATE PROCEDURE dbo.put_{table} @rows dbo.{table}_rows READONLY AS \
+                     INSERT INTO dbo.{table} (id, name) SELECT id, name FROM @rows"
+                ),
+            ] {
+                self.server.execute(DATABASE, &definition).expect("a table, a type, a procedure");
+            }
+        }
+        json!({ "type": "SqlServerSink", "writeBehavior": "storedProcedure", "writeBatchSize": 64,
+            "sqlWriterStoredProcedureName": format!("[dbo].[put_{table}]"), "sqlWriterTableType": format!("{table}_rows"),
+            "storedProcedureTableTypeParameterName": "rows" })
+    }
+}
+
 impl Tables {
-    fn sql_server() -> Self {
+    fn sql_server(way: Way) -> Self {
         let mut options = Options { databases: vec![DATABASE.to_owned()], ..Options::default() };
         options.users.insert("ropeway".to_owned(), PASSWORD.to_owned());
         let server = Server::start_with(options).expect("a server");
         let mut authority = NamedTempFile::new().expect("a temporary file");
         authority.write_all(server.ca_pem.as_bytes()).expect("a writable folder");
-        Self::SqlServer(server, authority)
+        Self::SqlServer(Box::new(SqlServer { server, authority, way }))
     }
 
     fn postgresql() -> Self {
@@ -73,7 +114,7 @@ impl Tables {
     /// The SQL Server, where it is one.
     fn server(&self) -> &Server {
         match self {
-            Self::SqlServer(server, _) => server,
+            Self::SqlServer(it) => &it.server,
             Self::Odbc(database) => panic!("it is {}", database.name()),
         }
     }
@@ -92,17 +133,16 @@ impl Tables {
         let from = source.define(&mut example);
         let named = json!({ "referenceName": "To", "type": "LinkedServiceReference" });
         let (service, mut dataset, sink) = match self {
-            Self::SqlServer(server, _) => {
+            Self::SqlServer(it) => {
                 example.secret("To", "password", PASSWORD);
-                example.trust(&server.ca_pem);
-                let server = format!("localhost,{}", server.port());
+                example.trust(&it.server.ca_pem);
+                let server = format!("localhost,{}", it.server.port());
                 let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory",
                     "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
                 (
                     json!({ "type": "SqlServer", "typeProperties": service }),
                     json!({ "type": "SqlServerTable", "typeProperties": { "schema": "dbo", "table": table } }),
-                    json!({ "type": "SqlServerSink", "writeBehavior": "insert", "tableOption": "autoCreate",
-                        "sqlWriterUseTableLock": false, "disableMetricsCollection": false }),
+                    it.sink(table),
                 )
             }
             Self::Odbc(database) => {
@@ -138,7 +178,7 @@ impl Tables {
     fn ask(&self, query: &str) -> Option<Vec<Row>> {
         let text = |text: String| Some(text).filter(|text| text != "NULL" && !text.is_empty());
         let rows: Vec<Row> = match self {
-            Self::SqlServer(server, _) => match server.execute(DATABASE, query) {
+            Self::SqlServer(it) => match it.server.execute(DATABASE, query) {
                 Ok(rows) => rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect(),
                 Err(error) if error.number == 208 => return None,
                 Err(error) => panic!("{query}: {error:?}"),
@@ -169,7 +209,7 @@ impl Tables {
     fn delete(&self, table: &str, predicate: &str) {
         let statement = format!("DELETE FROM {} WHERE {predicate}", self.name(table));
         match self {
-            Self::SqlServer(server, _) => drop(server.execute(DATABASE, &statement).expect("rows to delete")),
+            Self::SqlServer(it) => drop(it.server.execute(DATABASE, &statement).expect("rows to delete")),
             Self::Odbc(database) => database.run(&statement),
         }
     }
@@ -211,11 +251,11 @@ impl Tables {
 impl Tables {
     /// A sink for a table, in this process.
     fn sink(&self, table: &str) -> Arc<dyn Sink> {
-        let Self::SqlServer(server, authority) = self else { panic!("it is a database over ODBC") };
-        let service = json!({ "type": "SqlServer", "server": format!("localhost,{}", server.port()), "database": DATABASE,
+        let Self::SqlServer(it) = self else { panic!("it is a database over ODBC") };
+        let service = json!({ "type": "SqlServer", "server": format!("localhost,{}", it.server.port()), "database": DATABASE,
             "authenticationType": "SQL", "userName": "ropeway", "password": PASSWORD });
         let settings = json!({ "linkedService": service, "dataset": { "schema": "dbo", "table": table },
-            "sink": { "type": "SqlServerSink" }, "ropeway": { "caBundle": authority.path() } });
+            "sink": it.sink(table), "ropeway": { "caBundle": it.authority.path() } });
         ropeway_connectors::registry().connect_sink("SqlServer", settings).expect("settings of a sink")
     }
 }
@@ -241,7 +281,7 @@ fn ended(child: Child) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_source_is_copied_into_a_table() {
-    let tables = Tables::sql_server();
+    let tables = Tables::sql_server(Way::Insert);
     for (number, source) in Source::all().iter().enumerate() {
         let (table, run) = (format!("t{number}"), format!("run-{number}"));
         let example = tables.example(source, &table, 4);
@@ -258,7 +298,12 @@ async fn every_source_is_copied_into_a_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_has_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::sql_server(), "kill: SIGKILL into SQL Server");
+    kills(Tables::sql_server(Way::Insert), "kill: SIGKILL into SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_procedure_is_given_every_row_once_whenever_its_copy_is_killed() {
+    kills(Tables::sql_server(Way::Call), "kill: SIGKILL into a stored procedure");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -339,7 +384,12 @@ fn twins(tables: &Tables, source: &Source, expected: &[Row], tally: &mut Tally) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_adds_no_row_after_its_run_was_taken_over() {
-    zombies(Tables::sql_server(), "zombies: SQL Server");
+    zombies(Tables::sql_server(Way::Insert), "zombies: SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_gives_a_stored_procedure_no_row_after_its_run_was_taken_over() {
+    zombies(Tables::sql_server(Way::Call), "zombies: stored procedure");
 }
 
 #[tokio::test(flavor = "multi_thread")]

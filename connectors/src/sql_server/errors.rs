@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt::Write as _, io, time::Duration};
 use mssql_tds::error::{Error as TdsError, SqlErrorInfo};
 use ropeway_engine::{Error, ErrorKind, retry::RetryClass};
 
-use super::numbers::{meaning, meaning_of_severity, rank};
+use super::numbers::{meaning, meaning_of_unlisted, rank};
 
 /// Longest text of a server that is repeated in a message.
 const LONGEST_TEXT: usize = 1_024;
@@ -160,7 +160,7 @@ fn from_server(errors: &[SqlErrorInfo], place: Place<'_>) -> Error {
             .with("server", place.server);
     };
     let meaning = meaning(worst.number, place.worked_before)
-        .unwrap_or_else(|| meaning_of_severity(worst.class, place.connecting));
+        .unwrap_or_else(|| meaning_of_unlisted(worst.number, worst.class, place.connecting));
     let kind = meaning.kind;
     let mut error = Error::new(kind, message(worst, kind, place))
         .code(symbolic_code(worst.number, kind, place))
@@ -186,7 +186,7 @@ fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
         }
         208 => "a table or view does not exist, or the login may not see it; check schema and table".to_owned(),
         207 => "a column does not exist; check the query or the column list of the dataset".to_owned(),
-        2812 => "the stored procedure does not exist; check «sqlReaderStoredProcedureName»".to_owned(),
+        2812 => "a stored procedure does not exist; check its name in the copy source or sink".to_owned(),
         229 | 230 => {
             "a permission is missing; GRANT it (SELECT to read, INSERT to write) on the object to the login's user"
                 .to_owned()
@@ -205,10 +205,24 @@ fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
              was kept"
                 .to_owned();
         }
+        // 266 is what the server itself says of the same, unless XACT_ABORT is on.
+        51005 | 266 => {
+            return "the stored procedure swallowed an error, or ended a transaction that it did not begin; nothing of the \
+             chunk was kept: let it THROW in its CATCH, and COMMIT or ROLLBACK only what it began"
+                .to_owned();
+        }
+        51006 => {
+            return "the stored procedure committed the chunk's own transaction, so that some of its rows are in the database \
+             without their row in [_cpy].[ledger]; remove that COMMIT, take those rows out, and start a new run: a resume \
+             would give them to the procedure once more"
+                .to_owned();
+        }
         51001 => {
             return "another process took the run over, as its row in [_cpy].[run] says; leave the run to it"
                 .to_owned();
         }
+        // What the author of a procedure or a trigger wrote is for whoever calls it.
+        50000.. => "a stored procedure or a trigger refused the rows".to_owned(),
         // Conversion errors quote the value: their text stays out.
         _ if kind == ErrorKind::Data => return format!("a value does not fit (SQL Server error {})", worst.number),
         _ => "the server refused".to_owned(),

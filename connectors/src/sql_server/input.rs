@@ -1,14 +1,16 @@
 //! What is read: a table, a query or a stored procedure, and the statement that reads a part of it.
 
-use mssql_tds::datatypes::{decoder::DecimalParts, sqltypes::SqlType};
+use mssql_tds::datatypes::sqltypes::SqlType;
 use ropeway_engine::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
 use super::{
+    arguments::{self, Argument},
     cut::Recipe,
+    object_name::{parts, quoted},
     spec::{CopySource, Dataset},
     statements::{self, AFTER, PARTITION, UPTO},
-    wire::{Query, text},
+    wire::Query,
 };
 use crate::sql::quote_ident;
 
@@ -133,108 +135,22 @@ pub(crate) fn table(dataset: &Dataset, advice: &str) -> Result<String> {
     let parts = match (given(&dataset.schema), given(&dataset.table), given(&dataset.table_name)) {
         (Some(schema), Some(table), _) => vec![schema, table],
         (None, Some(table), _) => vec![table],
-        (_, None, Some(name)) => split_name(&name)?,
+        (_, None, Some(name)) => self::parts(&name)?,
         (_, None, None) => {
             return Err(Error::new(ErrorKind::Spec, format!("the dataset names no table; {advice}")));
         }
     };
-    let quoted = parts.iter().map(|part| quote_ident(part)).collect::<Result<Vec<_>>>()?;
-    Ok(quoted.join("."))
-}
-
-/// The parts of `dbo.orders` or `[dbo].[my.orders]`.
-fn split_name(name: &str) -> Result<Vec<String>> {
-    let refuse = || spec("a table name is schema.table or [schema].[table]").with("name", name.escape_debug());
-    let mut parts = Vec::new();
-    let mut rest = name.trim();
-    loop {
-        let part;
-        (part, rest) = match rest.strip_prefix('[') {
-            Some(quoted) => bracketed(quoted).ok_or_else(refuse)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                (rest[..end].trim().to_owned(), &rest[end..])
-            }
-        };
-        parts.push(part);
-        match rest.strip_prefix('.') {
-            Some(next) => rest = next,
-            None if rest.trim().is_empty() && parts.len() <= 3 => return Ok(parts),
-            None => return Err(refuse()),
-        }
-    }
-}
-
-/// The name up to its closing bracket, and what follows.
-fn bracketed(text: &str) -> Option<(String, &str)> {
-    let mut name = String::new();
-    let mut rest = text;
-    loop {
-        let (part, after) = rest.split_once(']')?;
-        name.push_str(part);
-        match after.strip_prefix(']') {
-            Some(doubled) => {
-                name.push(']');
-                rest = doubled;
-            }
-            None => return Some((name, after)),
-        }
-    }
+    quoted(&parts)
 }
 
 fn procedure(name: &str, parameters: Option<&Map<String, Value>>) -> Result<Input> {
-    let quoted = split_name(name)?.iter().map(|part| quote_ident(part)).collect::<Result<Vec<_>>>()?;
-    let mut call = format!("EXEC {}", quoted.join("."));
-    let mut values = Vec::new();
-    for (position, (name, value)) in parameters.into_iter().flatten().enumerate() {
-        let plain = name.trim_start_matches('@');
-        if plain.is_empty() || !plain.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '#' | '$' | '@')) {
-            return Err(spec("a stored procedure's parameter has a name that SQL Server cannot have")
-                .with("parameter", name.escape_debug()));
-        }
-        // Our own names: theirs cannot collide with anything.
-        let own = format!("@ropeway_{position}");
-        call.push_str(&format!("{} @{plain} = {own}", if position == 0 { "" } else { "," }));
-        values.push((own, procedure_value(plain, value)?));
-    }
-    Ok(Input::Procedure { call, parameters: values })
-}
-
-fn procedure_value(name: &str, parameter: &Value) -> Result<SqlType> {
-    let refuse = || spec("a stored procedure's parameter does not have the type that it names").with("parameter", name);
-    let (value, kind) = match parameter {
-        Value::Object(object) => {
-            (object.get("value").unwrap_or(&Value::Null), object.get("type").and_then(Value::as_str))
-        }
-        plain => (plain, None),
-    };
-    let value = match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    fn parsed<T: std::str::FromStr>(value: Option<&String>) -> Result<Option<T>, ()> {
-        value.map(|text| text.trim().parse().map_err(drop)).transpose()
-    }
-    let exact = match kind.unwrap_or("String") {
-        "Int" | "Int32" => parsed(value.as_ref()).map(SqlType::Int),
-        "Int64" => parsed(value.as_ref()).map(SqlType::BigInt),
-        "Boolean" => parsed(value.map(|text| text.to_lowercase()).as_ref()).map(SqlType::Bit),
-        "Guid" => parsed(value.as_ref()).map(SqlType::Uuid),
-        "Decimal" => match &value {
-            Some(text) => {
-                DecimalParts::from_string(text, 38, scale_of(text)).map(|it| SqlType::Decimal(Some(it))).map_err(drop)
-            }
-            None => Ok(SqlType::Decimal(None)),
-        },
-        // The server converts a text to whatever the parameter is.
-        _ => Ok(value.map_or(SqlType::NVarcharMax(None), |value| text(&value))),
-    };
-    exact.map_err(|()| refuse())
-}
-
-fn scale_of(text: &str) -> u8 {
-    text.split_once('.').map_or(0, |(_, digits)| digits.trim().len().min(38) as u8)
+    let arguments = arguments::of(parameters)?;
+    let list = |(position, argument): (usize, &Argument)| format!("{} = {}", argument.name, arguments::own(position));
+    let list: Vec<_> = arguments.iter().enumerate().map(list).collect();
+    let call = format!("EXEC {} {}", quoted(&parts(name)?)?, list.join(", "));
+    let parameters = arguments.into_iter().enumerate();
+    let parameters = parameters.map(|(position, argument)| (arguments::own(position), argument.value)).collect();
+    Ok(Input::Procedure { call: call.trim_end().to_owned(), parameters })
 }
 
 fn spec(message: &'static str) -> Error {

@@ -195,7 +195,7 @@ fn credential(service: &LinkedService, keywords: &ConnectionString) -> Result<Cr
             "ServicePrincipal"
         } else if integrated {
             "Windows"
-        } else if user.is_some() || service.r#type != "AzureSqlDatabase" {
+        } else if user.is_some() || !matches!(service.r#type.as_str(), "AzureSqlDatabase" | "AzureSqlMI") {
             "SQL"
         } else {
             "SystemAssignedManagedIdentity"

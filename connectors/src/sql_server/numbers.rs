@@ -62,9 +62,11 @@ pub(crate) fn meaning(number: u32, worked_before: bool) -> Option<Meaning> {
     })
 }
 
-/// What an unlisted error of this severity means. While logging in nothing unlisted is tried again.
-pub(crate) fn meaning_of_severity(severity: i32, connecting: bool) -> Meaning {
+/// What an unlisted error of this severity means: a procedure or a trigger of the database refuses rows, or else it is one
+/// of the server's. While logging in nothing unlisted is tried again.
+pub(crate) fn meaning_of_unlisted(number: u32, severity: i32, connecting: bool) -> Meaning {
     match severity {
+        ..=16 if number >= USERS => Meaning::new(ErrorKind::Data, RetryClass::Permanent),
         20.. if !connecting => Meaning::new(ErrorKind::Unavailable, RetryClass::Reconnect),
         17 if !connecting => {
             Meaning::new(ErrorKind::Unavailable, RetryClass::Throttled).at_most(2, ErrorKind::Unavailable)
@@ -73,6 +75,8 @@ pub(crate) fn meaning_of_severity(severity: i32, connecting: bool) -> Meaning {
     }
 }
 
+/// From here on numbers are those that procedures and triggers raise on their own.
+const USERS: u32 = 50_000;
 /// Network errors that a wrong name explains as well.
 const FIRST_CONTACT: [u32; 8] = [53, 258, 1236, 10051, 10061, 10065, 11002, 11004];
 /// Quotas that may be used up for good.
@@ -161,10 +165,11 @@ const PERMISSION: &[u32] = &[
     229, 230, 262, 297, 300, 916,
 ];
 
-/// P: the query, an object of it or a setting is wrong.
+/// P: the query, an object of it or a setting is wrong (51005, our own: a stored procedure swallowed an error, or ended a
+/// transaction that it had not begun).
 #[rustfmt::skip]
 const DEFINITION: &[u32] = &[
-    20, 102, 156, 170, 207, 208, 2812, 3941, 3952, 3957, 4902, 14868, 25003, 33123,
+    20, 102, 156, 170, 207, 208, 266, 2812, 3941, 3952, 3957, 4902, 14868, 25003, 33123, 51005,
 ];
 
 /// P: a value does not fit.
@@ -174,11 +179,11 @@ const DATA: &[u32] = &[
     51003, 51004,
 ];
 
-/// F: the database is damaged and nothing may be skipped, or (51001, our own) another process took the
-/// run over.
+/// F: the database is damaged and nothing may be skipped, or (our own) another process took the run over (51001), or a
+/// stored procedure committed a chunk without its row in the ledger (51006).
 #[rustfmt::skip]
 const CORRUPT: &[u32] = &[
-    605, 823, 824, 825, 7105, 8646, 51001,
+    605, 823, 824, 825, 7105, 8646, 51001, 51006,
 ];
 
 #[cfg(test)]

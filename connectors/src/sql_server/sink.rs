@@ -4,16 +4,20 @@
 //! (the fence), writes the chunk's row of the ledger, and commits. The fence comes last and waits for no answer of ours, so
 //! a process that is stopped anywhere holds up nobody. A commit whose answer was lost is settled by reading the ledger.
 
+mod call;
 mod create;
 pub(super) mod encode;
 mod fit;
+mod into_table;
 mod load;
+mod procedure;
 mod rights;
 mod run;
 mod settings;
 mod staging;
 mod statements;
 mod table;
+mod target;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,10 +32,12 @@ use ropeway_engine::{
 
 use self::{
     fit::Fit,
+    procedure::Procedure,
     rights::Ledger,
     run::{TableRun, no_table},
     settings::{Behavior, Settings},
-    table::{Shape, Table},
+    table::Shape,
+    target::Target,
 };
 use super::{login::Login, pool::Pool, spec::SinkSpec};
 
@@ -52,6 +58,7 @@ pub(crate) struct SqlServerSink {
 struct Seen {
     ledger: Option<Ledger>,
     shape: Option<Shape>,
+    procedure: Option<Procedure>,
     create: Option<String>,
 }
 
@@ -69,6 +76,22 @@ impl SqlServerSink {
 
     fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn way_into_the_table(&self, shape: Option<Shape>) -> String {
+        let what = match shape {
+            None => "a new table",
+            Some(Shape::Heap) => "a heap",
+            Some(Shape::Columnstore) => "a columnstore",
+            Some(Shape::Indexed) => "a table with indexes",
+        };
+        let way = match (&self.settings.behavior, shape) {
+            (Behavior::Upsert { .. }, _) => ", through a table of its own, from which rows are upserted",
+            (_, Some(Shape::Indexed)) => ", through a table of its own where there are several chunks",
+            _ => "",
+        };
+        let lock = if self.settings.table_lock { ", under a table lock" } else { "" };
+        format!("{}, {what}: each chunk by one bulk load{lock}{way}", self.settings.target)
     }
 
     /// How columns fit into a table that is not there yet.
@@ -90,42 +113,38 @@ impl Sink for SqlServerSink {
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let mut session = self.pool.session(statements::SESSION).await?;
         let ledger = rights::foreseen(&mut session).await?;
-        let table = Table::look(&mut session, &self.settings.table).await?;
+        let target = Target::look(&mut session, &self.settings).await?;
         self.pool.put_back(session);
-        let create = match (&table, self.settings.auto_create) {
-            (None, true) => Some(create::statement(&self.settings.table, schema)?),
+        let create = match (&target, self.settings.auto_create) {
+            (None, true) => Some(create::statement(&self.settings.target, schema)?),
             _ => None,
         };
-        let shape = table.as_ref().map(|table| table.shape);
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { ledger: Some(ledger), shape, create };
-        match table {
-            Some(table) => Ok(Fit::of(schema, &table, self.settings.lossy)?.fits),
+        let shape = target.as_ref().map(|target| target.table.shape);
+        let procedure = target.as_ref().and_then(|target| target.procedure.clone());
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Seen { ledger: Some(ledger), shape, procedure, create };
+        match target {
+            Some(target) => Ok(Fit::of(schema, &target.table, self.settings.lossy)?.fits),
             None => self.fit_of_the_future(schema),
         }
     }
 
     fn guarantee(&self) -> String {
-        self.seen().ledger.unwrap_or(Ledger::Kept).guarantee().to_owned()
+        let ledger = self.seen().ledger.unwrap_or(Ledger::Kept);
+        match self.settings.behavior {
+            Behavior::Call(_) => ledger.guarantee_of_calls(),
+            Behavior::Insert | Behavior::Upsert { .. } => ledger.guarantee(),
+        }
+        .to_owned()
     }
 
     fn describe(&self) -> SinkDescription {
         let seen = self.seen();
-        let shape = match seen.shape {
-            None => "a new table",
-            Some(Shape::Heap) => "a heap",
-            Some(Shape::Columnstore) => "a columnstore",
-            Some(Shape::Indexed) => "a table with indexes",
+        let target = match &seen.procedure {
+            Some(procedure) => procedure.description(),
+            None => self.way_into_the_table(seen.shape),
         };
-        let way = match (&self.settings.behavior, seen.shape) {
-            (Behavior::Upsert { .. }, _) => ", through a table of its own, from which rows are upserted",
-            (Behavior::Insert, Some(Shape::Indexed)) => ", through a table of its own where there are several chunks",
-            (Behavior::Insert, _) => "",
-        };
-        let lock = if self.settings.table_lock { ", under a table lock" } else { "" };
-        SinkDescription {
-            target: format!("{}, {shape}: each chunk by one bulk load{lock}{way}", self.settings.table),
-            statements: self.settings.script.iter().cloned().chain(seen.create).collect(),
-        }
+        SinkDescription { target, statements: self.settings.script.iter().cloned().chain(seen.create).collect() }
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {

@@ -22,7 +22,7 @@ use super::{
     reading::{Planned, Reading},
     settings::TypeSettings,
     spec::SourceSpec,
-    statements, types,
+    statements, time_span, types,
 };
 
 /// Seconds: Data Factory's own default.
@@ -53,7 +53,7 @@ impl SqlServerSource {
         let source = spec.source;
         let input = Input::of(&spec.dataset, &source)?;
         let timeout = match source.query_timeout.as_deref() {
-            Some(text) => seconds(text)?,
+            Some(text) => time_span::seconds("queryTimeout", text)?,
             None => login.command_timeout.unwrap_or(QUERY_TIMEOUT),
         };
         Ok(Self {
@@ -179,30 +179,9 @@ fn isolation(name: Option<&str>) -> Result<Option<&'static str>> {
     }
 }
 
-/// `hh:mm:ss`, `d.hh:mm:ss` or seconds.
-fn seconds(text: &str) -> Result<u32> {
-    let refuse = || {
-        Error::new(ErrorKind::Spec, "«queryTimeout» is a time span such as 02:00:00")
-            .with("queryTimeout", text.escape_debug())
-    };
-    let (days, clock) = text.trim().split_once('.').unwrap_or(("0", text.trim()));
-    let total =
-        clock.split(':').try_fold(0_u32, |total, part| total.checked_mul(60)?.checked_add(part.parse::<u32>().ok()?));
-    let days = days.parse::<u32>().ok().and_then(|days| days.checked_mul(86_400));
-    total.zip(days).and_then(|(total, days)| total.checked_add(days)).ok_or_else(refuse)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn time_spans_are_read() {
-        assert_eq!(seconds("02:00:00").unwrap(), 7_200);
-        assert_eq!(seconds("1.00:00:01").unwrap(), 86_401);
-        assert_eq!(seconds("90").unwrap(), 90);
-        assert!(seconds("soon").is_err());
-    }
 
     #[test]
     fn isolation_levels_are_sql_servers_own() {

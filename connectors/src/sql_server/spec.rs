@@ -120,6 +120,17 @@ pub(crate) struct CopySink {
     #[serde(deserialize_with = "lenient::option::bool")]
     pub(crate) sql_writer_use_table_lock: Option<bool>,
     pub(crate) upsert_settings: Option<UpsertSettings>,
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) sql_writer_stored_procedure_name: Option<String>,
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) sql_writer_table_type: Option<String>,
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) stored_procedure_table_type_parameter_name: Option<String>,
+    pub(crate) stored_procedure_parameters: Option<serde_json::Map<String, Value>>,
+    #[serde(deserialize_with = "lenient::option::u64")]
+    pub(crate) write_batch_size: Option<u64>,
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) write_batch_timeout: Option<String>,
 }
 
 /// How an upsert finds rows, and where it keeps them meanwhile.

@@ -2,7 +2,6 @@
 //! young and will move.
 
 pub(crate) mod bulk;
-mod patience;
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,7 +14,7 @@ use mssql_tds::{
     connection_provider::tds_connection_provider::TdsConnectionProvider,
     core::{EncryptionOptions, EncryptionSetting, TdsResult},
     datatypes::{sql_string::SqlString, sqltypes::SqlType},
-    error::Error as TdsError,
+    error::{Error as TdsError, TimeoutErrorType},
     message::{
         login_options::ApplicationIntent,
         parameters::rpc_parameters::{RpcParameter, StatusFlags},
@@ -25,10 +24,10 @@ use mssql_tds::{
 use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use self::patience::Patience;
 use super::{
     errors::{Place, stumbled, translate},
     login::{Credential, Encrypt, Login},
+    patience::Patience,
     rows::{RowBatch, variant::text_of},
     tls::Pin,
 };
@@ -114,8 +113,13 @@ impl Session {
 
     /// Runs a batch whose results do not matter.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<()> {
+        self.run_query(Query::new(sql, [])).await
+    }
+
+    /// The same with parameters.
+    pub(crate) async fn run_query(&mut self, query: Query) -> Result<()> {
         let done = async {
-            self.client.execute(sql.to_owned(), ()).await?;
+            sent(&mut self.client, query).await?;
             self.client.close_query().await
         };
         done.await.map_err(|error| self.failed(error))
@@ -155,7 +159,7 @@ impl Session {
     /// Starts a query; `None` if it has no result.
     async fn begin(&mut self, query: Query, timeout: Option<u32>) -> Result<Option<Vec<ColumnMetadata>>> {
         self.patience = Patience::of(timeout);
-        let started = self.patience.limit(begun(&mut self.client, query)).await;
+        let started = in_time(self.patience.limit(begun(&mut self.client, query)).await);
         match started {
             Ok(true) => Ok(Some(self.client.get_metadata().clone())),
             Ok(false) => Ok(None),
@@ -165,13 +169,13 @@ impl Session {
 
     /// Reads rows until the batch is full. False if the result has no more.
     pub(crate) async fn fill(&mut self, batch: &mut RowBatch) -> Result<bool> {
-        let filled = self.patience.limit(filled(&mut self.client, batch)).await;
+        let filled = in_time(self.patience.limit(filled(&mut self.client, batch)).await);
         filled.map_err(|error| self.failed(error))
     }
 
     /// Reads what follows the rows: an error of the statement may be there.
     pub(crate) async fn finish(&mut self) -> Result<()> {
-        let closed = self.patience.limit(self.client.close_query()).await;
+        let closed = in_time(self.patience.limit(self.client.close_query()).await);
         closed.map_err(|error| self.failed(error))
     }
 
@@ -186,15 +190,24 @@ impl Session {
     }
 }
 
-/// Sends a query; false if it has no result.
-async fn begun(client: &mut TdsClient, query: Query) -> TdsResult<bool> {
+/// What was done while there was time.
+fn in_time<T>(done: Option<TdsResult<T>>) -> TdsResult<T> {
+    done.unwrap_or_else(|| Err(TdsError::TimeoutError(TimeoutErrorType::String("the query".to_owned()))))
+}
+
+async fn sent(client: &mut TdsClient, query: Query) -> TdsResult<()> {
     if query.parameters.is_empty() {
-        client.execute(query.sql, ()).await?;
+        client.execute(query.sql, ()).await.map(drop)
     } else {
         let parameters = query.parameters.into_iter();
         let parameters = parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
-        client.execute_sp_executesql(query.sql, parameters.collect(), ()).await?;
+        client.execute_sp_executesql(query.sql, parameters.collect(), ()).await.map(drop)
     }
+}
+
+/// Sends a query; false if it has no result.
+async fn begun(client: &mut TdsClient, query: Query) -> TdsResult<bool> {
+    sent(client, query).await?;
     if client.on_rows() { Ok(true) } else { client.advance_to_rows().await }
 }
 

@@ -138,7 +138,7 @@ mod tests {
     fn a_setting_belongs_to_the_sources_that_have_it() {
         let registry = ropeway_connectors::registry();
         let settings = parsed(&["source.dateTime2=microseconds"]).expect("it exists");
-        for has in ["SqlServer", "AzureSqlDatabase"] {
+        for has in ["SqlServer", "AzureSqlDatabase", "AzureSqlMI"] {
             assert_eq!(taken(&settings, &registry, has), settings);
             assert!(without_effect(&settings, &registry, has, true).expect("no warning").is_empty());
         }

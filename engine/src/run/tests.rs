@@ -307,6 +307,21 @@ async fn a_sink_that_stands_still_is_tried_again_by_a_new_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_commit_may_take_as_long_as_the_sink_says_of_its_definition() {
+    const LONG: Duration = Duration::from_secs(20 * 60);
+    let after = async |said: Option<Duration>| {
+        let job = job(numbered(), Tampered(ModelTable::default(), Trick::CommitsIn(LONG, said)));
+        go(&job, &MemoryCheckpoint::default()).await
+    };
+    let Outcome { result, counters } = after(Some(LONG * 2)).await;
+    assert_eq!((result.unwrap().rows, counters.retries.get()), ((CHUNKS * ROWS) as u64, 0));
+    // A word that is shorter than the engine's own limit, and none at all.
+    for said in [Some(Duration::from_secs(1)), None] {
+        assert!(after(said).await.counters.retries.get() > 0, "{said:?}: it counts as stalled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publication_that_stands_still_ends_the_run_and_can_be_resumed() {
     let (store, table) = (MemoryCheckpoint::default(), ModelTable::default());
     let stuck = job(numbered(), Tampered(table.clone(), Trick::StandsStill(Step::Finish, Arc::default())));

@@ -132,7 +132,8 @@ impl Worker {
         class: RetryClass,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        self.at_sink(target, self.settings.settle_timeout, class, work).await
+        let limit = self.settings.settle_timeout.max(target.step_limit().unwrap_or_default());
+        self.at_sink(target, limit, class, work).await
     }
 
     /// Work of a sink's. If it stands still for longer than the limit it is given up, which is

@@ -1,6 +1,6 @@
 //! The engine's suite for sinks, on SQL Server.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use arrow::{
     array::{Int64Array, StringArray},

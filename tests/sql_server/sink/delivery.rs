@@ -1,6 +1,8 @@
 //! No row lost, none doubled: fences, lost answers, scripts that run once.
 
-use ropeway_engine::ErrorKind;
+use std::sync::Barrier;
+
+use ropeway_engine::{ErrorKind, retry::RetryClass};
 use ropeway_tests::sql_server::Fault;
 
 use super::*;
@@ -46,7 +48,7 @@ async fn two_processes_with_one_epoch_are_told_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     let Some(target) = Target::only_stand_in("it loses an answer") else { return };
-    let stage = Stage { target };
+    let stage = Stage::of(target);
     stage.target.run(TABLE);
     let sink = stage.sink("t", json!({}));
     let run = begin(&*sink, 1).await.unwrap();
@@ -64,6 +66,49 @@ async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     assert_eq!(run.lost(std::slice::from_ref(&receipt)).await.unwrap(), [ChunkId(0)]);
     write(&*run, 0, attempt(1, 3), &[rows(0..10)]).await.unwrap();
     assert_eq!(count(&stage), 20);
+}
+
+/// A server that takes longer than `writeBatchTimeout`, at the load and at the commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_too_long_for_a_chunk_is_given_up_and_asked_again() {
+    let Some(target) = Target::only_stand_in("it lets the server hang") else { return };
+    let stage = Stage::of(target);
+    stage.target.run(TABLE);
+    let sink = stage.sink("t", json!({"writeBatchTimeout": "00:00:01"}));
+    let run = begin(&*sink, 1).await.unwrap();
+    for (number, step) in [(1, "BULK LOAD"), (2, "INSERT INTO [_cpy].[ledger]")] {
+        stage.server().on(step, Fault::Hang, 1);
+        let error = write(&*run, 0, attempt(1, number), &[rows(0..10)]).await.unwrap_err();
+        assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Unavailable, RetryClass::Unknown), "{error}");
+        assert_eq!(error.symbolic_code(), Some("SqlBatchWriteTimeout"));
+        assert!(error.to_string().contains("«writeBatchTimeout»"), "{error}");
+        assert_eq!(count(&stage), 0, "{step}");
+    }
+    write(&*run, 0, attempt(1, 3), &[rows(0..10)]).await.unwrap();
+    assert_eq!(count(&stage), 10);
+}
+
+/// What was given up may come about all the same: the ledger tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_comes_about_after_its_time_out_is_found_in_the_ledger() {
+    let Some(target) = Target::only_stand_in("it holds up a commit") else { return };
+    let stage = Stage::of(target);
+    stage.target.run(TABLE);
+    let sink = stage.sink("t", json!({"writeBatchTimeout": "00:00:01"}));
+    let run = begin(&*sink, 1).await.unwrap();
+    let gate = Arc::new(Barrier::new(2));
+    let held = Arc::clone(&gate);
+    stage.server().on("INSERT INTO [_cpy].[ledger]", Fault::Run(Arc::new(move || drop(held.wait()))), 1);
+    let error = write(&*run, 0, FIRST, &[rows(0..10)]).await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Unknown, "{error}");
+    gate.wait();
+    while stage.committed_chunks() == 0 {
+        tokio::task::yield_now().await;
+    }
+    match run.open(&chunk(0), attempt(1, 2)).await.unwrap() {
+        Opened::AlreadyCommitted(receipt) => assert_eq!((receipt.rows, count(&stage)), (10, 10)),
+        Opened::Writer(_) => panic!("the ledger does not know the chunk"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

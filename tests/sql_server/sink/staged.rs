@@ -24,9 +24,11 @@ fn seen(stage: &Stage) -> String {
     (0..100).filter_map(one).collect::<Vec<_>>().join(" ")
 }
 
-fn stages(stage: &Stage) -> Vec<String> {
-    let query = "SELECT name AS t FROM sys.tables WHERE name LIKE N'stage[_]%'";
-    stage.target.ask(query).unwrap().into_iter().collect()
+/// One of the stages of a run, if there is any.
+fn stages(stage: &Stage, run: &str) -> Vec<String> {
+    let run = own_runs::named(&stage.prefix(), run).short();
+    let query = format!("SELECT name AS t FROM sys.tables WHERE name LIKE N'stage[_]{run}[_]%'");
+    stage.target.ask(&query).unwrap().into_iter().collect()
 }
 
 const TABLE: &str = "CREATE TABLE $(schema).t (id int NOT NULL PRIMARY KEY, v nvarchar(10) NULL); \
@@ -43,7 +45,7 @@ async fn an_upsert_changes_rows_by_their_key_and_adds_the_others() {
         // Once more changes nothing.
         copy(&*upsert(&stage, keys), &[rows(&[(2, None), (3, Some("c"))])]).await.unwrap();
         assert_eq!(seen(&stage), "1=a 2= 3=c");
-        assert_eq!(stages(&stage), Vec::<String>::new());
+        assert_eq!(stages(&stage, "copy"), Vec::<String>::new());
         stage.forget_runs();
     }
     let target = upsert(&stage, json!(["id"]));
@@ -104,7 +106,7 @@ async fn what_a_dead_process_staged_is_cleared_away_and_a_late_one_adds_nothing(
     // One process dies with its stage, the other one goes on.
     drop(writers.pop());
     let late = writers.pop().unwrap();
-    assert_eq!(stages(&stage).len(), 1, "the stages have names of their own");
+    assert_eq!(stages(&stage, "staged").len(), 1, "the stages have names of their own");
     assert_eq!(seen(&stage), "1=a 2=b");
 
     let second = begin(&stage, 2).await.unwrap();
@@ -118,7 +120,7 @@ async fn what_a_dead_process_staged_is_cleared_away_and_a_late_one_adds_nothing(
     assert!(first.finish(&receipts).await.unwrap_err().is_fatal());
     second.finish(&receipts).await.unwrap();
     assert_eq!(seen(&stage), "1=a 2=b 10=right 11=right");
-    assert_eq!(stages(&stage), Vec::<String>::new());
+    assert_eq!(stages(&stage, "staged"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

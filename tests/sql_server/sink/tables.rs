@@ -162,10 +162,36 @@ async fn plan_shows_the_statements_and_makes_nothing() {
     let create = format!("CREATE TABLE [{}].[new] ([id] int NULL, [name] nvarchar(max) NULL)", stage.target.schema());
     assert_eq!(told.statements, ["SELECT 1".to_owned(), create]);
     assert!(sink.guarantee().contains("exactly once"));
-    assert_eq!(stage.target.ask("SELECT name AS t FROM sys.tables WHERE name = N'new'").unwrap(), None);
+    assert_eq!(
+        stage
+            .target
+            .ask("SELECT name AS t FROM sys.tables WHERE name = N'new' AND schema_id = SCHEMA_ID(N'$(schema)')")
+            .unwrap(),
+        None
+    );
     if !stage.is_real() {
         assert_eq!(stage.target.ask("SELECT name AS t FROM sys.schemas WHERE name = N'_cpy'").unwrap(), None);
     }
     assert_eq!(fits[0].loss, None);
     assert!(matches!(rows.schema().field(0).data_type(), DataType::Int32));
+}
+
+/// The other names of SQL Server in linked services lead to the same sink.
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_sql_is_written_to_as_sql_server_is() {
+    let stage = Stage::with("CREATE TABLE $(schema).t (a int NULL)");
+    for (name, times) in [("AzureSqlDatabase", 1), ("AzureSqlMI", 2)] {
+        let (mut service, ropeway) = stage.target.connection();
+        service["type"] = name.into();
+        let dataset = json!({"schema": stage.target.schema(), "table": "t"});
+        let settings = json!({"linkedService": service, "dataset": dataset, "sink": {}, "ropeway": ropeway});
+        let sink = ropeway_connectors::registry().connect_sink(name, settings.clone()).unwrap();
+        let sink = OwnRuns { sink, prefix: stage.prefix() };
+        copy(&sink, &[batch(vec![("a", ints(&[1, 2]))])]).await.unwrap();
+        assert_eq!(count(&stage, "t"), 2 * times, "{name}");
+        let source = ropeway_connectors::registry().connect_source(name, settings).unwrap();
+        let (batches, _) = crate::sql_server::read_all(&*source).await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2 * times as usize, "{name}");
+        stage.forget_runs();
+    }
 }

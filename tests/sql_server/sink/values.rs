@@ -62,7 +62,7 @@ async fn different(stage: &Stage, prefix: &str, sink: Value) -> Vec<(&'static st
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_arrives_as_it_left() {
     let Some(target) = Target::only_stand_in("it looks into tables of the stand-in") else { return };
-    let stage = Stage { target };
+    let stage = Stage::of(target);
     fill(&stage);
     for (index, (of, _)) in VALUES.iter().enumerate() {
         stage.target.run(&format!("CREATE TABLE dbo.to_{index} (a {of} NOT NULL, b {of} NULL)"));
@@ -77,7 +77,7 @@ async fn every_type_arrives_as_it_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_made_holds_what_the_source_had() {
     let Some(target) = Target::only_stand_in("it looks into tables of the stand-in") else { return };
-    let stage = Stage { target };
+    let stage = Stage::of(target);
     fill(&stage);
     let different = different(&stage, "made_", json!({"tableOption": "autoCreate"})).await;
     // Types that are made as others have the same values in another form.
@@ -116,7 +116,7 @@ fn values(lengths: &[usize]) -> RecordBatch {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_may_end_anywhere_in_a_packet() {
     let Some(target) = Target::only_stand_in("it counts bytes") else { return };
-    let stage = Stage { target };
+    let stage = Stage::of(target);
     let sink = large(&stage);
     let run = sink.begin(context(&values(&[]).schema(), "packets", 1)).await.unwrap();
     for length in 0..=512_u32 {
@@ -137,7 +137,7 @@ async fn a_load_may_end_anywhere_in_a_packet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_larger_than_a_block_arrive_whole() {
     let Some(target) = Target::only_stand_in("it looks into tables of the stand-in") else { return };
-    let stage = Stage { target };
+    let stage = Stage::of(target);
     let batch = values(&[3_000_001, 0, 1, 1_048_577, 65_536]);
     copy(&*large(&stage), std::slice::from_ref(&batch)).await.unwrap();
     let source = stage.table("large");

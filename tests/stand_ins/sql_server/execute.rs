@@ -72,7 +72,7 @@ impl State {
             Statement::Commit => self.commit(response)?,
             Statement::Rollback(name) => self.roll_back_to(name.as_deref(), response)?,
             Statement::Save(name) => self.save_point(name, response)?,
-            Statement::If { .. } | Statement::Block(_) | Statement::Try { .. } => {
+            Statement::If { .. } | Statement::While { .. } | Statement::Block(_) | Statement::Try { .. } => {
                 return self.run_compound(statement, variables, response);
             }
             Statement::Execute { status, procedure, arguments } => {

@@ -220,8 +220,29 @@ impl State {
                 let chosen = if self.reading(|| self.holds(condition, variables))? { then } else { otherwise };
                 self.run_all(chosen, variables, response)
             }
+            Statement::While { condition, body } => self.repeat(condition, body, variables, response),
             Statement::Try { attempt, handler } => self.attempt(attempt, handler, variables, response),
             other => Err(SqlError::not_taught(format!("{other:?} as a block")).into()),
+        }
+    }
+
+    fn repeat(
+        &mut self,
+        condition: &Expression,
+        body: &[Statement],
+        variables: &mut Variables,
+        response: &mut Response<'_>,
+    ) -> Result<Flow, Stop> {
+        loop {
+            variables.extend(self.globals());
+            if !self.reading(|| self.holds(condition, variables))? {
+                return Ok(Flow::Next);
+            }
+            let flow = self.run_all(body, variables, response)?;
+            if flow != Flow::Next {
+                return Ok(flow);
+            }
+            response.check_attention()?;
         }
     }
 

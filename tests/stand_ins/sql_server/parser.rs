@@ -290,6 +290,8 @@ impl Parser {
             "BEGIN" => self.begin(),
             "COMMIT" | "ROLLBACK" | "SAVE" => self.end_transaction(&word),
             "IF" => self.condition(),
+            "WHILE" => self.repetition(),
+            "BREAK" | "CONTINUE" => Err(SqlError::not_taught(word)),
             "EXEC" | "EXECUTE" => {
                 self.advance();
                 self.execute()
@@ -374,9 +376,9 @@ impl Parser {
     }
 
     fn at_statement(&self) -> bool {
-        const STARTS: [&str; 22] = [
+        const STARTS: [&str; 23] = [
             "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "ALTER", "DROP", "DECLARE", "SET", "BEGIN",
-            "COMMIT", "ROLLBACK", "IF", "EXEC", "EXECUTE", "END", "ELSE", "KILL", "GRANT", "DENY", "REVOKE",
+            "COMMIT", "ROLLBACK", "IF", "WHILE", "EXEC", "EXECUTE", "END", "ELSE", "KILL", "GRANT", "DENY", "REVOKE",
         ];
         STARTS.into_iter().any(|start| self.sees(start))
     }

@@ -58,7 +58,8 @@ impl State {
                 variables.insert(target.to_lowercase(), value.clone());
             }
         }
-        if self.transactions != transactions {
+        // SET XACT_ABORT ON silences it: the caller has to look for itself.
+        if self.transactions != transactions && !self.options.abort_transaction {
             return Err(SqlError::new(266, 16, format!("Transaction count after EXECUTE indicates a mismatching number of BEGIN and COMMIT statements. Previous count = {transactions}, current count = {}.", self.transactions)).into());
         }
         Ok(())

@@ -134,6 +134,7 @@ impl State {
         };
         let message = caught.map_or(Value::Null, |(error, _)| Value::Text(error.message.clone()));
         let of_functions = [
+            ("@@transaction id", Variable { of: SqlType::BigInt, value: Value::Integer(self.transaction_id()) }),
             ("@@xact state", Variable { of: SqlType::SmallInt, value: Value::Integer(state) }),
             ("@@error number", number(|(error, _)| i64::from(error.number))),
             ("@@error severity", number(|(error, _)| i64::from(error.class))),

@@ -227,6 +227,10 @@ pub(super) enum Statement {
         then: Vec<Statement>,
         otherwise: Vec<Statement>,
     },
+    While {
+        condition: Expression,
+        body: Vec<Statement>,
+    },
     Block(Vec<Statement>),
     Try {
         attempt: Vec<Statement>,

@@ -10,7 +10,7 @@ use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{ColumnDefinition, InsertRows, Name, Query, TableDefinition, TableOf};
 use super::token::Origin;
-use super::{locks, rights};
+use super::{locks, rights, undo};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::sync::{Arc, PoisonError};
@@ -92,6 +92,10 @@ impl State {
                 let Some(entry) = catalogue::find(sqlite, name, "tempdb")? else { continue };
                 catalogue::drop_table(sqlite, &entry)?;
                 catalogue::drop_rows(sqlite, entry.object_id)?;
+                if self.transactions > 0 {
+                    // What the open transaction did to it can neither be taken back any more nor needs to be.
+                    undo::forget_table(sqlite, self.owner, entry.object_id)?;
+                }
             }
             Ok(())
         })

@@ -20,6 +20,11 @@ impl State {
         Ok(response.done(0, 0xD4, 0)?)
     }
 
+    /// The number of the transaction that is open; without one every statement is a transaction of its own.
+    pub(super) fn transaction_id(&self) -> i64 {
+        if self.descriptor == 0 { next_descriptor() as i64 } else { self.descriptor as i64 }
+    }
+
     pub(super) fn commit(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
         match self.transactions {
             0 => {

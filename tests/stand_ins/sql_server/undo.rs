@@ -62,6 +62,13 @@ pub(super) fn forget(sqlite: &Connection, owner: i64) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// A table is gone for good: no statement about its rows is kept.
+pub(super) fn forget_table(sqlite: &Connection, owner: i64, object_id: i64) -> Result<(), SqlError> {
+    let name = quoted(&format!("t.{object_id}"));
+    sqlite.execute("DELETE FROM ropeway_undo WHERE owner = ?1 AND instr(sql, ?2) > 0", params![owner, name])?;
+    Ok(())
+}
+
 /// Statements that begin to keep what changes and removes rows of a table. Inserted rows are kept as ranges.
 pub(super) fn watch_rows(entry: &TableEntry) -> String {
     let table = entry.physical();

@@ -8,7 +8,7 @@ const NARROW: usize = 15;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_table_cannot_hold_are_written_down_once_whatever_is_killed() {
-    kills(Tables::sql_server(), "kill: rows left out, SQL Server");
+    kills(Tables::sql_server(Way::Insert), "kill: rows left out, SQL Server");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,9 +65,9 @@ fn kills(tables: Tables, test: &str) {
 /// A factory that copies into a narrow table, and leaves out what that cannot hold.
 fn narrow(tables: &Tables, source: &Source, table: &str, slots: u32) -> Example {
     match tables {
-        Tables::SqlServer(server, _) => {
+        Tables::SqlServer(it) => {
             let create = format!("CREATE TABLE dbo.{table} (id int NOT NULL, name nvarchar({NARROW}) NULL)");
-            server.execute(DATABASE, &create).expect("a table");
+            it.server.execute(DATABASE, &create).expect("a table");
         }
         Tables::Odbc(database) => {
             database.run(&format!("CREATE TABLE {table} (id bigint NOT NULL, name varchar({NARROW}))"));

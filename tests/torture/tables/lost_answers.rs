@@ -15,25 +15,42 @@ use crate::torture::{
 /// A table, and the run that fills it.
 struct Place {
     tables: Tables,
-    keyed: bool,
+    shape: Shape,
+}
+
+/// How rows get in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Straight.
+    Heap,
+    /// Through stages of their chunks.
+    Keyed,
+    /// Through a stage of the session, by a stored procedure.
+    Called,
 }
 
 impl Place {
-    fn new(keyed: bool) -> Self {
-        let tables = Tables::sql_server();
-        let key = if keyed { " PRIMARY KEY" } else { "" };
+    fn new(shape: Shape) -> Self {
+        let tables = Tables::sql_server(if shape == Shape::Called { Way::Call } else { Way::Insert });
+        let key = match shape {
+            Shape::Heap => "",
+            Shape::Keyed => " PRIMARY KEY",
+            // It makes its table itself.
+            Shape::Called => return Self { tables, shape },
+        };
         let table = format!("CREATE TABLE dbo.t (id bigint NOT NULL{key}, name nvarchar(100) NULL)");
         tables.server().execute(DATABASE, &table).expect("a table");
-        Self { tables, keyed }
+        Self { tables, shape }
     }
 
     fn disturb(&self, dice: &mut StdRng) {
         // The claim, the load of a chunk, its commit, the end.
-        let steps: &[&str] = if self.keyed {
-            &["INSERT INTO [_cpy].[run]", "CREATE TABLE [_cpy].[stage", "BULK LOAD", "INSERT INTO [_cpy].[ledger]"]
-        } else {
-            &["INSERT INTO [_cpy].[run]", "INSERT BULK", "BULK LOAD", "INSERT INTO [_cpy].[ledger]"]
+        let beginning = match self.shape {
+            Shape::Heap => "INSERT BULK",
+            Shape::Keyed => "CREATE TABLE [_cpy].[stage",
+            Shape::Called => "CREATE TABLE #ropeway_stage",
         };
+        let steps = ["INSERT INTO [_cpy].[run]", beginning, "BULK LOAD", "INSERT INTO [_cpy].[ledger]"];
         let step = steps[dice.random_range(0..steps.len())];
         let error = |number| Fault::Error(SqlError::new(number, 16, "a fault of the test"));
         let fault = match dice.random_range(0..8) {
@@ -78,7 +95,7 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
     });
     let lanes = vec![(); copies()];
     on_lanes(&lanes, cases, &mut tally, async |(), (round, mut dice), tally| {
-        let place = Place::new(round % 2 == 0);
+        let place = Place::new([Shape::Heap, Shape::Keyed, Shape::Called][round as usize % 3]);
         for _ in 0..dice.random_range(1..=3) {
             place.disturb(&mut dice);
         }
@@ -95,7 +112,7 @@ async fn a_sql_server_that_loses_answers_has_every_row_once() {
 
 /// A login that may not make a ledger is told so, and a commit whose answer is lost is made again: the weaker promise.
 async fn without_a_ledger(copying: &Copying<'_>) -> bool {
-    let place = Place::new(false);
+    let place = Place::new(Shape::Heap);
     place.tables.server().execute(DATABASE, "DENY CREATE TABLE TO ropeway").expect("a login");
     let sink = place.sink();
     let schema = (copying.source)().schema().await.expect("columns");
@@ -116,7 +133,7 @@ async fn a_load_that_stands_still_is_given_up_and_made_again() {
     let given = Given::new(2);
     let (expected, source) = (given.rows(), || given.source());
     let copying = Copying { source: &source, expected: &expected, may_fail: ABSENCE };
-    let place = Place::new(false);
+    let place = Place::new(Shape::Heap);
     place.tables.server().on("BULK LOAD", Fault::Hang, 1);
     let mut tally = Tally::default();
     let course = copying.course(&place, &mut tally, || place.tables.server().clear_faults()).await;

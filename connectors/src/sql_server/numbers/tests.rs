@@ -44,9 +44,11 @@ const ADDED: &[(&[u32], char)] = &[
     (&[515, 547, 245, 8114, 8115, 8152, 2628, 241, 242, 220, 4815, 4819, 8016, 7339], 'P'),
     (&[8672], 'P'),
     (&[823, 824, 825, 605, 7105, 8646], 'F'),
-    (&[51001], 'F'),
+    (&[51001, 51006], 'F'),
     (&[51002], 'X'),
-    (&[51003, 51004], 'P'),
+    (&[51003, 51004, 51005], 'P'),
+    // A procedure that ends what it did not begin does so every time.
+    (&[266], 'P'),
     (&[3998, 3971, 3961], 'X'),
     // The document has X and «fall back to another isolation»; there is no such fall-back.
     (&[3952], 'P'),
@@ -111,9 +113,12 @@ fn unlisted_errors_mean_what_their_severity_means() {
         (17, true, 'P', None),
         (14, true, 'P', None),
     ] {
-        let meaning = meaning_of_severity(severity, connecting);
+        let meaning = meaning_of_unlisted(49_999, severity, connecting);
         assert_eq!((letter(meaning.class), meaning.limit.map(|limit| limit.attempts)), (class, attempts), "{severity}");
+        assert_ne!(meaning.kind, ErrorKind::Data);
     }
+    let raised = meaning_of_unlisted(50_000, 16, false);
+    assert_eq!((raised.kind, letter(raised.class)), (ErrorKind::Data, 'P'), "a procedure refuses rows");
 }
 
 #[test]

@@ -33,6 +33,21 @@ impl Ledger {
             }
         }
     }
+
+    /// What is promised about rows that a stored procedure takes. What it does beyond the transaction, nobody can say.
+    pub(crate) fn guarantee_of_calls(self) -> &'static str {
+        match self {
+            Self::Kept => {
+                "the procedure is given every row exactly once: what it does with a chunk is in one transaction with the \
+                 chunk's row of [_cpy].[ledger], and gone if that is"
+            }
+            Self::Refused => {
+                "the procedure is given every row at least once: the login may not create [_cpy].[ledger], so a chunk whose \
+                 commit was not answered is given again; GRANT CREATE TABLE and CREATE SCHEMA, or have somebody create \
+                 these tables"
+            }
+        }
+    }
 }
 
 /// What a run would find, without making anything.

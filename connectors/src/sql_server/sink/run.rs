@@ -1,8 +1,11 @@
 //! One run of the sink: its tables, its ledger, its chunks.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use arrow::array::RecordBatch;
@@ -29,7 +32,7 @@ use super::{
     settings::Settings,
     staging::Staging,
     statements::{self, Owned, PAGE, SESSION},
-    table::Table,
+    target::Target,
     writer::TableWriter,
 };
 use crate::ledger::{self, Entry};
@@ -41,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) load: Arc<BulkLoad>,
     /// Where rows go through tables of their own.
     pub(crate) staging: Option<Staging>,
+    /// Seconds that the server has for the rows of a chunk.
+    pub(crate) batch_timeout: Option<u32>,
     pub(crate) owned: Owned,
     /// Whether there is a ledger.
     pub(crate) has_ledger: bool,
@@ -51,6 +56,8 @@ pub(crate) struct Shared {
 /// A run that has begun.
 pub(crate) struct TableRun {
     shared: Arc<Shared>,
+    /// The table or the procedure, for a person.
+    target: String,
     opening: Opening,
 }
 
@@ -99,20 +106,20 @@ impl TableRun {
         let mut session = pool.session(SESSION).await?;
         let ledger = rights::ledger(&mut session, known.map(|opening| opening.ledger)).await?;
         prepare(&mut session, settings, &owned, &ledger, known.is_none()).await?;
-        if settings.auto_create && Table::look(&mut session, &settings.table).await?.is_none() {
+        if settings.auto_create && Target::look(&mut session, settings).await?.is_none() {
             create_table(&mut session, settings, &context).await?;
         }
-        let table = Table::look(&mut session, &settings.table).await?.ok_or_else(|| no_table(settings))?;
+        let target = Target::look(&mut session, settings).await?.ok_or_else(|| no_table(settings))?;
 
-        let columns = Fit::of(&context.schema, &table, settings.lossy)?.columns;
+        let columns = Fit::of(&context.schema, &target.table, settings.lossy)?.columns;
         let has_ledger = ledger == Ledger::Kept;
-        let staging = settings.staging(&table, &columns, has_ledger && context.chunks > 1)?;
+        let staging = settings.staging(&target, &columns, has_ledger && context.chunks > 1)?;
         if let Some(staging) = &staging {
             staging.tidy(&mut session, &owned.run, Some(owned.epoch)).await?;
         }
         pool.put_back(session);
         let load = BulkLoad {
-            table: table.name,
+            table: target.table.name,
             columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).collect(),
             // A stage is nobody else's.
             table_lock: settings.table_lock || staging.is_some(),
@@ -123,11 +130,13 @@ impl TableRun {
             encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?,
             load: Arc::new(load),
             staging,
+            batch_timeout: settings.batch_timeout,
             owned,
             has_ledger,
             moved: Arc::default(),
         };
-        Ok(Self { shared: Arc::new(shared), opening: Opening { ledger: has_ledger } })
+        let target = settings.target.clone();
+        Ok(Self { shared: Arc::new(shared), target, opening: Opening { ledger: has_ledger } })
     }
 
     pub(crate) fn has_ledger(&self) -> bool {
@@ -167,6 +176,10 @@ impl SinkRun for TableRun {
         self.shared.moved.load(Ordering::Relaxed)
     }
 
+    fn step_limit(&self) -> Option<Duration> {
+        self.shared.batch_timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
     async fn finish(&self, _: &[Receipt]) -> Result<Published> {
         let Shared { pool, owned, staging, has_ledger, .. } = &*self.shared;
         let mut session = self.shared.session().await?;
@@ -177,7 +190,7 @@ impl SinkRun for TableRun {
             staging.tidy(&mut session, &owned.run, None).await?;
         }
         pool.put_back(session);
-        Ok(Published { names: vec![self.shared.load.table.clone()], ..Published::default() })
+        Ok(Published { names: vec![self.target.clone()], ..Published::default() })
     }
 
     /// The rows that are committed stay: nobody can tell them from others any more.
@@ -212,7 +225,7 @@ async fn prepare(
 }
 
 async fn create_table(session: &mut Session, settings: &Settings, context: &RunContext) -> Result<()> {
-    let statement = create::statement(&settings.table, &context.schema)?;
+    let statement = create::statement(&settings.target, &context.schema)?;
     match session.run(&statement).await {
         // Another process of this run was faster.
         Err(error) if number(&error) == Some(2714) => Ok(()),
@@ -226,7 +239,7 @@ pub(crate) fn no_table(settings: &Settings) -> Error {
         "the table does not exist, or the login may not see it; create it, or set «tableOption» of the copy sink to autoCreate",
     )
     .code("SqlOperationFailed")
-    .with("table", &settings.table)
+    .with("table", &settings.target)
 }
 
 fn entry(row: &TextRow) -> Result<Entry> {

@@ -5,11 +5,15 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use super::{
     super::{
         input,
-        spec::{CopySink, Dataset, UpsertSettings},
+        spec::{CopySink, Dataset},
+        time_span,
     },
     encode::Column,
+    into_table::IntoTable,
+    procedure::Named,
     staging::{self, Staging},
-    table::{Shape, Table, TableColumn},
+    table::{Shape, TableColumn},
+    target::Target,
 };
 
 /// The schema of Ropeway's own tables.
@@ -18,8 +22,8 @@ const OWN_SCHEMA: &str = "_cpy";
 /// What a sink does.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The table, quoted: `[dbo].[orders]`.
-    pub(crate) table: String,
+    /// The table, or the procedure that takes the rows, quoted: `[dbo].[orders]`.
+    pub(crate) target: String,
     pub(crate) behavior: Behavior,
     /// Runs once per run, before the first row.
     pub(crate) script: Option<String>,
@@ -28,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) table_lock: bool,
     /// Whether a column may lose something.
     pub(crate) lossy: bool,
+    /// Seconds that the server has for the rows of a chunk; `None` for any time.
+    pub(crate) batch_timeout: Option<u32>,
 }
 
 /// What becomes of rows.
@@ -42,43 +48,69 @@ pub(crate) enum Behavior {
         /// Where they are staged.
         schema: String,
     },
+    /// A stored procedure takes them.
+    Call(Named),
 }
 
 impl Settings {
     /// # Errors
-    /// [`ErrorKind::Spec`] for what is missing, unknown or not supported yet; the property is named.
+    /// [`ErrorKind::Spec`] for what is missing, unknown, contradictory or not supported yet; the property is named.
     pub(crate) fn of(dataset: &Dataset, sink: CopySink, lossy: bool) -> Result<Self> {
+        let behavior = behavior(&sink)?;
+        let auto_create = auto_create(sink.table_option.as_deref())?;
+        let target = match &behavior {
+            Behavior::Call(_) if auto_create => {
+                return Err(Error::new(
+                    ErrorKind::Spec,
+                    "no table is made for a stored procedure; remove «tableOption», and create what the procedure writes to",
+                ));
+            }
+            Behavior::Call(procedure) => procedure.name().to_owned(),
+            Behavior::Insert | Behavior::Upsert { .. } => {
+                input::table(dataset, "give «schema» and «table» in the sink's dataset")?
+            }
+        };
         Ok(Self {
-            table: input::table(dataset, "give «schema» and «table» in the sink's dataset")?,
-            behavior: behavior(sink.write_behavior.as_deref(), sink.upsert_settings.unwrap_or_default())?,
+            target,
+            behavior,
             script: sink.pre_copy_script.filter(|script| !script.trim().is_empty()),
-            auto_create: auto_create(sink.table_option.as_deref())?,
+            auto_create,
             table_lock: sink.sql_writer_use_table_lock.unwrap_or(false),
             lossy,
+            batch_timeout: sink
+                .write_batch_timeout
+                .as_deref()
+                .map(|text| time_span::seconds("writeBatchTimeout", text))
+                .transpose()?,
         })
     }
 
-    /// Whether rows of several chunks at once, or of an upsert, go through tables of their own.
+    /// Whether rows of several chunks at once, of an upsert or of a procedure go through tables of their own.
     ///
     /// # Errors
     /// [`ErrorKind::Spec`] for an upsert without keys, and for columns that cannot be staged.
     pub(crate) fn staging(
         &self,
-        table: &Table,
+        target: &Target,
         columns: &[(Column, TableColumn)],
         is_wanted: bool,
     ) -> Result<Option<Staging>> {
+        let table = &target.table;
         let is_possible = staging::is_possible(columns);
+        if !is_possible && !matches!(self.behavior, Behavior::Insert) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "an upsert or a stored procedure is given its rows by a table, and Ropeway makes none with columns of \
+                 CLR types such as geography; leave them out of the source's query",
+            )
+            .with("table", &table.name));
+        }
+        if let Some(procedure) = &target.procedure {
+            return Staging::for_calls(procedure.clone(), columns).map(Some);
+        }
         let (schema, keys) = match &self.behavior {
             Behavior::Insert if table.shape == Shape::Indexed && is_wanted && is_possible => (OWN_SCHEMA, &[][..]),
-            Behavior::Insert => return Ok(None),
-            Behavior::Upsert { .. } if !is_possible => {
-                return Err(Error::new(
-                    ErrorKind::Spec,
-                    "an upsert cannot stage columns of CLR types such as geography; leave them out of the source's query",
-                )
-                .with("table", &table.name));
-            }
+            Behavior::Insert | Behavior::Call(_) => return Ok(None),
             Behavior::Upsert { keys, schema } if keys.is_empty() => (schema.as_str(), table.key.as_slice()),
             Behavior::Upsert { keys, schema } => (schema.as_str(), keys.as_slice()),
         };
@@ -89,28 +121,40 @@ impl Settings {
             )
             .with("table", &table.name));
         }
-        Staging::new(schema, &table.name, columns, keys).map(|staging| Some(staging.locking_the_table(self.table_lock)))
+        let into = IntoTable::new(&table.name, columns, keys)?.locking_the_table(self.table_lock);
+        Staging::into_table(schema, into, columns).map(Some)
     }
 }
 
-fn behavior(name: Option<&str>, upsert: UpsertSettings) -> Result<Behavior> {
-    match name.map(str::to_ascii_lowercase).as_deref() {
-        None | Some("" | "insert") => Ok(Behavior::Insert),
-        Some("upsert") => Ok(Behavior::Upsert {
-            keys: upsert.keys.unwrap_or_default(),
-            // ADF's own tables in tempdb are as temporary as ours.
-            schema: upsert
-                .interim_schema_name
-                .filter(|name| !name.is_empty() && upsert.use_temp_db == Some(false))
-                .unwrap_or_else(|| OWN_SCHEMA.to_owned()),
-        }),
-        Some(other) => Err(Error::new(
+fn behavior(sink: &CopySink) -> Result<Behavior> {
+    let names_procedure = sink.sql_writer_stored_procedure_name.as_deref().is_some_and(|name| !name.trim().is_empty());
+    let name = sink.write_behavior.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
+    match name.as_str() {
+        // Definitions from before there were behaviors only name the procedure.
+        "" if names_procedure => Named::of(sink).map(Behavior::Call),
+        "storedprocedure" => Named::of(sink).map(Behavior::Call),
+        "insert" | "upsert" if names_procedure => Err(Error::new(
             ErrorKind::Spec,
-            "Ropeway inserts and upserts into tables of SQL Server; set «writeBehavior» to one of them, or run this copy in \
-             Data Factory",
+            "«sqlWriterStoredProcedureName» names a procedure that «writeBehavior» does not call; set «writeBehavior» to \
+             storedProcedure, or remove the name",
         )
-        .with("writeBehavior", other.escape_debug())),
+        .with("writeBehavior", name)),
+        "" | "insert" => Ok(Behavior::Insert),
+        "upsert" => Ok(upsert(sink)),
+        other => Err(Error::new(ErrorKind::Spec, "«writeBehavior» is insert, upsert or storedProcedure")
+            .with("writeBehavior", other.escape_debug())),
     }
+}
+
+fn upsert(sink: &CopySink) -> Behavior {
+    let settings = sink.upsert_settings.as_ref();
+    let schema = settings
+        // ADF's own tables in tempdb are as temporary as ours.
+        .filter(|settings| settings.use_temp_db == Some(false))
+        .and_then(|settings| settings.interim_schema_name.clone())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| OWN_SCHEMA.to_owned());
+    Behavior::Upsert { keys: settings.and_then(|settings| settings.keys.clone()).unwrap_or_default(), schema }
 }
 
 fn auto_create(option: Option<&str>) -> Result<bool> {
@@ -135,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        for sink in [json!({"writeBehavior": "StoredProcedure"}), json!({"tableOption": "skip"})] {
+        for sink in
+            [json!({"writeBehavior": "merge"}), json!({"tableOption": "skip"}), json!({"writeBatchTimeout": "soon"})]
+        {
             let error = settings(sink.clone()).unwrap_err();
             let name = sink.as_object().unwrap().keys().next().unwrap().as_str();
             assert!(error.kind() == ErrorKind::Spec && error.to_string().contains(name), "{error}");
@@ -143,7 +189,7 @@ mod tests {
         let settings =
             settings(json!({"writeBehavior": "Insert", "tableOption": "autoCreate", "preCopyScript": " "})).unwrap();
         assert!(settings.auto_create && settings.script.is_none() && !settings.table_lock);
-        assert_eq!(settings.table, "[dbo].[t]");
+        assert_eq!((settings.target.as_str(), settings.batch_timeout), ("[dbo].[t]", None));
     }
 
     #[test]
@@ -155,5 +201,43 @@ mod tests {
         assert_eq!(of(json!({"useTempDB": true, "interimSchemaName": "", "keys": ["a", "b"]})).0, ["a", "b"]);
         assert_eq!(of(json!({"useTempDB": false, "interimSchemaName": "stage"})), (vec![], "stage".to_owned()));
         assert_eq!(of(json!({"useTempDB": true, "interimSchemaName": "stage"})).1, "_cpy");
+    }
+
+    #[test]
+    fn a_procedure_is_called_where_it_is_named() {
+        let named = json!({"sqlWriterStoredProcedureName": "put", "writeBatchTimeout": "00:30:00"});
+        let behaviors = [Value::Null, json!("storedProcedure"), json!("StoredProcedure")];
+        for behavior in behaviors {
+            let mut sink = named.clone();
+            sink["writeBehavior"] = behavior;
+            let settings = settings(sink).unwrap();
+            assert!(matches!(settings.behavior, Behavior::Call(_)));
+            assert_eq!((settings.target.as_str(), settings.batch_timeout), ("[put]", Some(1_800)));
+        }
+        for (property, value) in
+            [("writeBehavior", "insert"), ("writeBehavior", "Upsert"), ("tableOption", "autoCreate")]
+        {
+            let mut sink = named.clone();
+            sink[property] = json!(value);
+            let error = settings(sink).unwrap_err();
+            assert!(error.kind() == ErrorKind::Spec && error.to_string().contains(property), "{error}");
+        }
+        let error = settings(json!({"writeBehavior": "storedProcedure"})).unwrap_err();
+        assert!(error.to_string().contains("sqlWriterStoredProcedureName"), "{error}");
+    }
+
+    #[test]
+    fn names_and_values_of_a_procedure_are_checked() {
+        for (property, value) in [
+            ("sqlWriterStoredProcedureName", json!("other.dbo.put")),
+            ("sqlWriterTableType", json!("[open")),
+            ("storedProcedureTableTypeParameterName", json!("rows; DROP TABLE t --")),
+            ("storedProcedureParameters", json!({"n": {"value": "seven", "type": "Int"}})),
+            ("storedProcedureParameters", json!({"n = 1; --": {"value": "1"}})),
+        ] {
+            let mut sink = json!({"sqlWriterStoredProcedureName": "put"});
+            sink[property] = value;
+            assert_eq!(settings(sink).unwrap_err().kind(), ErrorKind::Spec, "{property}");
+        }
     }
 }

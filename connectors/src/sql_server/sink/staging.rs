@@ -1,38 +1,43 @@
-//! Rows that go through a table of their own: a heap for every attempt, from which one statement takes the rows of a chunk
-//! into the target.
+//! Rows that go through a table of their own: one for every attempt, from which one batch takes the rows of a chunk to
+//! where they belong.
 //!
-//! It is how upserts work, and how the chunks of a table with indexes are loaded side by side: the target is locked for one
-//! statement instead of for as long as the source takes to send a chunk.
+//! It is how upserts and stored procedures work, and how the chunks of a table with indexes are loaded side by side: the
+//! target is locked for one statement instead of for as long as the source takes to send a chunk.
 
+use mssql_tds::datatypes::sqltypes::SqlType;
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Result,
     chunk::{Attempt, ChunkId, RunId},
 };
 
 use super::{
     super::wire::{Query, Session, text},
+    call::{self, STAGE},
     encode::Column,
+    into_table::IntoTable,
+    procedure::Procedure,
     statements::{SESSION, STAGES},
     table::TableColumn,
 };
 use crate::sql::quote_ident;
 
-/// How rows get from their stage into the table.
+/// Stages, and how rows get out of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Staging {
-    /// The schema of the stages, as it is.
-    schema: String,
-    /// The table, quoted.
-    target: String,
-    table_lock: bool,
-    /// The columns that an upsert finds rows by, quoted; none for an insert.
-    keys: Vec<String>,
     /// Quoted, each with its declaration: `[id] int NOT NULL`.
     declarations: Vec<String>,
-    columns: Vec<String>,
-    /// Those that an upsert changes.
-    changed: Vec<String>,
-    gives_identity: bool,
+    /// Quoted.
+    columns: String,
+    way: Way,
+}
+
+/// Where stages are, and where their rows go.
+#[derive(Clone, Debug)]
+enum Way {
+    /// Heaps of a schema, which is as it is, and into a table.
+    Table { schema: String, into: IntoTable },
+    /// A table of the session's own, and to a procedure. `number` is a column that counts the rows, quoted.
+    Call { procedure: Procedure, number: Option<String> },
 }
 
 /// Whether every one of the columns can be staged: a CLR type has no declaration of its own.
@@ -41,49 +46,37 @@ pub(crate) fn is_possible(columns: &[(Column, TableColumn)]) -> bool {
 }
 
 impl Staging {
-    /// Stages for these columns of a table.
+    /// Stages in a schema, for these columns of a table.
     ///
     /// # Errors
-    /// [`ErrorKind::Spec`] for a key that the source does not have.
-    pub(crate) fn new(schema: &str, target: &str, columns: &[(Column, TableColumn)], keys: &[String]) -> Result<Self> {
-        let is_key = |to: &TableColumn| keys.iter().any(|key| key.eq_ignore_ascii_case(to.name()));
-        let quoted = |to: &TableColumn| quote_ident(to.name());
-        let of = |wanted: &dyn Fn(&TableColumn) -> bool| {
-            columns.iter().filter(|(_, to)| wanted(to)).map(|(_, to)| quoted(to)).collect::<Result<Vec<_>>>()
-        };
-        let found = of(&is_key)?;
-        if let Some(missing) =
-            keys.iter().find(|key| !columns.iter().any(|(_, to)| key.eq_ignore_ascii_case(to.name())))
-        {
-            return Err(Error::new(
-                ErrorKind::Spec,
-                "a key of the upsert is no column that is copied; name columns of source and table in «keys» of \
-                 «upsertSettings»",
-            )
-            .with("key", missing.escape_debug())
-            .with("table", target));
-        }
-        Ok(Self {
-            schema: schema.to_owned(),
-            target: target.to_owned(),
-            table_lock: false,
-            keys: found,
-            declarations: columns.iter().map(|(_, to)| declared(to)).collect::<Result<_>>()?,
-            columns: of(&|_| true)?,
-            changed: of(&|to| !is_key(to) && !to.is_identity)?,
-            gives_identity: columns.iter().any(|(_, to)| to.is_identity),
-        })
+    /// For names that SQL Server cannot have.
+    pub(crate) fn into_table(schema: &str, into: IntoTable, columns: &[(Column, TableColumn)]) -> Result<Self> {
+        Self::of(columns, Way::Table { schema: schema.to_owned(), into })
     }
 
-    /// Whether an insert locks the whole target.
-    pub(crate) fn locking_the_table(self, table_lock: bool) -> Self {
-        Self { table_lock, ..self }
+    /// Stages for these columns of the table type that a procedure takes.
+    ///
+    /// # Errors
+    /// For names that SQL Server cannot have.
+    pub(crate) fn for_calls(procedure: Procedure, columns: &[(Column, TableColumn)]) -> Result<Self> {
+        // Rows are numbered only where they go out in portions: the number is a key, and a key is sorted by.
+        let number = procedure.batch.map(|_| quote_ident(&free_name(columns))).transpose()?;
+        let mut staging = Self::of(columns, Way::Call { procedure, number: number.clone() })?;
+        staging.declarations.extend(number.map(|name| format!("{name} bigint IDENTITY(1, 1) NOT NULL PRIMARY KEY")));
+        Ok(staging)
+    }
+
+    fn of(columns: &[(Column, TableColumn)], way: Way) -> Result<Self> {
+        let names = columns.iter().map(|(_, to)| quote_ident(to.name())).collect::<Result<Vec<_>>>()?;
+        let declarations = columns.iter().map(|(_, to)| declared(to)).collect::<Result<_>>()?;
+        Ok(Self { declarations, columns: names.join(", "), way })
     }
 
     /// The stage of an attempt, quoted. No other attempt has it.
     pub(crate) fn stage(&self, run: &RunId, chunk: ChunkId, attempt: Attempt) -> Result<String> {
+        let Way::Table { schema, .. } = &self.way else { return Ok(STAGE.to_owned()) };
         let name = format!("{}{}_{}_{}", prefix(run), chunk.0, attempt.epoch, attempt.number);
-        Ok(format!("{}.{}", quote_ident(&self.schema)?, quote_ident(&name)?))
+        Ok(format!("{}.{}", quote_ident(schema)?, quote_ident(&name)?))
     }
 
     /// Makes a stage.
@@ -91,74 +84,37 @@ impl Staging {
         format!("CREATE TABLE {stage} ({})", self.declarations.join(", "))
     }
 
-    /// Takes the rows of a stage into the table, all of them or none.
+    /// Takes the rows of a stage to where they belong, all of them or none.
     pub(crate) fn take(&self, stage: &str, rows: u64) -> String {
-        if self.keys.is_empty() { self.insert(stage, rows) } else { self.upsert(stage) }
-    }
-
-    fn insert(&self, stage: &str, rows: u64) -> String {
-        let lock = if self.table_lock { " WITH (TABLOCK)" } else { "" };
-        let columns = self.columns.join(", ");
-        let insert = format!(
-            "INSERT INTO {}{lock} ({columns}) SELECT {columns} FROM {stage}; \
-             IF @@ROWCOUNT <> {rows} THROW 51004, N'the table did not take every row', 1; ",
-            self.target
-        );
-        self.with_identity(&insert)
-    }
-
-    fn upsert(&self, stage: &str) -> String {
-        let target = &self.target;
-        let keys: Vec<String> = self.keys.iter().map(|key| format!("t.{key} = s.{key}")).collect();
-        let same = keys.join(" AND ");
-        let update = match self.changed.as_slice() {
-            [] => String::new(),
-            changed => {
-                let set: Vec<String> = changed.iter().map(|column| format!("{column} = s.{column}")).collect();
-                let set = set.join(", ");
-                format!(
-                    "UPDATE t SET {set} FROM {target} AS t WITH (UPDLOCK, HOLDLOCK) INNER JOIN {stage} AS s ON {same}; "
-                )
-            }
-        };
-        let columns = self.columns.join(", ");
-        let values: Vec<String> = self.columns.iter().map(|column| format!("s.{column}")).collect();
-        let insert = format!(
-            "INSERT INTO {target} ({columns}) SELECT {} FROM {stage} AS s \
-             WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {same}); ",
-            values.join(", ")
-        );
-        format!(
-            "IF EXISTS (SELECT 1 FROM {stage} GROUP BY {} HAVING COUNT(*) > 1) \
-             THROW 51003, N'rows of the source have the same key', 1; {update}{}",
-            self.keys.join(", "),
-            self.with_identity(&insert)
-        )
-    }
-
-    fn with_identity(&self, statement: &str) -> String {
-        if !self.gives_identity {
-            return statement.to_owned();
+        match &self.way {
+            Way::Table { into, .. } => into.take(stage, &self.columns, rows),
+            Way::Call { .. } if rows == 0 => String::new(),
+            Way::Call { procedure, number } => call::calls(procedure, &self.columns, number.as_deref(), rows),
         }
-        format!("SET IDENTITY_INSERT {0} ON; {statement}SET IDENTITY_INSERT {0} OFF; ", self.target)
+    }
+
+    /// The parameters of the batch with [`Self::take`].
+    pub(crate) fn values(&self) -> Vec<(String, SqlType)> {
+        match &self.way {
+            Way::Table { .. } => Vec::new(),
+            Way::Call { procedure, .. } => procedure.values.clone(),
+        }
     }
 
     /// Drops the stages that attempts of a run left behind, as far as nobody holds them: those of epochs before this one,
     /// or all.
     pub(crate) async fn tidy(&self, session: &mut Session, run: &RunId, before: Option<u32>) -> Result<()> {
-        let found = session
-            .rows(Query::new(
-                STAGES,
-                [("@schema", text(&self.schema)), ("@prefix", text(&format!("{}%", prefix(run).replace('_', "[_]"))))],
-            ))
-            .await?;
+        // A session's own table ends with it.
+        let Way::Table { schema, .. } = &self.way else { return Ok(()) };
+        let prefix = text(&format!("{}%", prefix(run).replace('_', "[_]")));
+        let found = session.rows(Query::new(STAGES, [("@schema", text(schema)), ("@prefix", prefix)])).await?;
         for row in &found {
             let name = row.required("name")?;
             let epoch = name.rsplit('_').nth(1).and_then(|epoch| epoch.parse::<u32>().ok());
             if epoch.is_none() || before.is_some_and(|before| epoch >= Some(before)) {
                 continue;
             }
-            let stage = format!("{}.{}", quote_ident(&self.schema)?, quote_ident(name)?);
+            let stage = format!("{}.{}", quote_ident(schema)?, quote_ident(name)?);
             // Somebody may still be loading into it, who will not get any further.
             let drop = format!("SET LOCK_TIMEOUT 1000; DROP TABLE IF EXISTS {stage}; {SESSION}");
             if let Err(error) = session.run(&drop).await {
@@ -172,6 +128,15 @@ impl Staging {
 /// How the names of a run's stages begin.
 fn prefix(run: &RunId) -> String {
     format!("stage_{}_", run.short())
+}
+
+/// A name that none of the columns has.
+fn free_name(columns: &[(Column, TableColumn)]) -> String {
+    let mut name = "ropeway_row".to_owned();
+    while columns.iter().any(|(_, to)| to.name().eq_ignore_ascii_case(&name)) {
+        name.push('_');
+    }
+    name
 }
 
 fn declared(to: &TableColumn) -> Result<String> {

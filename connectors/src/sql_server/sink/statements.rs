@@ -7,29 +7,52 @@ use ropeway_engine::chunk::{ChunkId, RunId};
 
 use crate::ledger::Entry;
 
-/// The number of an error of our own: another process took the run over. 51002 to 51004 are the others: no transaction to
-/// commit, keys that are not unique, rows that a table did not take.
+/// The numbers of errors of our own. Another process took the run over.
 const FENCED: u32 = 51_001;
+/// There is no transaction to commit.
+const GONE: u32 = 51_002;
+/// Keys of an upsert are not unique.
+pub(crate) const SAME_KEY: u32 = 51_003;
+/// A table did not take every row.
+pub(crate) const NOT_TAKEN: u32 = 51_004;
+/// A stored procedure swallowed an error, or ended a transaction that it had not begun; nothing of the chunk is kept.
+pub(crate) const SPOILT: u32 = 51_005;
+/// It committed that transaction.
+pub(crate) const COMMITTED: u32 = 51_006;
+
 /// Rows of the ledger that are asked for at once.
 pub(crate) const PAGE: usize = 10_000;
 
-/// What the server knows of each column of a table beside what a result tells. Parameter: `@table`.
+/// What the catalogue keeps a table by. Parameter: `@table`.
+pub(crate) const OBJECT: &str = "SELECT OBJECT_ID(@table) AS object_id";
+
+/// What the server knows of each column of a table, or of a table type, beside what a result tells. Parameter: `@object`.
 pub(crate) const TABLE_COLUMNS: &str = "\
 SELECT c.name AS column_name, c.is_identity AS is_identity, c.is_computed AS is_computed, \
 c.collation_name AS collation_name, c.default_object_id AS default_object_id \
-FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(@table) ORDER BY c.column_id";
+FROM sys.columns AS c WHERE c.object_id = @object ORDER BY c.column_id";
 
-/// What the rows of a table are kept in. Parameter: `@table`.
+/// What the rows of a table are kept in. Parameter: `@object`.
 pub(crate) const TABLE_INDEXES: &str = "\
 SELECT i.type AS index_type, i.ignore_dup_key AS ignore_dup_key \
-FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@table) AND i.is_disabled = 0";
+FROM sys.indexes AS i WHERE i.object_id = @object AND i.is_disabled = 0";
 
-/// The columns of a table's primary key, in order. Parameter: `@table`.
+/// The columns of a table's primary key, in order. Parameter: `@object`.
 pub(crate) const TABLE_KEY: &str = "\
 SELECT c.name AS column_name FROM sys.indexes AS i \
 JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id \
 JOIN sys.columns AS c ON c.object_id = ic.object_id AND c.column_id = ic.column_id \
-WHERE i.object_id = OBJECT_ID(@table) AND i.is_primary_key = 1 AND ic.key_ordinal > 0 ORDER BY ic.key_ordinal";
+WHERE i.object_id = @object AND i.is_primary_key = 1 AND ic.key_ordinal > 0 ORDER BY ic.key_ordinal";
+
+/// A procedure, and its parameters in order; those of table types with the type. Parameter: `@procedure`.
+pub(crate) const PROCEDURE: &str = "\
+SELECT o.type AS object_type, s.name AS schema_name, o.name AS object_name, p.name AS parameter_name, \
+t.name AS type_name, ts.name AS type_schema, t.type_table_object_id AS type_table_object_id \
+FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id \
+LEFT JOIN sys.parameters AS p ON p.object_id = o.object_id AND p.parameter_id > 0 \
+LEFT JOIN sys.table_types AS t ON t.user_type_id = p.user_type_id \
+LEFT JOIN sys.schemas AS ts ON ts.schema_id = t.schema_id \
+WHERE o.object_id = OBJECT_ID(@procedure) ORDER BY p.parameter_id";
 
 /// The tables of a schema whose names begin in a way. Parameters: `@schema`, and `@prefix` in the form of LIKE.
 pub(crate) const STAGES: &str = "\
@@ -78,11 +101,13 @@ pub(crate) const SESSION: &str = "SET XACT_ABORT ON; SET LOCK_TIMEOUT 30000";
 pub(crate) const BEGIN: &str = "BEGIN TRANSACTION";
 
 /// Ends the batch unless there is one transaction: the row of a chunk would stand in the ledger without the chunk's rows.
-const IN_TRANSACTION: &str = "IF @@TRANCOUNT <> 1 THROW 51002, N'the transaction of the chunk is gone', 1; ";
+fn in_transaction() -> String {
+    format!("IF @@TRANCOUNT <> 1 THROW {GONE}, N'the transaction of the chunk is gone', 1; ")
+}
 
 /// Ends the transaction of a chunk where there is no ledger.
 pub(crate) fn commit_alone() -> String {
-    format!("{IN_TRANSACTION}COMMIT TRANSACTION")
+    format!("{}COMMIT TRANSACTION", in_transaction())
 }
 
 /// A script in a transaction of its own.
@@ -145,10 +170,11 @@ impl Owned {
     /// Commits a chunk whose rows are in this session's transaction: fence, ledger, commit, in one batch.
     pub(crate) fn commit(&self, entry: &Entry) -> String {
         format!(
-            "{IN_TRANSACTION}{}\
+            "{}{}\
              INSERT INTO [_cpy].[ledger] (run_id, chunk_id, epoch, attempt, row_count, byte_count, digest, committed_at) \
              VALUES ({}, {}, {}, {}, {}, {}, {}, SYSUTCDATETIME()); \
              COMMIT TRANSACTION",
+            in_transaction(),
             self.fence(),
             self.run(),
             entry.chunk.0,

@@ -1,7 +1,7 @@
 //! The table that a copy writes to, as the server describes it.
 
 use mssql_tds::{
-    datatypes::{sql_string::EncodingType, sqldatatypes::TdsDataType},
+    datatypes::{sql_string::EncodingType, sqldatatypes::TdsDataType, sqltypes::SqlType},
     query::metadata::ColumnMetadata,
 };
 use ropeway_engine::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use super::{
         wire::{Query, Session, TextRow, text},
     },
     encode::Frame,
-    statements::{TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEY},
+    statements::{OBJECT, TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEY},
 };
 
 /// The user type that tells a rowversion from other binaries.
@@ -63,14 +63,43 @@ impl Table {
     /// # Errors
     /// [`ErrorKind::Spec`] for a column of a type that Ropeway does not know, and for an index that drops rows.
     pub(crate) async fn look(session: &mut Session, name: &str) -> Result<Option<Self>> {
-        let facts = session.rows(Query::new(TABLE_COLUMNS, [(TABLE, text(name))])).await?;
+        let found = session.rows(Query::new(OBJECT, [(TABLE, text(name))])).await?;
+        match found.first().and_then(|row| row.number("object_id")) {
+            Some(object) => Self::of(session, name, object, statements::select("TOP (0) *", name, "")).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Looks at the table that a variable of a type would be. It takes no values of identity columns.
+    ///
+    /// # Errors
+    /// As for [`Self::look`].
+    pub(crate) async fn of_type(session: &mut Session, name: &str, object: i32) -> Result<Self> {
+        let empty = format!("DECLARE @rows {name}; {}", statements::select("TOP (0) *", "@rows", ""));
+        let mut table = Self::of(session, name, object, empty).await?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Spec,
+                "the login may not see the columns of the table type; GRANT EXECUTE and REFERENCES on it",
+            )
+            .with("type", name)
+        })?;
+        for column in &mut table.columns {
+            column.is_computed |= std::mem::take(&mut column.is_identity);
+        }
+        Ok(table)
+    }
+
+    /// The columns of an object: what the catalogue says, and what an empty result of it has.
+    async fn of(session: &mut Session, name: &str, object: i32, empty: String) -> Result<Option<Self>> {
+        let of_object = |sql: &'static str| Query::new(sql, [("@object", SqlType::Int(Some(object)))]);
+        let facts = session.rows(of_object(TABLE_COLUMNS)).await?;
         if facts.is_empty() {
             return Ok(None);
         }
-        let found = session.start(Query::new(statements::select("TOP (0) *", name, ""), []), None).await?;
+        let found = session.start(Query::new(empty, []), None).await?;
         session.finish().await?;
         let columns = found.into_iter().map(|column| TableColumn::of(column, &facts)).collect::<Result<_>>()?;
-        let indexes = session.rows(Query::new(TABLE_INDEXES, [(TABLE, text(name))])).await?;
+        let indexes = session.rows(of_object(TABLE_INDEXES)).await?;
         if indexes.iter().any(|index| index.is_set("ignore_dup_key")) {
             return Err(Error::new(
                 ErrorKind::Spec,
@@ -79,7 +108,7 @@ impl Table {
             )
             .with("table", name));
         }
-        let key = session.rows(Query::new(TABLE_KEY, [(TABLE, text(name))])).await?;
+        let key = session.rows(of_object(TABLE_KEY)).await?;
         let key = key.iter().map(|row| row.required("column_name").map(str::to_owned)).collect::<Result<_>>()?;
         Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes), key }))
     }

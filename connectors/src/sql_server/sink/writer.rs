@@ -16,7 +16,8 @@ use ropeway_engine::{
 use super::{
     super::{
         errors::number,
-        wire::{Session, bulk::BulkLoad},
+        patience::Patience,
+        wire::{Query, Session, bulk::BulkLoad},
     },
     load::Loading,
     run::Shared,
@@ -32,6 +33,8 @@ pub(crate) struct TableWriter {
     loading: Option<Loading>,
     /// The attempt's own table, if rows go through one; quoted.
     stage: Option<String>,
+    /// The time that the server has left.
+    patience: Patience,
     written: Entry,
 }
 
@@ -40,26 +43,15 @@ impl TableWriter {
         let stage = |staging: &Staging| staging.stage(&shared.owned.run, chunk, attempt);
         let stage = shared.staging.as_ref().map(stage).transpose()?;
         let written = Entry { chunk, attempt, rows: 0, bytes: 0, digest: Default::default() };
-        Ok(Self { shared, loading: None, stage, written })
-    }
-
-    /// A session that is ready for rows: its transaction is open, or the stage is made. A stage is made once: the pool may
-    /// run its preamble on one session after another.
-    async fn ready(&self) -> Result<Session> {
-        let mut session = self.shared.pool.session(SESSION).await?;
-        let first = match (&self.shared.staging, &self.stage) {
-            (Some(staging), Some(stage)) => staging.create(stage),
-            _ => BEGIN.to_owned(),
-        };
-        session.run(&first).await?;
-        Ok(session)
+        let patience = Patience::of(shared.batch_timeout);
+        Ok(Self { shared, loading: None, stage, patience, written })
     }
 
     async fn push(&mut self, block: Bytes) -> Result<()> {
         if let Some(loading) = &mut self.loading {
-            return loading.push(block).await;
+            return in_time(&mut self.patience, loading.push(block)).await;
         }
-        let session = self.ready().await?;
+        let session = in_time(&mut self.patience, ready(&self.shared, self.stage.as_deref())).await?;
         let Shared { load, moved, .. } = &*self.shared;
         let load = match &self.stage {
             Some(stage) => Arc::new(BulkLoad { table: stage.clone(), ..BulkLoad::clone(load) }),
@@ -71,15 +63,15 @@ impl TableWriter {
 
     /// The batch that ends the chunk. From a stage the rows are taken in the same transaction, before the fence: other
     /// chunks wait there.
-    fn last_batch(&self) -> String {
+    fn last_batch(&self) -> Query {
         let Shared { owned, staging, has_ledger, .. } = &*self.shared;
         let commit = if *has_ledger { owned.commit(&self.written) } else { statements::commit_alone() };
         match (staging, &self.stage) {
             (Some(staging), Some(stage)) => {
                 let take = staging.take(stage, self.written.rows);
-                format!("{BEGIN}; {take}DROP TABLE {stage}; {commit}")
+                Query { sql: format!("{BEGIN}; {take}DROP TABLE {stage}; {commit}"), parameters: staging.values() }
             }
-            _ => commit,
+            _ => Query::new(commit, []),
         }
     }
 
@@ -99,14 +91,44 @@ impl TableWriter {
     }
 
     async fn committed(&mut self) -> Result<()> {
-        let mut session = match self.loading.take() {
-            Some(loading) => loading.finish().await?,
-            None => self.ready().await?,
+        let (last, loading) = (self.last_batch(), self.loading.take());
+        let done = async {
+            let mut session = match loading {
+                Some(loading) => loading.finish().await?,
+                None => ready(&self.shared, self.stage.as_deref()).await?,
+            };
+            session.run_query(last).await?;
+            Ok(session)
         };
-        session.run(&self.last_batch()).await?;
+        let session = in_time(&mut self.patience, done).await?;
         self.shared.pool.put_back(session);
         Ok(())
     }
+}
+
+/// A session that is ready for rows: its transaction is open, or the stage is made. A stage is made once: the pool may
+/// run its preamble on one session after another.
+async fn ready(shared: &Shared, stage: Option<&str>) -> Result<Session> {
+    let mut session = shared.pool.session(SESSION).await?;
+    let first = match (&shared.staging, stage) {
+        (Some(staging), Some(stage)) => staging.create(stage),
+        _ => BEGIN.to_owned(),
+    };
+    session.run(&first).await?;
+    Ok(session)
+}
+
+/// Waits for the server as long as `writeBatchTimeout` leaves. Behind that nobody knows what came of the chunk: its
+/// session is closed, and the ledger tells.
+async fn in_time<T>(patience: &mut Patience, work: impl Future<Output = Result<T>>) -> Result<T> {
+    patience.limit(work).await.unwrap_or_else(|| {
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "the server took longer for the rows of a chunk than «writeBatchTimeout» of the copy sink allows; raise it",
+        )
+        .class(RetryClass::Unknown)
+        .code("SqlBatchWriteTimeout"))
+    })
 }
 
 #[async_trait]

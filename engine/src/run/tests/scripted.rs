@@ -143,6 +143,8 @@ pub(super) enum Trick {
     CountsAborts(Arc<AtomicU32>),
     /// The first such step never ends.
     StandsStill(Step, Arc<AtomicU32>),
+    /// Every commit takes so long, and this is what the sink says a step may take.
+    CommitsIn(Duration, Option<Duration>),
 }
 
 /// A step of a sink.
@@ -160,6 +162,7 @@ impl Trick {
             Self::StandsStill(still, times) if *still == step && times.fetch_add(1, Ordering::SeqCst) == 0 => {
                 std::future::pending().await
             }
+            Self::CommitsIn(long, _) if step == Step::Commit => tokio::time::sleep(*long).await,
             _ => {}
         }
     }
@@ -209,6 +212,11 @@ impl SinkRun for TamperedRun {
         }
         let (trick, open) = (self.trick.clone(), self.open.clone());
         Ok(Opened::Writer(Box::new(TamperedWriter { writer, trick, batches: 0, _open: Open(open) })))
+    }
+
+    fn step_limit(&self) -> Option<Duration> {
+        let Trick::CommitsIn(_, said) = &self.trick else { return None };
+        *said
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {

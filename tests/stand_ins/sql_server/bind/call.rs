@@ -148,6 +148,7 @@ impl Binder<'_> {
             ("HAS_PERMS_BY_NAME", [securable, class, permission]) => {
                 (SqlType::Int, self.has_permission([securable, class, permission])?)
             }
+            ("CURRENT_TRANSACTION_ID", []) => (SqlType::BigInt, self.of_session("@@transaction id")),
             ("XACT_STATE", []) => (SqlType::SmallInt, self.of_session("@@xact state")),
             ("ERROR_NUMBER", []) => (SqlType::Int, self.of_session("@@error number")),
             ("ERROR_SEVERITY", []) => (SqlType::Int, self.of_session("@@error severity")),

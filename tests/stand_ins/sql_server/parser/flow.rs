@@ -61,6 +61,12 @@ impl Parser {
         Ok(Statement::If { condition, then, otherwise })
     }
 
+    pub(super) fn repetition(&mut self) -> Result<Statement, SqlError> {
+        self.advance();
+        let condition = self.expression()?;
+        Ok(Statement::While { condition, body: self.block()? })
+    }
+
     /// One statement, or several between BEGIN and END.
     fn block(&mut self) -> Result<Vec<Statement>, SqlError> {
         if self.sees("INSERT") && self.sees_ahead(1, "BULK") {
