@@ -11,4 +11,5 @@ mod repeat;
 mod runs;
 mod settings;
 pub(crate) mod skipping;
+mod snapshot;
 pub(crate) mod workshop;

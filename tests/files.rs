@@ -47,7 +47,14 @@ fn limit() -> BatchLimit {
 /// Writes each list of batches as a chunk of one run.
 async fn write(sink: &dyn Sink, schema: &SchemaRef, chunks: &[Vec<RecordBatch>]) {
     let run = RunId::try_from("test".to_owned()).unwrap();
-    let context = RunContext { run, epoch: 1, schema: Arc::clone(schema), chunks: chunks.len() as u32, opening: None };
+    let context = RunContext {
+        run,
+        epoch: 1,
+        schema: Arc::clone(schema),
+        chunks: chunks.len() as u32,
+        one_epoch: false,
+        opening: None,
+    };
     let run = sink.begin(context).await.unwrap();
     let mut receipts = Vec::new();
     for (id, batches) in chunks.iter().enumerate() {

@@ -10,6 +10,7 @@
 mod architecture;
 mod azure_blob;
 mod cli;
+mod copy_run;
 mod end_to_end;
 mod files;
 mod odbc;

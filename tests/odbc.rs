@@ -7,6 +7,7 @@ mod key_ranges;
 mod mariadb;
 mod postgresql;
 pub(crate) mod sink;
+mod snapshot;
 mod sqlite;
 
 use std::{num::NonZeroU32, sync::Arc};

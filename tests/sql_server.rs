@@ -10,6 +10,7 @@ mod entra;
 mod faults;
 mod logins;
 mod sink;
+mod snapshot;
 mod target;
 mod values;
 

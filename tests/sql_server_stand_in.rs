@@ -13,6 +13,7 @@ mod procedures;
 mod raw;
 mod requests;
 mod rights;
+mod snapshots;
 mod temporary;
 mod transactions;
 mod try_catch;

@@ -22,7 +22,14 @@ pub(crate) fn attempt(epoch: u32, number: u32) -> Attempt {
 /// A run as a process of this epoch finds it.
 pub(crate) fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
     let run = RunId::try_from(run.to_owned()).unwrap();
-    RunContext { run, epoch, schema: schema.clone(), chunks: 1, opening: (epoch > 1).then(|| json!({"ledger": true})) }
+    RunContext {
+        run,
+        epoch,
+        schema: schema.clone(),
+        chunks: 1,
+        one_epoch: false,
+        opening: (epoch > 1).then(|| json!({"ledger": true})),
+    }
 }
 
 pub(crate) fn chunk(id: u32) -> Chunk {

@@ -10,6 +10,7 @@ mod ledger;
 mod lenient;
 mod misfits;
 mod odbc;
+mod shared_snapshot;
 mod sql;
 mod sql_server;
 mod synthetic;

@@ -4,7 +4,7 @@
 //! sessions and `drivers` knows what is particular about each driver. `statement` asks for the
 //! columns and writes the SELECT, `columns` chooses how each column travels, `cut` makes chunks by what
 //! `keys` found and `fetch` moves the rows. `errors` says what SQLSTATEs mean; `raw` holds the only unsafe calls.
-//! `sink` writes to tables; `dialect` knows what is particular in the SQL of that.
+//! `snapshot` lets connections share one; `sink` writes to tables; `dialect` knows what is particular in the SQL of that.
 
 mod columns;
 mod connection;
@@ -18,6 +18,7 @@ mod keys;
 mod raw;
 mod result;
 mod sink;
+mod snapshot;
 mod source;
 mod spec;
 mod statement;

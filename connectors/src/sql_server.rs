@@ -19,6 +19,7 @@ mod reading;
 mod rows;
 mod settings;
 mod sink;
+mod snapshot;
 mod source;
 mod spec;
 mod statements;

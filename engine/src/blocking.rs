@@ -112,6 +112,7 @@ fn serve<C>(queue: &Receiver<Job<C>>, connect: impl Fn() -> Result<C> + 'static)
     for job in queue {
         job(&mut connection);
     }
+    connection.close();
 }
 
 /// The connection of one thread, open or not.

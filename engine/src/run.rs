@@ -9,6 +9,7 @@ mod prospect;
 mod read_back;
 mod retrying;
 mod settings;
+pub(crate) mod snapshot;
 mod stillness;
 mod summary;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use self::{
     ledger::Ledger,
     read_back::ReadBack,
     retrying::retrying,
+    snapshot::Snapshot,
     stillness::in_time,
 };
 pub(crate) use self::{pacing::Gate, stillness::unless_still};
@@ -82,7 +84,7 @@ pub async fn run(
     }
 
     let start = start(job, store, known, cancel);
-    let Started { record, schema, admission, target, log, read_back } =
+    let Started { record, schema, admission, snapshot, target, log, read_back } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
     let RunRecord { plan, epoch, receipts, skips, .. } = record;
     let mut ledger = Ledger::new(receipts, skips);
@@ -102,10 +104,11 @@ pub async fn run(
         schema: schema.clone(),
         target: target.clone(),
         log: log.clone(),
+        snapshot,
         epoch,
         slots,
     };
-    crew.forget_lost(&mut ledger).await?;
+    crew.settle_receipts(&plan.chunks, &mut ledger).await?;
     observer.observe(&Event::Planned { chunks: &plan.chunks, done: ledger.len(), slots, epoch });
 
     crew.copy_all(&plan.chunks, &mut ledger).await?;
@@ -170,6 +173,8 @@ struct Started {
     record: RunRecord,
     schema: SchemaRef,
     admission: Admission,
+    /// The one that the chunks share, if they do.
+    snapshot: Option<Snapshot>,
     target: Arc<dyn SinkRun>,
     log: Option<Arc<Log>>,
     /// Peak bytes of a slice that is read back, if the run asks for it.
@@ -197,9 +202,19 @@ async fn start(
     columns::held(job, &schema, &fits)?;
     let admission = admit(job, &schema)?;
     let read_back = read_back::working_set(job, &schema)?;
-    let record = match known {
-        Some(record) => record,
-        None => store.create(plan(job, &schema, admission, &patience, cancel).await?).await?,
+    let (record, snapshot) = match known {
+        Some(record) => {
+            let snapshot = Snapshot::of(job, &record.plan.chunks, admission.slots);
+            (record, snapshot)
+        }
+        None => {
+            let plan = plan(job, &schema, admission, &patience, cancel).await?;
+            let snapshot = Snapshot::of(job, &plan.chunks, admission.slots);
+            if let Some(snapshot) = &snapshot {
+                snapshot.begin(cancel).await?;
+            }
+            (store.create(plan).await?, snapshot)
+        }
     };
 
     let begun = Begun { job, record: &record, patience: &patience, cancel };
@@ -211,7 +226,7 @@ async fn start(
     if record.opening.is_none() {
         store.record_opening(&target.opening()).await?;
     }
-    Ok(Started { record, schema, admission, target, log, read_back })
+    Ok(Started { record, schema, admission, snapshot, target, log, read_back })
 }
 
 /// A run whose plan is on the disk.
@@ -240,6 +255,7 @@ impl Begun<'_> {
                 epoch: self.record.epoch,
                 schema: schema.clone(),
                 chunks: self.record.plan.chunks.len() as u32,
+                one_epoch: self.job.source.shares_snapshot(&self.record.plan.chunks),
                 opening: opening.cloned(),
             };
             in_time(self.job.settings.settle_timeout, sink.begin(context))
@@ -260,7 +276,7 @@ async fn plan(
     let ask = || in_time(job.settings.first_batch_timeout, job.source.plan(target));
     let chunks = retrying(patience, cancel, ask).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
-    let description = job.source.describe();
+    let description = snapshot::described(job, &chunks);
     Ok(Plan { fingerprint: job.fingerprint.clone(), schema: schema.clone(), chunks, description })
 }
 

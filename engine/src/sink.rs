@@ -45,6 +45,9 @@ pub struct RunContext {
     pub schema: SchemaRef,
     /// Chunks in the plan.
     pub chunks: u32,
+    /// Chunks of other epochs show another state of the source. A sink that [begins again](Sink::begins_again) does not
+    /// answer [`SinkRun::open`] with an attempt of theirs.
+    pub one_epoch: bool,
     /// What [`SinkRun::opening`] said when the run first began; `None` at the first time.
     pub opening: Option<Value>,
 }
@@ -104,6 +107,12 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Peak bytes that one open writer may hold, encode buffer and in-flight uploads included.
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64;
+
+    /// True if a run can begin again: what is published is what the receipts given to [`SinkRun::finish`] name, whatever
+    /// else was committed. A table cannot, because committed rows are there at once.
+    fn begins_again(&self) -> bool {
+        false
+    }
 
     /// Peak bytes that one slice may hold while it is read back. No IO. The engine asks before it
     /// writes the plan of a run whose sink shall be read back.

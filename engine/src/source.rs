@@ -62,6 +62,23 @@ pub trait Source: Send + Sync + 'static {
     /// appears later. A source that cannot be cut answers with one chunk.
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>>;
 
+    /// True if all chunks of this plan have to show one state of the store, the one that
+    /// [`begin_snapshot`](Self::begin_snapshot) holds. It ends with its process, so that chunks of two processes never go
+    /// together.
+    fn shares_snapshot(&self, _chunks: &[Chunk]) -> bool {
+        false
+    }
+
+    /// Holds the state that every chunk shows from now on, also those that are read again; gives up the one that was held
+    /// before. At most `readers` chunks are read at once. Called before the first chunk is read, and only if the chunks
+    /// share a snapshot.
+    async fn begin_snapshot(&self, _readers: u32) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the snapshot up: no chunk is read any more.
+    fn end_snapshot(&self) {}
+
     /// Reads one chunk from its start. Reading the same chunk twice covers the same rows, unless
     /// they changed in the store. Dropping the stream stops the read and frees its connection.
     ///

@@ -45,6 +45,8 @@ pub(crate) struct Rules {
     pub(crate) first: Attempt,
     /// Tells running attempts to stop.
     pub(crate) stop: CancellationToken,
+    /// Whether only chunks of this epoch go together.
+    pub(crate) one_epoch: bool,
     /// Says when an attempt may begin.
     pub(crate) gate: Arc<Gate>,
     /// Whether rows that do not fit are left out.

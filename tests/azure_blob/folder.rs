@@ -1,6 +1,6 @@
 //! A folder of parts.
 
-use ropeway_engine::{ErrorKind, chunk::ChunkId};
+use ropeway_engine::{ErrorKind, chunk::ChunkId, sink::RunContext};
 use ropeway_tests::blob_service::{Effect, Fault, Operation};
 use serde_json::{Value, json};
 
@@ -81,4 +81,27 @@ async fn parts_are_split_by_rows_and_rewritten_by_a_later_attempt_only() {
     let zombie = copy.write(0, attempt(1, 1), 1000..1300).await.unwrap_err();
     assert_eq!(zombie.kind(), ErrorKind::Unavailable);
     assert_eq!(parts.iter().flat_map(|part| read(&part["name"])).collect::<Vec<_>>(), (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_begins_again_replaces_the_parts_of_the_state_that_is_gone() {
+    for (split, one_epoch) in [(false, true), (true, true), (false, false)] {
+        let service = Target::fake().await;
+        let linked = json!({"connectionString": service.connection_string()});
+        let more = if split { json!({"sink": {"formatSettings": {"maxRowsPerFile": "40"}}}) } else { json!({}) };
+        let sink = sink(linked, Some(service.ca().unwrap().authority()), json!({"folderPath": "out"}), more).unwrap();
+        assert!(sink.begins_again());
+        let first = Copy::begin(sink.as_ref(), context("run", 1, 1, None)).await.unwrap();
+        first.write(0, attempt(1, 1), 1000..1100).await.unwrap();
+
+        let next = RunContext { one_epoch, ..context("run", 2, 1, Some(first.run.opening())) };
+        let copy = Copy::begin(sink.as_ref(), next).await.unwrap();
+        let receipt = copy.write(0, attempt(2, 1), 0..30).await.unwrap();
+        assert_eq!(receipt.rows, if one_epoch { 30 } else { 100 }, "the twin goes on with what is there");
+        copy.run.finish(&[receipt]).await.unwrap();
+        let parts: Vec<_> = service.names(CONTAINER).into_iter().filter(|name| name.ends_with(".parquet")).collect();
+        assert_eq!(parts.len(), 1, "pieces of the larger state are gone: {parts:?}");
+        let rows = ids(service.blob(CONTAINER, &parts[0]).unwrap().bytes);
+        assert_eq!(rows == (0..30).collect::<Vec<_>>(), one_epoch);
+    }
 }

@@ -143,7 +143,14 @@ pub(crate) fn rows(range: std::ops::Range<i64>) -> RecordBatch {
 }
 
 pub(crate) fn context(run: &str, epoch: u32, chunks: u32, opening: Option<Value>) -> RunContext {
-    RunContext { run: RunId::try_from(run.to_owned()).unwrap(), epoch, schema: schema(), chunks, opening }
+    RunContext {
+        run: RunId::try_from(run.to_owned()).unwrap(),
+        epoch,
+        schema: schema(),
+        chunks,
+        one_epoch: false,
+        opening,
+    }
 }
 
 pub(crate) fn attempt(epoch: u32, number: u32) -> Attempt {

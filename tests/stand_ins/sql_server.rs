@@ -4,8 +4,10 @@
 //!
 //! Sessions wait for each other as locks of tables and of new rows tell them to (see `locks`): 1222 and 1205 are real.
 //!
+//! Under SNAPSHOT readers see what was committed when their transaction first read (see `versions`).
+//!
 //! Where it still differs: who changes or removes rows locks their whole table, and who reads the views of `sys` waits for
-//! nobody and sees what is not committed; under SNAPSHOT, too, readers see what is not committed instead of older versions.
+//! nobody and sees what is not committed. Nothing can be changed under SNAPSHOT.
 //! Messages of bulk loads go into SQLite one after the other. There are no global temporary tables and
 //! no triggers; XML and CLR values are not parsed. Every login may do everything but what `DENY` has taken away from it.
 
@@ -52,6 +54,7 @@ mod token;
 mod transaction;
 mod undo;
 mod variant;
+mod versions;
 mod wire;
 mod work;
 mod write;
@@ -187,9 +190,16 @@ impl Server {
     /// Runs a batch as a login with all rights in this database, outside of any session: to prepare tables or to look at them.
     /// Rows of its last SELECT come back as text (`NULL` for null).
     pub fn execute(&self, database: &str, batch: &str) -> Result<Vec<Vec<String>>, SqlError> {
-        let storage = Storage::open(&self.shared)?;
-        let mut state = State::new(Arc::clone(&self.shared), storage, database, "sa", 0);
-        state.run_locally(batch)
+        self.executor()(database, batch)
+    }
+
+    /// What [`Server::execute`] does, for another thread, or for a [`Fault::Run`].
+    pub fn executor(&self) -> impl Fn(&str, &str) -> Result<Vec<Vec<String>>, SqlError> + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move |database, batch| {
+            let storage = Storage::open(&shared)?;
+            State::new(Arc::clone(&shared), storage, database, "sa", 0).run_locally(batch)
+        }
     }
 
     /// An ADO connection string for the login `sa` and the default database.

@@ -1,6 +1,9 @@
 //! A folder: every chunk becomes a blob of its own, then come the manifest and `_SUCCESS`.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
@@ -60,8 +63,32 @@ impl FolderRun {
         Ok(Self { sink, context: Arc::new(context), path, opening })
     }
 
+    fn name(&self, name: &str) -> Result<String> {
+        names::blob(&self.path, name)
+    }
+
     fn blob(&self, name: &str) -> Result<Blob> {
-        self.sink.container.blob(&names::blob(&self.path, name)?)
+        self.sink.container.blob(&self.name(name)?)
+    }
+
+    /// Every blob below the folder, and its length.
+    async fn all(&self) -> Result<HashMap<String, u64>> {
+        let container = &self.sink.container;
+        let prefix = self.name("x")?;
+        container.list(&prefix[..prefix.len() - 1]).await.map_err(|fault| fault.at(&container.place))
+    }
+
+    /// Deletes a blob if this run wrote it.
+    async fn delete_own(&self, name: &str) -> Result<()> {
+        self.delete_of(&self.sink.container.blob(name)?, &self.context.run).await
+    }
+
+    async fn delete_of(&self, blob: &Blob, run: &RunId) -> Result<()> {
+        let at = |fault: super::errors::Fault| fault.at(&blob.place);
+        match blob.state().await.map_err(at)? {
+            Some(state) if is_of(&state, run) => blob.delete(&state.etag).await.map_err(at),
+            _ => Ok(()),
+        }
     }
 
     fn published(&self, manifest: &Manifest) -> Result<Published> {
@@ -110,13 +137,24 @@ impl FolderRun {
         Ok(())
     }
 
-    async fn delete_part(&self, part: &Part, run: &RunId) -> Result<()> {
-        let blob = self.blob(&part.name)?;
-        let at = |fault: super::errors::Fault| fault.at(&blob.place);
-        match blob.state().await.map_err(at)? {
-            Some(state) if is_of(&state, run) => blob.delete(&state.etag).await.map_err(at),
-            _ => Ok(()),
+    /// Deletes what earlier attempts at a chunk wrote beyond its last piece, because the rows were others then. The
+    /// manifest does not name it, but who reads the folder without one would see it.
+    async fn delete_surplus(&self, manifest: &Manifest) -> Result<()> {
+        if self.sink.folder.max_rows_per_file.is_none() {
+            return Ok(());
         }
+        let ending = format!("-{}{}", self.context.run.short(), self.sink.format.extension());
+        let named: HashSet<String> = manifest.parts.iter().map(|part| self.name(&part.name)).collect::<Result<_>>()?;
+        let surplus: Vec<String> =
+            self.all().await?.into_keys().filter(|name| name.ends_with(&ending) && !named.contains(name)).collect();
+        for some in surplus.chunks(TIDYING) {
+            try_join_all(some.iter().map(|name| self.delete_own(name))).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_part(&self, part: &Part, run: &RunId) -> Result<()> {
+        self.delete_of(&self.blob(&part.name)?, run).await
     }
 }
 
@@ -139,7 +177,8 @@ impl SinkRun for FolderRun {
             attempt,
         };
         let first = attempt == Attempt { epoch: 1, number: 1 };
-        if !first && let Some(receipt) = parts.committed().await? {
+        let counts = |receipt: &Receipt| !self.context.one_epoch || receipt.attempt.epoch == attempt.epoch;
+        if !first && let Some(receipt) = parts.committed().await?.filter(counts) {
             return Ok(Opened::AlreadyCommitted(receipt));
         }
         Ok(Opened::Writer(Box::new(PartWriter::new(parts)?)))
@@ -150,13 +189,11 @@ impl SinkRun for FolderRun {
         if receipts.is_empty() {
             return Ok(Vec::new());
         }
-        let container = &self.sink.container;
-        let prefix = names::blob(&self.path, "x")?;
-        let found = container.list(&prefix[..prefix.len() - 1]).await.map_err(|fault| fault.at(&container.place))?;
+        let found = self.all().await?;
         let mut lost = Vec::new();
         for receipt in receipts {
             for part in parts_of(receipt)? {
-                if found.get(&names::blob(&self.path, &part.name)?) != Some(&part.bytes) {
+                if found.get(&self.name(&part.name)?) != Some(&part.bytes) {
                     lost.push(receipt.chunk);
                     break;
                 }
@@ -179,6 +216,7 @@ impl SinkRun for FolderRun {
         let mark = Manifest::success(&self.context.run, &text);
         self.put(&manifest_name(&self.context.run), text, Condition::Absent).await?;
         self.delete_replaced().await?;
+        self.delete_surplus(&manifest).await?;
         let condition = self.opening.etag.clone().map_or(Condition::Absent, Condition::Unchanged);
         self.put(SUCCESS, mark, condition).await?;
         self.published(&manifest)
@@ -200,16 +238,9 @@ impl SinkRun for FolderRun {
 
     async fn abort(&self) -> Result<()> {
         // Parts that were committed are visible to readers that ignore _SUCCESS: take them away.
-        let container = &self.sink.container;
-        let prefix = names::blob(&self.path, "x")?;
-        let found = container.list(&prefix[..prefix.len() - 1]).await.map_err(|fault| fault.at(&container.place))?;
         let short = self.context.run.short();
-        for name in found.keys().filter(|name| name.contains(&short)) {
-            let blob = container.blob(name)?;
-            let at = |fault: super::errors::Fault| fault.at(&blob.place);
-            if let Some(state) = blob.state().await.map_err(at)?.filter(|state| is_of(state, &self.context.run)) {
-                blob.delete(&state.etag).await.map_err(at)?;
-            }
+        for name in self.all().await?.keys().filter(|name| name.contains(&short)) {
+            self.delete_own(name).await?;
         }
         Ok(())
     }

@@ -118,6 +118,10 @@ impl Sink for Shared {
         }
     }
 
+    fn begins_again(&self) -> bool {
+        true
+    }
+
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         // The block that is filled, those on the way, and the encoder's bytes that nobody took yet.
         let blocks = BlockSizes::longest(self.0.block) + self.0.in_flight();

@@ -71,6 +71,10 @@ impl Sink for FileSink {
         Ok(Box::new(FileRun { shared, publication, whole_files: self.target.file.is_none(), rows_per_piece }))
     }
 
+    fn begins_again(&self) -> bool {
+        true
+    }
+
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.format.working_set(schema, limit).saturating_add(2 * FLUSH_BYTES as u64)
     }

@@ -66,6 +66,11 @@ pub(super) struct Cut {
 }
 
 impl Recipe {
+    /// Whether it is all rows.
+    pub(super) fn is_whole(&self) -> bool {
+        self.range.is_none()
+    }
+
     /// The rows of this chunk in SQL.
     pub(super) fn predicate(&self, session: &Session) -> Result<Predicate> {
         let Some(range) = &self.range else {

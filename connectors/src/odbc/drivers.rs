@@ -64,6 +64,8 @@ pub(crate) struct Driver {
     /// The part of a name before the table is a catalogue, not a schema.
     pub(crate) catalogues: bool,
     pub(crate) portions: Portions,
+    /// A transaction can hand its snapshot to others.
+    pub(crate) exports_snapshots: bool,
     /// Native error numbers are those of SQL Server.
     pub(crate) numbers_of_sql_server: bool,
     /// How it is written to.
@@ -91,6 +93,7 @@ pub(crate) const STANDARD: Driver = Driver {
     quote: None,
     catalogues: false,
     portions: Portions::Driver,
+    exports_snapshots: false,
     numbers_of_sql_server: false,
     dialect: &dialect::STANDARD,
 };
@@ -111,6 +114,7 @@ static DRIVERS: [Driver; 5] = [
             Setting { key: "KeepaliveInterval", short: "D2", value: "4" },
         ],
         portions: Portions::Declared,
+        exports_snapshots: true,
         // The zone is dropped by the driver, so that it must be known.
         session: &["SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'"],
         long_values: LongValues::Positioned,

@@ -9,7 +9,7 @@ use ropeway_engine::{
     Error, ErrorKind, Result, Side,
     blocking::{ConnectionThreads, Outlet},
     chunk::{BatchLimit, Chunk},
-    registry::SourceKind,
+    registry::{Setting, SourceKind},
     skipping::{Portion, PortionStream},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
@@ -23,26 +23,33 @@ use super::{
     drivers::{Portions, Rendering},
     fetch::{self, Reading},
     result::{self, OpenResult},
+    snapshot::{self, Snapshot},
     spec::{Input, Partition, SourceSpec},
     statement::Statement,
 };
+use crate::shared_snapshot::CONSISTENCY;
 
 /// Batches that wait in a stream.
 const PREFETCH: usize = 2;
 
 impl SourceKind for Odbc {
     const NAME: &'static str = "Odbc";
+    const SETTINGS: &'static [Setting] = &[snapshot::ISOLATION_LEVEL];
     type Spec = SourceSpec;
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
         let connector = Connector::new(&spec.linked_service)?;
+        let open = connector.clone();
         Ok(Arc::new(OdbcSource {
             input: spec.input()?,
             partition: spec.partition()?,
             timeout_seconds: spec.query_timeout()?,
-            threads: ConnectionThreads::start(spec.connections(), move || connector.open())?,
+            one_state: snapshot::is_asked(spec.ropeway.isolation_level.as_deref())?,
+            threads: ConnectionThreads::start(spec.connections(), move || open.open())?,
+            connector,
             statement: OnceCell::new(),
-            cut: Mutex::new(String::new()),
+            cut: Mutex::default(),
+            snapshot: Mutex::default(),
         }))
     }
 }
@@ -51,9 +58,15 @@ struct OdbcSource {
     input: Input,
     partition: Partition,
     timeout_seconds: Option<usize>,
+    /// Whether all chunks have to show one state.
+    one_state: bool,
     threads: ConnectionThreads<Session>,
+    connector: Connector,
     statement: OnceCell<Arc<Statement>>,
-    cut: Mutex<String>,
+    /// How the input is cut, and into how many chunks.
+    cut: Mutex<(String, usize)>,
+    /// While chunks share one.
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
 }
 
 impl OdbcSource {
@@ -72,8 +85,15 @@ impl OdbcSource {
             Error::new(ErrorKind::Spec, "the stored plan is not one of this source; start a new run").caused_by(error)
         })?;
         let (input, timeout_seconds) = (self.input.clone(), self.timeout_seconds);
+        let snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if self.one_state && snapshot.is_none() && !recipe.is_whole() {
+            return Err(Error::new(
+                ErrorKind::Bug,
+                "a chunk was read before the snapshot that it shares; please report it",
+            ));
+        }
         self.threads.read(PREFETCH, move |session, outlet| {
-            read(session, ReadChunk { input, statement, recipe, limit, skips, timeout_seconds }, outlet)
+            read(session, ReadChunk { input, statement, recipe, limit, skips, timeout_seconds, snapshot }, outlet)
                 .map_err(|error| error.on(Side::Source))
         })
     }
@@ -87,14 +107,31 @@ impl Source for OdbcSource {
 
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
         let statement = self.statement().await?.clone();
-        let (input, partition) = (self.input.clone(), self.partition.clone());
-        let cut = self
-            .threads
-            .call(move |session| cut::cut(session, &statement, &input, &partition, target))
-            .await
-            .map_err(|error| error.on(Side::Source))?;
-        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = cut.how;
+        let (input, partition, one_state) = (self.input.clone(), self.partition.clone(), self.one_state);
+        let plan = move |session: &mut Session| {
+            if one_state && !session.peer.driver.exports_snapshots {
+                return Err(snapshot::unknown_here(session.peer.driver.name));
+            }
+            cut::cut(session, &statement, &input, &partition, target)
+        };
+        let cut = self.threads.call(plan).await.map_err(|error| error.on(Side::Source))?;
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = (cut.how, cut.chunks.len());
         Ok(cut.chunks)
+    }
+
+    fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {
+        self.one_state && chunks.len() > 1
+    }
+
+    async fn begin_snapshot(&self, _: u32) -> Result<()> {
+        self.end_snapshot();
+        let snapshot = Snapshot::begin(&self.connector).await.map_err(|error| error.on(Side::Source))?;
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+        Ok(())
+    }
+
+    fn end_snapshot(&self) {
+        drop(self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
@@ -122,14 +159,16 @@ impl Source for OdbcSource {
             Some(statement) => statement.select(None),
             None => String::new(),
         };
-        SourceDescription {
-            statement,
-            cut: self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            consistency:
+        let (cut, chunks) = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let consistency = match (self.one_state, chunks) {
+            (true, 2..) => CONSISTENCY,
+            (true, _) => "one statement, which sees one state",
+            (false, _) => {
                 "each chunk is one statement and sees one state; chunks are read one after the other, so that \
-                          rows whose key changes meanwhile may be missed or read twice"
-                    .to_owned(),
-        }
+                 rows whose key changes meanwhile may be missed or read twice"
+            }
+        };
+        SourceDescription { statement, cut, consistency: consistency.to_owned() }
     }
 }
 
@@ -140,6 +179,7 @@ struct ReadChunk {
     limit: BatchLimit,
     skips: bool,
     timeout_seconds: Option<usize>,
+    snapshot: Option<Arc<Snapshot>>,
 }
 
 /// What a statement that failed says: whether the columns are still those that were planned.
@@ -168,6 +208,9 @@ fn read(session: &Session, chunk: ReadChunk, outlet: &Outlet<Portion>) -> Result
         tracing::debug!(state = session.peer.complaint(&error).state, "the driver has no query time-out");
     }
     let portions = chunk.statement.portions;
+    if let Some(snapshot) = &chunk.snapshot {
+        snapshot.enter(session)?;
+    }
     let cursor = result::open(session, &mut asking, (&sql, &predicate.parameters[..]), portions)
         .map_err(|error| changed_or(session, &chunk, error))?;
     let Some(mut cursor) = cursor else {

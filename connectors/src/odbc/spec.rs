@@ -107,6 +107,9 @@ struct PartitionSettings {
 pub(super) struct Ropeway {
     #[serde(default, deserialize_with = "lenient::option::u32")]
     pub(super) parallel: Option<u32>,
+    /// See [`snapshot`](super::snapshot).
+    #[serde(default)]
+    pub(super) isolation_level: Option<String>,
 }
 
 /// What is read.

@@ -21,6 +21,7 @@ use self::ranges::Ranges;
 use super::{
     errors::{lacks_permission, number},
     input::{CONDITION, Input, partition_parameter},
+    snapshot,
     spec::PartitionSettings,
     statements::{self, AFTER, TABLE, UPTO},
     wire::{Query, Session, TextRow, text},
@@ -155,6 +156,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) target: ChunkTarget,
     /// `parallelCopies` of the definition.
     pub(crate) copies: Option<u32>,
+    /// Whether all chunks have to show one state.
+    pub(crate) one_state: bool,
 }
 
 /// How large an input is.
@@ -167,6 +170,30 @@ struct Size {
 impl Planner<'_> {
     /// The chunks of the input.
     pub(crate) async fn plan(&mut self, option: &PartitionOption) -> Result<Cut> {
+        let cut = self.cut(option).await?;
+        if !self.one_state {
+            return Ok(cut);
+        }
+        if cut.recipes.len() == 1 {
+            // The only range has all rows, and no other to go with.
+            return Ok(Cut { recipes: vec![Recipe::Whole], ..cut });
+        }
+        let Input::Table(table) = self.input else {
+            return Ok(Cut::whole(
+                "one chunk: «isolationLevel» is Snapshot, and which tables a query reads is not known for certain, so that \
+                 several chunks cannot share a snapshot; name the table in the dataset, or remove «isolationLevel»",
+            ));
+        };
+        match snapshot::obstacle(self.session, table).await? {
+            Some(obstacle) => Ok(Cut::whole(format!(
+                "one chunk: «isolationLevel» is Snapshot, and several chunks cannot share a snapshot: {obstacle}"
+            ))),
+            // Where the database allows no snapshots, the plan says so already.
+            None => self.session.run(&statements::look(table)).await.map(|()| cut),
+        }
+    }
+
+    async fn cut(&mut self, option: &PartitionOption) -> Result<Cut> {
         match option {
             PartitionOption::None => Ok(Cut::whole("one chunk: «partitionOption» is None")),
             PartitionOption::PhysicalPartitionsOfTable => self.by_partition().await,

@@ -10,7 +10,7 @@ use super::{
     input::Input,
     statements,
     types::Column,
-    wire::{Query, Session, TextRow, text},
+    wire::{Limits, Query, Session, TextRow, text},
 };
 
 /// The columns: a table's own, or those that the server foresees of a query or a procedure.
@@ -23,7 +23,7 @@ pub(crate) async fn columns(session: &mut Session, input: &Input) -> Result<Vec<
 
 /// A result without rows: it needs no catalogue and no right but SELECT.
 async fn of_table(session: &mut Session, name: &str) -> Result<Vec<Column>> {
-    let columns = session.start(Query::new(statements::select("TOP (0) *", name, ""), []), None).await?;
+    let columns = session.start(Query::new(statements::select("TOP (0) *", name, ""), []), Limits::default()).await?;
     session.finish().await?;
     columns.iter().map(Column::of).collect()
 }
@@ -63,7 +63,7 @@ fn is_unforeseeable(error: &Error) -> bool {
 
 /// The columns of a query that is started for them; none of its rows is read.
 async fn started(session: &mut Session, input: &Input) -> Result<Vec<Column>> {
-    let found = session.start(Query::new(input.described(), []), None).await?;
+    let found = session.start(Query::new(input.described(), []), Limits::default()).await?;
     session.cancel().await?;
     let column = |(position, found): (usize, &ColumnMetadata)| match found.column_name.as_str() {
         "" => Err(nameless(position + 1)),

@@ -194,6 +194,11 @@ fn message(worst: &SqlErrorInfo, kind: ErrorKind, place: Place<'_>) -> String {
         40615 => "the server's firewall refuses this address; add it at the server".to_owned(),
         1205 => "the session was chosen as a deadlock victim; the chunk is copied again".to_owned(),
         1222 => "a lock was not given in time; whoever holds it has to end its transaction".to_owned(),
+        3952 | 3957 => {
+            "the database allows no snapshots; ALTER DATABASE its name SET ALLOW_SNAPSHOT_ISOLATION ON, or remove \
+             «isolationLevel» from the copy source"
+                .to_owned()
+        }
         // Our own.
         51003 => {
             return "rows of the source have the same key, so nobody can say which one stays; make «keys» of \

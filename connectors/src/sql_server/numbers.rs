@@ -116,11 +116,11 @@ const RECONNECT: &[u32] = &[
     17197, 17889, 18401, 40020, 40143, 40166, 40174, 40197, 40540, 40613, 40623, 40671, 42108, 42109, 49802,
 ];
 
-/// X: the server rolled the work back (51002, our own: it found no transaction to commit).
+/// X: the server rolled the work back (51002 and 51007, our own: the transaction to commit, or to read in, was gone).
 #[rustfmt::skip]
 const REDO: &[u32] = &[
     539, 1203, 1205, 1221, 1532, 1533, 1534, 1535, 2021, 2816, 3935, 3947, 3948, 3950, 3960, 3961, 3966, 3971, 3998,
-    20041, 41339, 51002,
+    20041, 41339, 51002, 51007,
 ];
 
 /// L: locks, memory or the optimizer timed out, or the service ended the session for using too much.

@@ -1,6 +1,6 @@
 //! One chunk being read: a task owns the session, batches leave through a channel.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::{StreamExt as _, stream};
@@ -14,11 +14,14 @@ use ropeway_engine::{
 use tokio::sync::mpsc;
 
 use super::{
+    errors::number,
     pool::Pool,
     rows::RowBatch,
     settings::TypeSettings,
+    snapshot::Snapshot,
+    statements::IN_SNAPSHOT,
     types::{Column, Kind},
-    wire::Query,
+    wire::{Limits, Query, Session, Stop},
 };
 
 /// The columns as they were planned.
@@ -29,9 +32,16 @@ pub(crate) struct Planned {
     pub(crate) types: TypeSettings,
 }
 
+/// Where the session of a chunk comes from.
+pub(crate) enum Sessions {
+    /// Each chunk shows the state that it finds.
+    Pool(Arc<Pool>),
+    /// All chunks show one state.
+    Snapshot(Arc<Snapshot>),
+}
+
 /// Everything that reading a chunk needs.
 pub(crate) struct Reading {
-    pub(crate) pool: Arc<Pool>,
     pub(crate) planned: Arc<Planned>,
     pub(crate) query: Query,
     pub(crate) preamble: String,
@@ -46,26 +56,87 @@ pub(crate) struct Reading {
 /// A portion, or `None` behind the last one: a channel that closes without it was cut off.
 type Message = Result<Option<Portion>>;
 
+/// How long a server that was told to stop a query may take to say that it has.
+const STOPPING: Duration = Duration::from_secs(40);
+
 impl Reading {
-    /// Starts the task. Dropping the stream ends it, and its session with it.
-    pub(crate) fn start(self) -> PortionStream {
+    /// Starts the task. Dropping the stream ends it.
+    pub(crate) fn start(self, sessions: Sessions) -> PortionStream {
         let (outlet, batches) = mpsc::channel::<Message>(1);
         tokio::spawn(async move {
-            let gone = outlet.clone();
-            let last = tokio::select! {
-                biased;
-                () = gone.closed() => return,
-                read = self.run(&outlet) => read.map(|()| None),
+            let read = match sessions {
+                Sessions::Pool(pool) => tokio::select! {
+                    biased;
+                    // The session closes, and the server stops.
+                    () = outlet.closed() => return,
+                    read = self.pooled(&pool, &outlet) => read,
+                },
+                Sessions::Snapshot(snapshot) => self.within(&snapshot, &outlet).await,
             };
             // Nobody reads any more: nobody needs to be told.
-            drop(outlet.send(last).await);
+            drop(outlet.send(read.map(|()| None)).await);
         });
         stream::unfold(Some(batches), next).boxed()
     }
 
-    async fn run(self, outlet: &mpsc::Sender<Message>) -> Result<()> {
-        let mut session = self.pool.session(&self.preamble).await?;
-        let columns = session.start(self.query, Some(self.timeout)).await?;
+    async fn pooled(self, pool: &Pool, outlet: &mpsc::Sender<Message>) -> Result<()> {
+        let mut session = pool.session(&self.preamble).await?;
+        if let Some(rest) = self.read(&mut session, None, outlet).await? {
+            pool.put_back(session);
+            hand_on(rest, outlet).await;
+        }
+        Ok(())
+    }
+
+    /// There are only so many sessions of a snapshot: one whose rows nobody wants any more is stopped, not closed.
+    async fn within(mut self, snapshot: &Snapshot, outlet: &mpsc::Sender<Message>) -> Result<()> {
+        let mut lease = tokio::select! {
+            () = outlet.closed() => return Ok(()),
+            lease = snapshot.session(&self.preamble) => lease?,
+        };
+        self.query.sql = format!("{IN_SNAPSHOT}; {}", self.query.sql);
+        let stop = Stop::new();
+        let read = {
+            let mut reading = pin!(self.read(lease.session()?, Some(&stop), outlet));
+            tokio::select! {
+                biased;
+                read = &mut reading => read,
+                () = outlet.closed() => {
+                    stop.now();
+                    let stopped = tokio::time::timeout(STOPPING, reading).await;
+                    stopped.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the server does not stop a query")))
+                }
+            }
+        };
+        match read {
+            Ok(Some(rest)) => {
+                lease.give_back();
+                hand_on(rest, outlet).await;
+                Ok(())
+            }
+            Ok(None) => {
+                lease.recover().await;
+                Ok(())
+            }
+            // The server ended the statement, and perhaps nothing else; after any other error nobody knows where the
+            // answer stands.
+            Err(error) if error.kind() == ErrorKind::Cancelled || number(&error).is_some() => {
+                lease.recover().await;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads all rows and hands them on, but for the last ones, which are given back: an error of the statement may stand
+    /// behind its last row, and only then they are true. `None` if nobody wants them any more.
+    async fn read(
+        self,
+        session: &mut Session,
+        stop: Option<&Stop>,
+        outlet: &mpsc::Sender<Message>,
+    ) -> Result<Option<Vec<Portion>>> {
+        let columns = session.start(self.query, Limits { seconds: Some(self.timeout), stop }).await?;
         let kinds = agreed(&self.planned, &columns)?;
         let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit)
             .skipping(self.skips)
@@ -73,18 +144,19 @@ impl Reading {
         while session.fill(&mut batch).await? {
             for part in within(batch.take()?, self.limit.bytes) {
                 if outlet.send(Ok(Some(part))).await.is_err() {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
         let rest = if batch.is_empty() { Vec::new() } else { within(batch.take()?, self.limit.bytes) };
-        // An error of the statement may stand behind its last row: only then the rest is true.
         session.finish().await?;
-        self.pool.put_back(session);
-        for part in rest {
-            drop(outlet.send(Ok(Some(part))).await);
-        }
-        Ok(())
+        Ok(Some(rest))
+    }
+}
+
+async fn hand_on(portions: Vec<Portion>, outlet: &mpsc::Sender<Message>) {
+    for portion in portions {
+        drop(outlet.send(Ok(Some(portion))).await);
     }
 }
 

@@ -19,11 +19,13 @@ use super::{
     input::Input,
     login::Login,
     pool::Pool,
-    reading::{Planned, Reading},
+    reading::{Planned, Reading, Sessions},
     settings::TypeSettings,
+    snapshot::Snapshot,
     spec::SourceSpec,
     statements, time_span, types,
 };
+use crate::shared_snapshot::CONSISTENCY;
 
 /// Seconds: Data Factory's own default.
 const QUERY_TIMEOUT: u32 = 7_200;
@@ -31,6 +33,9 @@ const QUERY_TIMEOUT: u32 = 7_200;
 const BATCHES: u64 = 4;
 /// What a session holds beside its batches.
 const SESSION: u64 = 256 * 1024;
+
+/// The isolation level under which all chunks show one state.
+const SNAPSHOT: &str = "SNAPSHOT";
 
 /// A table, a query or a procedure of one SQL Server.
 pub(crate) struct SqlServerSource {
@@ -44,6 +49,8 @@ pub(crate) struct SqlServerSource {
     planned: OnceCell<Arc<Planned>>,
     cut: Mutex<Option<String>>,
     arrivals: Arrivals,
+    /// While chunks share one.
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
 }
 
 impl SqlServerSource {
@@ -67,6 +74,7 @@ impl SqlServerSource {
             planned: OnceCell::new(),
             cut: Mutex::new(None),
             arrivals: Arrivals::default(),
+            snapshot: Mutex::new(None),
         })
     }
 
@@ -84,21 +92,33 @@ impl SqlServerSource {
 }
 
 impl SqlServerSource {
+    /// Where a chunk is read, and the isolation level that its session is given for it.
+    fn sessions(&self, recipe: &Recipe) -> Result<(Sessions, Option<&'static str>)> {
+        if self.isolation != Some(SNAPSHOT) || *recipe == Recipe::Whole {
+            return Ok((Sessions::Pool(Arc::clone(&self.pool)), self.isolation));
+        }
+        let snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let snapshot = snapshot.ok_or_else(|| {
+            Error::new(ErrorKind::Bug, "a chunk was read before the snapshot that it shares; please report it")
+        })?;
+        Ok((Sessions::Snapshot(snapshot), None))
+    }
+
     async fn portions(&self, chunk: &Chunk, limit: BatchLimit, skips: bool) -> Result<PortionStream> {
         let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
             Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
         })?;
+        let (sessions, isolation) = self.sessions(&recipe)?;
         let reading = Reading {
-            pool: Arc::clone(&self.pool),
             planned: Arc::clone(self.planned().await?),
             query: self.input.part(&recipe)?,
-            preamble: statements::session(Some(limit.bytes), self.isolation),
+            preamble: statements::session(Some(limit.bytes), isolation),
             timeout: self.timeout,
             limit,
             skips,
             arrived: self.arrivals.begin(chunk.id),
         };
-        Ok(reading.start())
+        Ok(reading.start(sessions))
     }
 }
 
@@ -110,12 +130,32 @@ impl Source for SqlServerSource {
 
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
         let mut session = self.pool.session(&statements::session(None, self.isolation)).await?;
-        let mut planner = Planner { session: &mut session, input: &self.input, target, copies: self.copies };
+        let one_state = self.isolation == Some(SNAPSHOT);
+        let mut planner = Planner { session: &mut session, input: &self.input, target, copies: self.copies, one_state };
         let cut = planner.plan(&self.option).await?;
         self.pool.put_back(session);
         let chunks = cut.chunks()?;
         *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut.why);
         Ok(chunks)
+    }
+
+    fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {
+        self.isolation == Some(SNAPSHOT) && chunks.len() > 1
+    }
+
+    async fn begin_snapshot(&self, readers: u32) -> Result<()> {
+        self.end_snapshot();
+        let Input::Table(table) = &self.input else {
+            return Err(Error::new(ErrorKind::Bug, "what is no table was cut for a shared snapshot; please report it"));
+        };
+        let snapshot = Snapshot::begin(&self.pool, table, readers as usize).await?;
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+        Ok(())
+    }
+
+    fn end_snapshot(&self) {
+        // Its sessions close with the last chunk that reads.
+        drop(self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
@@ -156,7 +196,9 @@ fn consistency(isolation: Option<&'static str>, several: bool) -> String {
         None => "the database's default isolation",
         Some(level) => level,
     };
-    if several {
+    if several && level == SNAPSHOT {
+        CONSISTENCY.to_owned()
+    } else if several {
         format!("each chunk by itself, under {level}: a row that changes its key meanwhile may be seen twice or never")
     } else {
         format!("one statement under {level}")
@@ -170,7 +212,7 @@ fn isolation(name: Option<&str>) -> Result<Option<&'static str>> {
         Some("readuncommitted") => Ok(Some("READ UNCOMMITTED")),
         Some("repeatableread") => Ok(Some("REPEATABLE READ")),
         Some("serializable") => Ok(Some("SERIALIZABLE")),
-        Some("snapshot") => Ok(Some("SNAPSHOT")),
+        Some("snapshot") => Ok(Some(SNAPSHOT)),
         Some(other) => Err(Error::new(
             ErrorKind::Spec,
             "«isolationLevel» is ReadCommitted, ReadUncommitted, RepeatableRead, Serializable or Snapshot",

@@ -67,6 +67,38 @@ CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition, DB_NAME() AS dat
 HAS_PERMS_BY_NAME(NULL, 'DATABASE', 'SELECT') AS may_read, \
 (SELECT COUNT(*) FROM sys.tables) AS visible_tables";
 
+/// Whether a name is that of a table, and whether its database is one that is written to: on a secondary replica lock
+/// hints mean nothing. Parameter: `@table`.
+pub(crate) const LOCKABLE: &str = "\
+SELECT CASE WHEN OBJECT_ID(@table, N'U') IS NULL THEN 0 ELSE 1 END AS is_table, \
+CAST(DATABASEPROPERTYEX(ISNULL(PARSENAME(@table, 3), DB_NAME()), N'Updateability') AS nvarchar(128)) AS updateability";
+
+/// Begins a transaction that will show one state. An attention, which ends a chunk that nobody wants any more, shall not
+/// end the transaction.
+pub(crate) const BEGIN_SNAPSHOT: &str = "\
+SET NOCOUNT ON; SET XACT_ABORT OFF; SET LOCK_TIMEOUT 5000; SET TRANSACTION ISOLATION LEVEL SNAPSHOT; \
+BEGIN TRANSACTION";
+
+/// Begins the transaction that holds a table still.
+pub(crate) const BEGIN_FREEZE: &str = "\
+SET NOCOUNT ON; SET LOCK_TIMEOUT 5000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN TRANSACTION";
+
+/// Nobody changes the table until the transaction ends. Who did has committed.
+pub(crate) fn freeze(table: &str) -> String {
+    format!("SELECT TOP (1) 1 AS [frozen] FROM {table} WITH (TABLOCK, HOLDLOCK)")
+}
+
+/// Ends [`freeze`]. It fails if the lock was not held until now.
+pub(crate) const END_FREEZE: &str = "COMMIT TRANSACTION";
+
+/// The first look at data: from here on a snapshot transaction sees the state of this moment.
+pub(crate) fn look(table: &str) -> String {
+    format!("SELECT TOP (1) 1 AS [seen] FROM {table}; SET LOCK_TIMEOUT -1")
+}
+
+/// An error if the session's transaction is gone: what it reads now would be another state.
+pub(crate) const IN_SNAPSHOT: &str = "IF XACT_STATE() <> 1 THROW 51007, N'the snapshot of the session is gone', 1";
+
 /// The steps of an index's histogram in the order of the key, as the server compares it. `key_type`
 /// is a declaration such as `decimal(18,4)`, `collate` is empty or ` COLLATE name`.
 /// Parameters: `@table`, `@index int`.

@@ -9,10 +9,10 @@ use futures::FutureExt as _;
 use mssql_tds::{
     connection::{
         client_context::{ClientContext, TdsAuthenticationMethod, VectorVersion},
-        tds_client::{BufferedRowPoll, ResultSet as _, TdsClient},
+        tds_client::{BufferedRowPoll, ExecuteOptions, ResultSet as _, TdsClient},
     },
     connection_provider::tds_connection_provider::TdsConnectionProvider,
-    core::{EncryptionOptions, EncryptionSetting, TdsResult},
+    core::{CancelHandle, EncryptionOptions, EncryptionSetting, TdsResult},
     datatypes::{sql_string::SqlString, sqltypes::SqlType},
     error::{Error as TdsError, TimeoutErrorType},
     message::{
@@ -59,6 +59,33 @@ impl Query {
     pub(crate) fn new(sql: impl Into<String>, parameters: impl IntoIterator<Item = Parameter>) -> Self {
         let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { sql: sql.into(), parameters }
+    }
+}
+
+/// What ends a query before its rows do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Limits<'a> {
+    /// How long the server may take; none and 0 are for ever.
+    pub(crate) seconds: Option<u32>,
+    /// Whoever wants no more rows.
+    pub(crate) stop: Option<&'a Stop>,
+}
+
+/// Ends a query from outside, so that its session can be used on: what waits for the server returns with
+/// [`ErrorKind::Cancelled`].
+pub(crate) struct Stop(CancelHandle);
+
+impl Stop {
+    /// One that has not been used.
+    pub(crate) fn new() -> Self {
+        let mut handle = CancelHandle::new();
+        handle.set_cancel_timeout_secs(CANCEL_TIMEOUT);
+        Self(handle)
+    }
+
+    /// Ends the query.
+    pub(crate) fn now(&self) {
+        self.0.cancel();
     }
 }
 
@@ -119,7 +146,7 @@ impl Session {
     /// The same with parameters.
     pub(crate) async fn run_query(&mut self, query: Query) -> Result<()> {
         let done = async {
-            sent(&mut self.client, query).await?;
+            sent(&mut self.client, query, None).await?;
             self.client.close_query().await
         };
         done.await.map_err(|error| self.failed(error))
@@ -127,7 +154,7 @@ impl Session {
 
     /// All rows of a small result, every value as text; none if there is no result at all.
     pub(crate) async fn rows(&mut self, query: Query) -> Result<Vec<TextRow>> {
-        let Some(columns) = self.begin(query, None).await? else { return Ok(Vec::new()) };
+        let Some(columns) = self.begin(query, Limits::default()).await? else { return Ok(Vec::new()) };
         let mut rows = Vec::new();
         while let Some(values) = self.client.next_row().await.map_err(|error| self.failed(error))? {
             if rows.len() == MOST_SMALL_ROWS {
@@ -149,17 +176,17 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Spec`] with `SqlInvalidDbQueryString` if it has no result.
-    pub(crate) async fn start(&mut self, query: Query, timeout: Option<u32>) -> Result<Vec<ColumnMetadata>> {
-        self.begin(query, timeout).await?.ok_or_else(|| {
+    pub(crate) async fn start(&mut self, query: Query, limits: Limits<'_>) -> Result<Vec<ColumnMetadata>> {
+        self.begin(query, limits).await?.ok_or_else(|| {
             Error::new(ErrorKind::Spec, "the query returns no rows and no columns; its last statement must be a SELECT")
                 .code("SqlInvalidDbQueryString")
         })
     }
 
     /// Starts a query; `None` if it has no result.
-    async fn begin(&mut self, query: Query, timeout: Option<u32>) -> Result<Option<Vec<ColumnMetadata>>> {
-        self.patience = Patience::of(timeout);
-        let started = in_time(self.patience.limit(begun(&mut self.client, query)).await);
+    async fn begin(&mut self, query: Query, limits: Limits<'_>) -> Result<Option<Vec<ColumnMetadata>>> {
+        self.patience = Patience::of(limits.seconds);
+        let started = in_time(self.patience.limit(begun(&mut self.client, query, limits.stop)).await);
         match started {
             Ok(true) => Ok(Some(self.client.get_metadata().clone())),
             Ok(false) => Ok(None),
@@ -195,19 +222,20 @@ fn in_time<T>(done: Option<TdsResult<T>>) -> TdsResult<T> {
     done.unwrap_or_else(|| Err(TdsError::TimeoutError(TimeoutErrorType::String("the query".to_owned()))))
 }
 
-async fn sent(client: &mut TdsClient, query: Query) -> TdsResult<()> {
+async fn sent(client: &mut TdsClient, query: Query, stop: Option<&Stop>) -> TdsResult<()> {
+    let options = stop.map_or_else(ExecuteOptions::new, |stop| ExecuteOptions::new().cancel(&stop.0));
     if query.parameters.is_empty() {
-        client.execute(query.sql, ()).await.map(drop)
+        client.execute(query.sql, options).await.map(drop)
     } else {
         let parameters = query.parameters.into_iter();
         let parameters = parameters.map(|(name, value)| RpcParameter::new(Some(name), StatusFlags::NONE, value));
-        client.execute_sp_executesql(query.sql, parameters.collect(), ()).await.map(drop)
+        client.execute_sp_executesql(query.sql, parameters.collect(), options).await.map(drop)
     }
 }
 
 /// Sends a query; false if it has no result.
-async fn begun(client: &mut TdsClient, query: Query) -> TdsResult<bool> {
-    sent(client, query).await?;
+async fn begun(client: &mut TdsClient, query: Query, stop: Option<&Stop>) -> TdsResult<bool> {
+    sent(client, query, stop).await?;
     if client.on_rows() { Ok(true) } else { client.advance_to_rows().await }
 }
 

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, Job, ledger::Ledger, retrying::retrying, stillness::in_time};
+use super::{Gate, Job, ledger::Ledger, retrying::retrying, snapshot::Snapshot, stillness::in_time};
 use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::CheckpointStore,
@@ -35,16 +35,19 @@ pub(super) struct Crew<'a> {
     pub(super) schema: SchemaRef,
     pub(super) target: Arc<dyn SinkRun>,
     pub(super) log: Option<Arc<Log>>,
+    /// The one that the chunks share, if they do.
+    pub(super) snapshot: Option<Snapshot>,
     pub(super) epoch: u32,
     pub(super) slots: usize,
 }
 
 impl Crew<'_> {
-    /// Copies every chunk that has no receipt yet, until the sink honours all receipts.
-    pub(super) async fn copy_all(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<()> {
+    /// Copies every chunk that has no receipt yet, until the sink honours all receipts. Then nobody reads any more, and a
+    /// snapshot is given up.
+    pub(super) async fn copy_all(self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<()> {
         for round in 0..ROUNDS {
             self.copy(chunks, ledger, round).await?;
-            if !self.forget_lost(ledger).await? {
+            if !self.settle_receipts(chunks, ledger).await? {
                 return Ok(());
             }
         }
@@ -57,25 +60,46 @@ impl Crew<'_> {
         .on(Side::Sink))
     }
 
-    /// Removes the receipts that the sink, or the log of what they left out, can no longer honour; true if there
-    /// were any.
-    pub(super) async fn forget_lost(&self, ledger: &mut Ledger) -> Result<bool> {
+    /// Removes the receipts that the sink, or the log of what they left out, can no longer honour, and those that show
+    /// another snapshot than the chunks that are still to be copied; true if there were any.
+    pub(super) async fn settle_receipts(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<bool> {
         let mut lost = self.lost(&*self.target, &ledger.receipts()).await?;
         if let Some(log) = &self.log {
             lost.extend(self.lost(&*log.target, &ledger.logged()).await?);
         }
         let mut any = false;
         for chunk in lost {
-            let Some(receipt) = ledger.forget(chunk) else { continue };
-            tracing::warn!(chunk = chunk.0, "the sink lost a committed chunk; it is copied again");
-            self.counters.chunks_done.sub(1);
-            self.counters.rows_read.sub(receipt.rows);
-            self.counters.rows_copied.sub(receipt.rows);
-            self.counters.rows_skipped.sub(ledger.skipped(&receipt));
-            self.counters.bytes_written.sub(receipt.bytes);
-            any = true;
+            if self.forget(chunk, ledger) {
+                tracing::warn!(chunk = chunk.0, "the sink lost a committed chunk; it is copied again");
+                any = true;
+            }
+        }
+        let Some(snapshot) = &self.snapshot else { return Ok(any) };
+        let others = snapshot.strangers(self.job, &ledger.receipts(), chunks.len(), self.epoch)?;
+        if !others.is_empty() {
+            tracing::warn!(
+                chunks = others.len(),
+                "chunks were read from a snapshot that ended with its process; they are copied again from a new one"
+            );
+        }
+        for chunk in others {
+            any |= self.forget(chunk, ledger);
+        }
+        if ledger.len() < chunks.len() {
+            snapshot.begin(self.cancel).await?;
         }
         Ok(any)
+    }
+
+    /// The receipt is worth nothing any more: the chunk is copied again. False if there is none.
+    fn forget(&self, chunk: ChunkId, ledger: &mut Ledger) -> bool {
+        let Some(receipt) = ledger.forget(chunk) else { return false };
+        self.counters.chunks_done.sub(1);
+        self.counters.rows_read.sub(receipt.rows);
+        self.counters.rows_copied.sub(receipt.rows);
+        self.counters.rows_skipped.sub(ledger.skipped(&receipt));
+        self.counters.bytes_written.sub(receipt.bytes);
+        true
     }
 
     async fn lost(&self, target: &dyn SinkRun, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
@@ -152,6 +176,7 @@ impl Crew<'_> {
                 },
                 stop: stop.clone(),
                 gate,
+                one_epoch: self.snapshot.is_some(),
                 skips: self.job.skipping.is_some(),
                 log: self.log.clone(),
                 notes,

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::{Job, admission::admit, chunk_target, numbered, read_back};
+use super::{Job, admission::admit, chunk_target, numbered, read_back, snapshot};
 use crate::{
     Result, Side,
     chunk::Chunk,
@@ -48,13 +48,14 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
     let read_back = read_back::working_set(job, &schema)?.is_some();
     let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
+    let description = snapshot::described(job, &chunks);
     Ok(Prospect {
         schema,
         fits,
         chunks,
         slots: admission.slots,
         working_set: admission.working_set,
-        description: job.source.describe(),
+        description,
         target: job.sink.describe(),
         guarantee: job.sink.guarantee(),
         skipping: job.skipping.as_ref().map(|skipping| left_out(job, skipping)),

@@ -118,6 +118,18 @@ impl<S: Source> Source for FaultySource<S> {
             .boxed())
     }
 
+    fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {
+        self.0.shares_snapshot(chunks)
+    }
+
+    async fn begin_snapshot(&self, readers: u32) -> Result<()> {
+        self.1.around(self.0.begin_snapshot(readers)).await
+    }
+
+    fn end_snapshot(&self) {
+        self.0.end_snapshot();
+    }
+
     fn skips(&self) -> Option<&'static str> {
         self.0.skips()
     }
@@ -150,6 +162,10 @@ impl<S: Sink> Sink for FaultySink<S> {
 
     fn describe(&self) -> SinkDescription {
         self.0.describe()
+    }
+
+    fn begins_again(&self) -> bool {
+        self.0.begins_again()
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {

@@ -84,6 +84,10 @@ impl Sink for ModelBlob {
         Ok(Box::new(BlobRun { sink: self.clone(), digester: RowDigester::new(&context.schema)? }))
     }
 
+    fn begins_again(&self) -> bool {
+        true
+    }
+
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {
         limit.bytes
     }

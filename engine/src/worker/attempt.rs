@@ -19,7 +19,7 @@ use crate::{
     chunk::{Attempt, Chunk, Receipt},
     progress::Counters,
     retry::RetryClass,
-    run::unless_still,
+    run::{snapshot, unless_still},
     sink::{ChunkWriter, Opened, SinkRun},
 };
 
@@ -79,6 +79,9 @@ impl Worker {
         receipt: Receipt,
         sent: &[(Attempt, Tally)],
     ) -> Result<(Receipt, Option<Tally>)> {
+        if self.rules.one_epoch && receipt.attempt.epoch != self.rules.first.epoch {
+            return Err(snapshot::stranger(chunk, receipt.attempt).on(Side::Sink));
+        }
         let tally = sent.iter().find(|(attempt, _)| *attempt == receipt.attempt).map(|(_, tally)| *tally);
         verify(chunk, &receipt, tally)?;
         self.counters.rows_read.add(receipt.rows);

@@ -20,6 +20,7 @@ use super::token::Origin;
 use super::{SqlError, rights, syntax, temporary};
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// A declared variable or parameter.
@@ -50,6 +51,8 @@ pub(super) struct Turn<'a> {
     pub(super) isolation: u8,
     /// How long what is changed stays locked.
     pub(super) until: Until,
+    /// Takes the tables whose rows are read.
+    pub(super) looked_at: &'a RefCell<Vec<TableEntry>>,
 }
 
 /// An expression for SQLite, with its T-SQL type.

@@ -62,6 +62,7 @@ impl State {
         if self.doomed {
             return Err(SqlError::uncommittable().into());
         }
+        self.check_may_change()?;
         let entry = self.bulk_target(definition)?;
         if entry.schema == "sys" {
             return Err(SqlError::new(259, 16, "Ad hoc updates to system catalogs are not allowed.").into());

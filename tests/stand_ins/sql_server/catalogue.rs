@@ -19,7 +19,7 @@ use super::SqlError;
 use super::bind::{Binder, Context};
 use super::parser::{parse, parse_condition};
 use super::sql_type::SqlType;
-use super::syntax::{ColumnDefinition, IndexDefinition, Name, Statement, TableDefinition};
+use super::syntax::{ColumnDefinition, DatabaseOption, IndexDefinition, Name, Statement, TableDefinition};
 use super::undo::{self, PLACE};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -79,7 +79,8 @@ pub(super) fn resource(database: &str, schema: &str, name: &str) -> String {
 /// Makes the tables in which the catalogue itself is kept.
 pub(super) fn create_storage(sqlite: &Connection) -> Result<(), SqlError> {
     sqlite.execute_batch(
-        "CREATE TABLE ropeway_databases (name TEXT COLLATE NOCASE PRIMARY KEY, id INTEGER);
+        "CREATE TABLE ropeway_databases (name TEXT COLLATE NOCASE PRIMARY KEY, id INTEGER,
+             allows_snapshots INTEGER NOT NULL DEFAULT 0, is_read_only INTEGER NOT NULL DEFAULT 0);
          CREATE TABLE ropeway_tables (database TEXT COLLATE NOCASE, schema TEXT COLLATE NOCASE, name TEXT COLLATE NOCASE,
              object_id INTEGER, definition TEXT, PRIMARY KEY (database, schema, name));
          CREATE TABLE ropeway_counter (name TEXT PRIMARY KEY, value INTEGER);
@@ -114,8 +115,35 @@ pub(super) fn has_database(sqlite: &Connection, name: &str) -> Result<Option<Str
 /// Makes a database with its system views.
 pub(super) fn create_database(sqlite: &Connection, name: &str) -> Result<(), SqlError> {
     let id = next_number(sqlite, "database", 1)?;
-    sqlite.execute("INSERT INTO ropeway_databases VALUES (?1, ?2)", params![name, id])?;
+    sqlite.execute("INSERT INTO ropeway_databases (name, id) VALUES (?1, ?2)", params![name, id])?;
     views::create(sqlite, name)
+}
+
+/// ALTER DATABASE.
+pub(super) fn switch(sqlite: &Connection, database: &str, option: DatabaseOption, on: bool) -> Result<(), SqlError> {
+    let column = column_of(option);
+    let changed = sqlite
+        .execute(&format!("UPDATE ropeway_databases SET {column} = ?2 WHERE name = ?1"), params![database, on])?;
+    if changed == 0 {
+        let message = format!(
+            "User does not have permission to alter database '{database}', the database does not exist, or the database is not in a state that allows access checks."
+        );
+        return Err(SqlError::new(5011, 14, message).state(9));
+    }
+    Ok(())
+}
+
+/// Whether a database has an option on.
+pub(super) fn is_on(sqlite: &Connection, database: &str, option: DatabaseOption) -> Result<bool, SqlError> {
+    let query = format!("SELECT {} FROM ropeway_databases WHERE name = ?1", column_of(option));
+    Ok(sqlite.query_row(&query, [database], |row| row.get(0)).optional()?.unwrap_or(false))
+}
+
+fn column_of(option: DatabaseOption) -> &'static str {
+    match option {
+        DatabaseOption::AllowSnapshots => "allows_snapshots",
+        DatabaseOption::ReadOnly => "is_read_only",
+    }
 }
 
 /// Database, schema and object of a name, with what is left out filled in.

@@ -8,7 +8,7 @@ use super::sql_type::SqlType;
 use super::state::State;
 use super::syntax::{Expression, Query, Statement};
 use super::token::{self, Column};
-use super::{SqlError, describe};
+use super::{SqlError, describe, versions};
 use rusqlite::types::{Value, ValueRef};
 use std::collections::HashMap;
 
@@ -24,6 +24,7 @@ impl State {
         response: &mut Response<'_>,
     ) -> Result<Flow, Stop> {
         variables.extend(self.globals());
+        self.looked_at.take();
         if self.options.format_only
             && !matches!(
                 statement,
@@ -38,6 +39,7 @@ impl State {
                 if self.doomed {
                     return Err(SqlError::uncommittable().into());
                 }
+                self.check_may_change()?;
                 let rows = self.writing(|| self.select_into(query, variables))?;
                 self.rows = rows as i64;
                 let counted = if self.options.no_count { 0 } else { token::COUNT };
@@ -108,6 +110,7 @@ impl State {
             owner: self.owner,
             isolation: self.options.isolation,
             until: if self.transactions > 0 { Until::TransactionEnds } else { Until::StatementEnds },
+            looked_at: &self.looked_at,
         };
         Context {
             sqlite: &self.storage.sqlite,
@@ -124,14 +127,21 @@ impl State {
         to: Option<SqlType>,
         variables: &Variables,
     ) -> Result<(SqlType, Value), SqlError> {
-        Binder::new(&self.context(variables)).evaluate(expression, to)
+        let value = Binder::new(&self.context(variables)).evaluate(expression, to)?;
+        self.refuse_versions()?;
+        Ok(value)
     }
 
     fn select(&mut self, query: &Query, variables: &mut Variables, response: &mut Response<'_>) -> Result<(), Stop> {
         let (bound, parameters) = self.reading(|| {
-            let bound = self.bind(query, variables)?;
+            let (bound, parameters) = self.bind(query, variables)?;
+            if bound.assigned.is_empty() {
+                self.look_back()?
+            } else {
+                self.refuse_versions()?
+            };
             self.storage.hold_still()?;
-            Ok(bound)
+            Ok((bound, parameters))
         })?;
         let result = if bound.assigned.is_empty() {
             self.wait_for_rows(&bound.sql, &parameters)
@@ -141,6 +151,7 @@ impl State {
             self.assign(query, variables).map_err(Stop::from)
         };
         self.storage.let_go();
+        self.end_versions_of_statement();
         result
     }
 
@@ -197,7 +208,7 @@ impl State {
     ) -> Result<(), Stop> {
         let due = std::mem::take(&mut self.due);
         self.due.break_after = due.break_after;
-        let mut statement = self.storage.sqlite.prepare(sql)?;
+        let mut statement = versions::rows_of(&self.versions, &self.storage).sqlite.prepare(sql)?;
         response.token(&token::column_metadata(columns))?;
         let mut count = 0;
         if !self.options.format_only {

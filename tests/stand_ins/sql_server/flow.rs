@@ -250,6 +250,7 @@ impl State {
         let context = self.context(variables);
         let mut binder = Binder::new(&context);
         let sql = binder.condition(condition)?;
+        self.refuse_versions()?;
         let mut statement = self.storage.sqlite.prepare(&format!("SELECT {sql}"))?;
         let mut rows = bound_query(&mut statement, &binder.parameters)?;
         let holds = rows.next()?.map_or(Ok(Some(false)), |row| row.get::<_, Option<bool>>(0))?;

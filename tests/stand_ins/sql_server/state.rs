@@ -2,12 +2,14 @@
 
 use super::bind::Variable;
 use super::bulk::Announced;
+use super::catalogue::TableEntry;
 use super::flow::Catching;
 use super::sql_type::SqlType;
 use super::storage::Storage;
+use super::versions::Versions;
 use super::{Shared, SqlError};
 use rusqlite::types::Value;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,12 @@ pub(super) struct State {
     pub(super) dropped: RefCell<Vec<i64>>,
     /// Descriptor of the open transaction, 0 without.
     pub(super) descriptor: u64,
+    /// Isolation level under which the open transaction began.
+    pub(super) began_under: u8,
+    /// Tables that the statement reads.
+    pub(super) looked_at: RefCell<Vec<TableEntry>>,
+    /// What a SNAPSHOT transaction sees, from its first look at data on.
+    pub(super) versions: OnceCell<Versions>,
     /// The open transaction can only be rolled back: `XACT_STATE()` is -1.
     pub(super) doomed: bool,
     pub(super) catching: Catching,
@@ -81,6 +89,9 @@ impl State {
             saved: Vec::new(),
             dropped: RefCell::default(),
             descriptor: 0,
+            began_under: 0,
+            looked_at: RefCell::default(),
+            versions: OnceCell::new(),
             doomed: false,
             catching: Catching::default(),
             status: 0,

@@ -5,6 +5,7 @@ use super::{Shared, SqlError, counters, functions, undo};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,11 @@ struct Marks {
 
 impl Storage {
     pub(super) fn open(shared: &Shared) -> Result<Storage, SqlError> {
-        let sqlite = Connection::open(shared.sqlite_path())?;
+        Storage::open_file(shared, &shared.sqlite_path())
+    }
+
+    pub(super) fn open_file(shared: &Shared, path: &Path) -> Result<Storage, SqlError> {
+        let sqlite = Connection::open(path)?;
         sqlite.busy_timeout(Duration::from_secs(30))?;
         // Readers see a snapshot and never wait; nothing outlives the process, so nothing needs to reach the disk.
         sqlite.pragma_update(None, "journal_mode", "WAL")?;

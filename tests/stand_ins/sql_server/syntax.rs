@@ -186,6 +186,12 @@ pub(super) enum Statement {
         names: Vec<Name>,
         if_exists: bool,
     },
+    /// The current database if none is named.
+    AlterDatabase {
+        name: Option<String>,
+        option: DatabaseOption,
+        on: bool,
+    },
     AddColumn(Name, ColumnDefinition),
     DropColumn(Name, String),
     CreateSchema(String),
@@ -251,6 +257,13 @@ pub(super) enum Statement {
     /// Session id.
     Kill(i64),
     Return,
+}
+
+/// What ALTER DATABASE switches on and off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DatabaseOption {
+    AllowSnapshots,
+    ReadOnly,
 }
 
 /// UPDATE or DELETE.

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError};
 impl State {
     pub(super) fn begin(&mut self, response: &mut Response<'_>) -> Result<(), Stop> {
         if self.transactions == 0 {
+            self.began_under = self.options.isolation;
             self.descriptor = (u64::from(self.spid) << 32) + next_descriptor();
             response.token(&token::environment_bytes(8, &self.descriptor.to_le_bytes(), &[]))?;
         }
@@ -42,6 +43,7 @@ impl State {
                     undo::forget(&state.storage.sqlite, state.owner)
                 })?;
                 self.saved.clear();
+                self.versions.take();
                 let old = std::mem::take(&mut self.descriptor);
                 response.token(&token::environment_bytes(9, &[], &old.to_le_bytes()))?;
             }
@@ -68,6 +70,7 @@ impl State {
         self.descriptor = 0;
         self.doomed = false;
         self.saved.clear();
+        self.versions.take();
         self.dropped.borrow_mut().clear();
         Ok(())
     }

@@ -56,6 +56,11 @@ fn run_backwards(sqlite: &Connection, which: &str, of: &[&dyn rusqlite::ToSql]) 
     Ok(result?)
 }
 
+/// Whether any transaction has changed something and is not over.
+pub(super) fn is_at_work(sqlite: &Connection) -> Result<bool, SqlError> {
+    Ok(sqlite.query_row("SELECT EXISTS (SELECT 1 FROM ropeway_undo)", [], |row| row.get(0))?)
+}
+
 /// A transaction has committed.
 pub(super) fn forget(sqlite: &Connection, owner: i64) -> Result<(), SqlError> {
     sqlite.execute("DELETE FROM ropeway_undo WHERE owner = ?1", [owner])?;

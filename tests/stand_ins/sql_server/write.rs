@@ -36,6 +36,9 @@ impl State {
         if self.doomed {
             return Err(SqlError::uncommittable().into());
         }
+        if !matches!(statement, Statement::AlterDatabase { .. }) {
+            self.check_may_change()?;
+        }
         let command = match statement {
             Statement::Insert { .. } => INSERT,
             Statement::ChangeRows(change) if change.set.is_some() => UPDATE,

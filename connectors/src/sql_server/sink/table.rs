@@ -11,7 +11,7 @@ use super::{
         declaration::declaration,
         statements::{self, TABLE},
         types::Kind,
-        wire::{Query, Session, TextRow, text},
+        wire::{Limits, Query, Session, TextRow, text},
     },
     encode::Frame,
     statements::{OBJECT, TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEY},
@@ -96,7 +96,7 @@ impl Table {
         if facts.is_empty() {
             return Ok(None);
         }
-        let found = session.start(Query::new(empty, []), None).await?;
+        let found = session.start(Query::new(empty, []), Limits::default()).await?;
         session.finish().await?;
         let columns = found.into_iter().map(|column| TableColumn::of(column, &facts)).collect::<Result<_>>()?;
         let indexes = session.rows(of_object(TABLE_INDEXES)).await?;

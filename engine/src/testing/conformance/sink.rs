@@ -172,6 +172,7 @@ impl Script {
             epoch,
             schema: schema.clone(),
             chunks: chunks.len() as u32,
+            one_epoch: false,
             opening,
         };
         let run = in_time("begin", sink.begin(context)).await??;

@@ -4,7 +4,7 @@ use super::super::catalogue;
 use super::super::functions::type_number;
 use super::super::locks::{Mode, Until};
 use super::super::sql_type::{Length, SqlType};
-use super::super::syntax::{Call, Expression, Name};
+use super::super::syntax::{Call, DatabaseOption, Expression, Name};
 use super::super::{SqlError, collation, modules, temporary};
 use super::expression::united;
 use super::{Binder, Bound, convert_sql, literal_sql};
@@ -121,7 +121,12 @@ impl Binder<'_> {
     /// Functions of the catalogue and the session: known when the statement is bound.
     fn catalogue_call(&mut self, name: &str, arguments: &[Expression]) -> Result<Option<Bound>, SqlError> {
         let (of, value) = match (name, arguments) {
-            ("OBJECT_ID", [object] | [object, _]) => (SqlType::Int, self.object_id(object)?),
+            ("OBJECT_ID", [object]) => (SqlType::Int, self.object_id(object, None)?),
+            ("OBJECT_ID", [object, kind]) => (SqlType::Int, self.object_id(object, Some(kind))?),
+            ("PARSENAME", [name, part]) => (SqlType::sysname(), self.part_of_name(name, part)?),
+            ("DATABASEPROPERTYEX", [database, property]) => {
+                (SqlType::SqlVariant, self.database_property(database, property)?)
+            }
             ("OBJECT_NAME", [id]) => {
                 let (_, id) = self.evaluate(id, Some(SqlType::Int))?;
                 let name = match id {
@@ -178,10 +183,42 @@ impl Binder<'_> {
         self.context.variables.get(name).map_or(Value::Null, |known| known.value.clone())
     }
 
-    fn object_id(&mut self, object: &Expression) -> Result<Value, SqlError> {
+    /// PARSENAME: the parts are counted from the last one, which is 1.
+    fn part_of_name(&mut self, name: &Expression, part: &Expression) -> Result<Value, SqlError> {
+        let (_, name) = self.evaluate(name, Some(SqlType::nvarchar(4000)))?;
+        let (_, part) = self.evaluate(part, Some(SqlType::Int))?;
+        let (Value::Text(name), Value::Integer(part @ 1..=4)) = (name, part) else { return Ok(Value::Null) };
+        let part = name_of(&name).and_then(|parts| parts.into_iter().rev().nth(part as usize - 1));
+        Ok(part.filter(|part| !part.is_empty()).map_or(Value::Null, Value::Text))
+    }
+
+    fn database_property(&mut self, database: &Expression, property: &Expression) -> Result<Value, SqlError> {
+        let (_, database) = self.evaluate(database, Some(SqlType::sysname()))?;
+        let (_, property) = self.evaluate(property, Some(SqlType::nvarchar(128)))?;
+        let (Value::Text(database), Value::Text(property)) = (database, property) else { return Ok(Value::Null) };
+        if catalogue::has_database(self.context.sqlite, &database)?.is_none() {
+            return Ok(Value::Null);
+        }
+        if !property.eq_ignore_ascii_case("Updateability") {
+            return Err(SqlError::not_taught(format!("the property {property} of a database")));
+        }
+        let is_read_only = catalogue::is_on(self.context.sqlite, &database, DatabaseOption::ReadOnly)?;
+        let value = Value::Text(if is_read_only { "READ_ONLY" } else { "READ_WRITE" }.to_owned());
+        super::super::convert::convert((&value).into(), SqlType::sysname(), SqlType::SqlVariant)
+    }
+
+    fn object_id(&mut self, object: &Expression, kind: Option<&Expression>) -> Result<Value, SqlError> {
         let (_, Value::Text(text)) = self.evaluate(object, Some(SqlType::nvarchar(4000)))? else {
             return Ok(Value::Null);
         };
+        let kind = match kind {
+            None => None,
+            Some(kind) => match self.evaluate(kind, Some(SqlType::nvarchar(2)))?.1 {
+                Value::Text(kind) => Some(kind.trim_end().to_ascii_uppercase()),
+                _ => return Ok(Value::Null),
+            },
+        };
+        let wanted = |own: &str| kind.as_ref().is_none_or(|kind| kind == own);
         let Some(mut name) = name_of(&text) else { return Ok(Value::Null) };
         if let ([database, _, object], Some(turn)) = (name.as_mut_slice(), &self.context.turn)
             && object.starts_with('#')
@@ -192,9 +229,13 @@ impl Binder<'_> {
         super::lock(self.context, &name, Mode::Definition, Until::StatementEnds)?;
         let found = catalogue::find(self.context.sqlite, &name, self.context.database)?;
         let found = match found {
-            Some(entry) => Some(entry.object_id),
+            Some(entry) => {
+                let own = if entry.schema == "sys" { "V" } else { "U" };
+                Some(entry.object_id).filter(|_| wanted(own))
+            }
             None => modules::find(self.context.sqlite, &name, self.context.database, modules::PROCEDURE)?
-                .map(|module| module.object_id),
+                .map(|module| module.object_id)
+                .filter(|_| wanted("P")),
         };
         Ok(found.map_or(Value::Null, Value::Integer))
     }

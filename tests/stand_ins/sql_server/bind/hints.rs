@@ -25,6 +25,12 @@ pub(super) fn of_reading(hints: &[String], turn: &Turn<'_>) -> Result<Vec<(Mode,
         }
     }
     let unread = has(hints, &UNREAD);
+    if turn.isolation == 5 {
+        return match hints.is_empty() {
+            true => Ok(vec![(Mode::Definition, Until::StatementEnds)]),
+            false => Err(SqlError::not_taught("table hints under SNAPSHOT")),
+        };
+    }
     let exclusive = has(hints, &["TABLOCKX", "XLOCK"]);
     let update = has(hints, &["UPDLOCK"]);
     if unread

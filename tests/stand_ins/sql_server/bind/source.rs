@@ -187,6 +187,9 @@ impl Binder<'_> {
         let entry = catalogue::table(self.context.sqlite, name, self.context.database)?;
         if entry.schema != "sys" {
             rights::check(self.context, "SELECT", &entry)?;
+            if !self.touches_no_rows && !entry.name.starts_with(['#', '@']) {
+                turn.looked_at.borrow_mut().push(entry.clone());
+            }
         }
         let waits = locks.iter().any(|(mode, _)| *mode != Mode::Definition);
         let foreign = waits && turn.storage.has_foreign_rows(entry.object_id);

@@ -4,7 +4,9 @@ use super::super::SqlError;
 use super::super::SqlType;
 use super::super::collation::Collation;
 use super::super::lexer::Kind;
-use super::super::syntax::{ColumnDefinition, Expression, IndexDefinition, Name, Statement, TableDefinition};
+use super::super::syntax::{
+    ColumnDefinition, DatabaseOption, Expression, IndexDefinition, Name, Statement, TableDefinition,
+};
 use super::Parser;
 
 impl Parser {
@@ -38,6 +40,9 @@ impl Parser {
     }
 
     fn alter(&mut self) -> Result<Statement, SqlError> {
+        if self.accept("DATABASE") {
+            return self.alter_database();
+        }
         if !self.accept("TABLE") {
             return Err(SqlError::not_taught(format!("ALTER {}", self.peek().text)));
         }
@@ -58,6 +63,25 @@ impl Parser {
         self.expect("DROP")?;
         self.expect("COLUMN")?;
         Ok(Statement::DropColumn(table, self.identifier()?))
+    }
+
+    fn alter_database(&mut self) -> Result<Statement, SqlError> {
+        let name = if self.accept("CURRENT") { None } else { Some(self.identifier()?) };
+        self.expect("SET")?;
+        let option = self.advance().text.to_ascii_uppercase();
+        let (option, on) = match option.as_str() {
+            "READ_ONLY" => (DatabaseOption::ReadOnly, true),
+            "READ_WRITE" => (DatabaseOption::ReadOnly, false),
+            "ALLOW_SNAPSHOT_ISOLATION" => {
+                let on = self.accept("ON");
+                if !on {
+                    self.expect("OFF")?;
+                }
+                (DatabaseOption::AllowSnapshots, on)
+            }
+            other => return Err(SqlError::not_taught(format!("ALTER DATABASE SET {other}"))),
+        };
+        Ok(Statement::AlterDatabase { name, option, on })
     }
 
     fn create(&mut self) -> Result<Statement, SqlError> {

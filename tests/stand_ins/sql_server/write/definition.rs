@@ -6,7 +6,7 @@ use super::super::execute::Variables;
 use super::super::locks::Mode;
 use super::super::state::State;
 use super::super::syntax::{Name, Statement};
-use super::super::{SqlError, modules, rights};
+use super::super::{SqlError, modules, rights, undo};
 
 impl State {
     pub(super) fn define(&self, statement: &Statement, variables: &Variables) -> Result<(), SqlError> {
@@ -43,6 +43,16 @@ impl State {
                 }
             }
             Statement::DropTable { names, if_exists } => self.drop_named(&context, names, *if_exists)?,
+            Statement::AlterDatabase { .. } if self.transactions > 0 => {
+                let message = "ALTER DATABASE statement not allowed within multi-statement transaction.";
+                return Err(SqlError::new(226, 16, message).state(6));
+            }
+            Statement::AlterDatabase { .. } if undo::is_at_work(sqlite)? => {
+                return Err(SqlError::not_taught("ALTER DATABASE while transactions are open"));
+            }
+            Statement::AlterDatabase { name, option, on } => {
+                catalogue::switch(sqlite, name.as_deref().unwrap_or(&self.database), *option, *on)?;
+            }
             Statement::AddColumn(name, column) => catalogue::add_column(sqlite, table(name)?, column)?,
             Statement::DropColumn(..) if self.transactions > 0 => {
                 return Err(SqlError::not_taught("ALTER TABLE DROP COLUMN inside of a transaction"));
