@@ -13,6 +13,7 @@ mod cli;
 mod copy_run;
 mod end_to_end;
 mod files;
+mod mapping;
 mod odbc;
 mod read_back;
 mod sql_server;

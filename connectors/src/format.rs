@@ -10,14 +10,19 @@ pub(crate) mod delimited_text;
 mod input;
 mod lines;
 pub(crate) mod parquet;
-pub(crate) mod values;
 
 use std::sync::Arc;
 
 use self::delimited_text::{DelimitedText, TextFiles, TextReadSettings};
 pub(crate) use self::input::{Input, ReadAt};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::Digest, sink::ColumnFit, skipping::Portion};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    digest::Digest,
+    sink::{ColumnFit, Takes},
+    skipping::Portion,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -91,6 +96,10 @@ pub(crate) enum CompressionLevel {
 pub(crate) trait Format: Send + Sync + 'static {
     /// The file name's ending with its dot, compression included: `.parquet`, `.csv.gz`.
     fn extension(&self) -> String;
+    /// What becomes of columns.
+    fn takes(&self) -> Takes {
+        Takes::Anything
+    }
     /// How each column is stored, and what would be lost.
     fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>>;
     /// Peak bytes that one encoder may hold, encoded bytes that nobody took yet excluded.

@@ -8,13 +8,12 @@ mod format;
 mod layout;
 mod ledger;
 mod lenient;
-mod misfits;
 mod odbc;
 mod shared_snapshot;
 mod sql;
 mod sql_server;
 mod synthetic;
-mod text;
+mod unfit;
 
 use ropeway_engine::registry::Registry;
 

@@ -9,7 +9,7 @@
 //!    next epoch.
 //! 2. The [`Sink`](sink::Sink) begins the run, and as many chunks are opened at once as the memory
 //!    limit affords.
-//! 3. For each chunk the source streams Arrow batches. Each batch is digested as it leaves the
+//! 3. For each chunk the source streams Arrow batches, mapped to the sink's columns ([`mapping`]). Each batch is digested as it leaves the
 //!    source and handed to the [`ChunkWriter`](sink::ChunkWriter); waiting there is the
 //!    back-pressure. Rows that do not fit come beside the batch, if the run allows that, and go to a
 //!    log ([`skipping`]).
@@ -24,6 +24,7 @@ pub mod cpu;
 pub mod digest;
 pub mod disk_space;
 pub mod error;
+pub mod mapping;
 pub mod progress;
 pub mod registry;
 pub mod retry;
@@ -31,6 +32,7 @@ pub mod run;
 pub mod sink;
 pub mod skipping;
 pub mod source;
+pub mod text;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -11,6 +11,7 @@ use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
     digest::Digest,
+    mapping::Interim,
     skipping::Misfit,
     source::BatchStream,
 };
@@ -22,6 +23,26 @@ pub struct ColumnFit {
     pub sink_type: String,
     /// What would be lost, in words. `None` if every value is kept exactly.
     pub loss: Option<String>,
+}
+
+/// What a sink takes, as far as it is fixed before the first row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Whatever columns come, as they come.
+    Anything,
+    /// Whatever columns come; their values become texts.
+    Texts,
+    /// These columns, in the order of the target.
+    Columns(Vec<Taken>),
+}
+
+/// A column that a target has already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its name.
+    pub name: String,
+    /// The type in which it has its values; `None` if only the sink knows how they get there.
+    pub interim: Option<Interim>,
 }
 
 /// What `plan` tells a person about a sink.
@@ -79,6 +100,12 @@ pub struct Stored {
 /// A place that rows are written to.
 #[async_trait]
 pub trait Sink: Send + Sync + 'static {
+    /// What the target takes: asked before the columns of a source are mapped to it. Looks at the target where its
+    /// columns decide, and changes nothing there.
+    async fn takes(&self) -> Result<Takes> {
+        Ok(Takes::Anything)
+    }
+
     /// How each column would be stored, in schema order. Looks at the target where its columns decide,
     /// and changes nothing there. The engine refuses a run in which a column loses something, unless the
     /// person allowed it.

@@ -4,6 +4,8 @@
 //! batch. The log is a sink of its own with one column of text: its chunks are those of the copy, their attempts
 //! have the same names, and so each line stands there once, whatever is killed or tried again.
 
+pub mod misfits;
+
 use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use arrow::{

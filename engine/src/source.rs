@@ -2,7 +2,12 @@
 
 mod arrivals;
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use std::borrow::Cow;
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, Field, SchemaRef},
+};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
@@ -98,7 +103,13 @@ pub trait Source: Send + Sync + 'static {
 
     /// Which rows [`read_skipping`](Self::read_skipping) leaves out, in words: `rows with more columns than the
     /// header`. `None` if it leaves none out.
-    fn skips(&self) -> Option<&'static str> {
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        None
+    }
+
+    /// The file that the rows of a chunk come from, relative to the folder of the dataset; `None` if they do not come
+    /// from one file.
+    fn file_of(&self, _chunk: &Chunk) -> Option<String> {
         None
     }
 
@@ -114,4 +125,14 @@ pub trait Source: Send + Sync + 'static {
 
     /// What to tell a person. Asked after `plan`.
     fn describe(&self) -> SourceDescription;
+}
+
+/// True for 16 bytes that are a uuid: by Arrow's extension name, or because the source says so.
+pub fn is_uuid(field: &Field) -> bool {
+    let says = |key: &str, names: &[&str]| {
+        field.metadata().get(key).is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+    };
+    *field.data_type() == DataType::FixedSizeBinary(16)
+        && (says("ARROW:extension:name", &["arrow.uuid"])
+            || says(SOURCE_TYPE, &["uniqueidentifier", "uuid", "guid", "FIXED_LEN_BYTE_ARRAY(16) UUID"]))
 }

@@ -17,7 +17,7 @@ use crate::{
     secret::Settings,
     skipping::{self, Skipping},
     support::{self, End, Moment},
-    translator,
+    translator::{self, Mapping, Reporter},
 };
 
 /// A Copy that can run.
@@ -37,8 +37,8 @@ pub struct ResolvedCopy {
     pub source: ResolvedSide,
     /// Where rows go.
     pub sink: ResolvedSide,
-    /// The evaluated translator.
-    pub translator: Option<Value>,
+    /// What is said of columns; `None` for all of them, by name and as they are.
+    pub mapping: Option<Mapping>,
     /// The evaluated `typeProperties`, secrets masked: the activity's `input` in reports.
     pub settings: Value,
     /// The evaluated `userProperties` as text by name, secrets masked: labels for monitoring.
@@ -91,7 +91,13 @@ pub(crate) fn resolve(
     let translator = settings
         .real
         .get("translator")
-        .and_then(|value| translator::check(value, &property(&path, "translator"), moment, findings));
+        .and_then(|value| translator::object(value, &property(&path, "translator"), findings));
+    let mapping = translator::mapping(
+        translator.as_ref(),
+        settings.real.get("source").unwrap_or(&null),
+        &path,
+        &mut Reporter { moment, findings },
+    );
     let place = Place { activity, context, inputs, parallel_copies };
     let source = place.side(End::Source, &mut settings, findings);
     let sink = place.side(End::Sink, &mut settings, findings);
@@ -110,7 +116,7 @@ pub(crate) fn resolve(
         skipping,
         source,
         sink,
-        translator,
+        mapping,
         settings: settings.masked,
         user_properties: user_properties(activity, context, findings),
         fingerprint: fingerprint::of(&identity),
@@ -212,6 +218,11 @@ impl Place<'_> {
             );
             return None;
         };
+        if end == End::Source
+            && let Some(object) = real.as_object_mut()
+        {
+            object.remove("additionalColumns");
+        }
         // Data Factory's own samples call the query of a SQL source `query`.
         if let Some(object) = real.as_object_mut()
             && object

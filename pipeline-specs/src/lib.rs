@@ -18,6 +18,7 @@ mod dataset;
 mod definition;
 mod dependency;
 mod diagnostic;
+mod dotnet;
 mod evaluation;
 mod expression;
 mod factory;
@@ -42,6 +43,7 @@ pub use activity::Activity;
 pub use copy::{ResolvedCopy, ResolvedSide};
 pub use dependency::{Condition, Dependency, Next, ready};
 pub use diagnostic::{Diagnostic, Severity};
+pub use dotnet::{ClockTime, TimeFormat, TimeKind};
 pub use factory::Factory;
 pub use inputs::{Inputs, Outcome, Outcomes, Status, Trigger};
 pub use linked_service::ResolvedStore;
@@ -49,4 +51,7 @@ pub use pipeline::Pipeline;
 pub use policy::Policy;
 pub use secret::{Secrets, SecretsError, Settings};
 pub use skipping::{LogLayout, LogLocation, Skipping};
+pub use translator::{
+    AdditionalColumn, AdditionalValue, ColumnMapping, ConversionSettings, INTERIM_TYPES, MappedColumn, Mapping,
+};
 pub use validate::validate;

@@ -107,12 +107,14 @@ pub(crate) fn check(settings: &Value, path: &str, factory: Option<&Factory>, mom
     }
     let class = |side: &str| settings.pointer(side).and_then(Value::as_str).unwrap_or_default();
     let (source, sink) = (class("/source/type"), class("/sink/type"));
+    // A value that is mapped to another type may not fit.
+    let is_mapped = settings.get("translator").is_some_and(|translator| !translator.is_null());
     let message = if TABLES.contains(&sink) {
         Some(format!(
             "rows with a value that the source cannot convert, or that its column of the table cannot hold, are skipped; \
              one that the table of a {sink} refuses, such as a duplicate key, still fails the copy"
         ))
-    } else if WITHOUT.contains(&source) {
+    } else if WITHOUT.contains(&source) && !is_mapped {
         Some(format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy"))
     } else {
         None

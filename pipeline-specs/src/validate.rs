@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::{
     definition::{Definition, Kind, PROPERTIES},
     diagnostic::{Diagnostic, Findings, element, property},
+    expression::is_dynamic,
     factory::Factory,
     loader, reference, schema, skipping,
     support::{self, End, Moment},
-    translator,
+    translator::{self, Reporter},
 };
 
 /// Checks pipelines (with what they refer to), other definition files, and folders (every factory in them):
@@ -105,9 +106,9 @@ fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut F
         let path = property(&path, "typeProperties");
         support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
         skipping::check(settings, &path, factory, Moment::Validate, findings);
-        if let Some(value @ Value::Object(_)) = settings.get("translator") {
-            translator::check(value, &property(&path, "translator"), Moment::Validate, findings);
-        }
+        let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));
+        let source = settings.get("source").unwrap_or(&Value::Null);
+        translator::mapping(translator, source, &path, &mut Reporter { moment: Moment::Validate, findings });
     }
 }
 

@@ -114,7 +114,10 @@ fn properties() {
     let with = |property: &str| said(&[(PIPELINE, source, &format!("{source} {property},"))], &inputs());
     assert_snapshot!("misspelt_property", with(r#""sqlReaderQeury": "SELECT 1""#));
     assert_snapshot!("unknown_property", with(r#""colour": "blue""#));
-    assert_snapshot!("unsupported_property", with(r#""additionalColumns": [{"name": "a", "value": "b"}]"#));
+    let files =
+        r#""type": "DelimitedTextSource", "storeSettings": {"type": "FileServerReadSettings", "fileListPath": "a"},"#;
+    assert_snapshot!("unsupported_property", said(&[(PIPELINE, source, files)], &inputs()));
+    assert_eq!(with(r#""additionalColumns": [{"name": "a", "value": "b"}]"#), "");
     assert_snapshot!("ignored_property", with(r#""sourceRetryCount": 3"#));
     assert_eq!(with(r#""additionalColumns": [], "disableMetricsCollection": false"#), "");
     assert_eq!(with(r#""SQLREADERQUERY": "SELECT 1""#), "");
@@ -136,7 +139,7 @@ fn copies() {
     );
     let mappings =
         "\"typeConversion\": true, \"mappings\": [{\"source\": {\"name\": \"a\"}, \"sink\": {\"name\": \"b\"}}]";
-    assert_snapshot!("mappings", said(&[(PIPELINE, "\"typeConversion\": true", mappings)], &inputs()));
+    assert_eq!(said(&[(PIPELINE, "\"typeConversion\": true", mappings)], &inputs()), "");
     assert_snapshot!(
         "policy",
         said(&[(PIPELINE, "0.12:00:00", "half a day"), (PIPELINE, "\"retry\": 1", "\"retry\": -1")], &inputs())
@@ -145,6 +148,43 @@ fn copies() {
         "parallel_copies",
         said(&[(PIPELINE, "\"parallelCopies\": 4", "\"parallelCopies\": \"many\"")], &inputs())
     );
+}
+
+#[test]
+fn columns() {
+    let with = |translator: &str| said(&[(PIPELINE, "\"typeConversion\": true", translator)], &inputs());
+    let wrong = r#""typeConversion": true, "mappings": [
+        {"source": {"path": "$.a"}, "sink": {"name": "a"}},
+        {"source": {"name": "b"}},
+        {"source": {"name": "c", "type": "Integer"}, "sink": {"name": "c", "ordinal": 0}},
+        {"source": {"name": 4}, "sink": {"name": "d", "culture": "de-DE"}},
+        {"source": {"name": "e"}, "sink": {"name": "e", "type": "DateTime", "format": "'open"}}
+    ]"#;
+    assert_snapshot!("wrong_mappings", with(wrong));
+    assert_snapshot!(
+        "two_mappings",
+        with(r#""mappings": [{"source": {"name": "a"}, "sink": {"name": "b"}}], "columnMappings": "a: b""#)
+    );
+    assert_snapshot!("wrong_column_mappings", with(r#""columnMappings": "a: b, c""#));
+    assert_snapshot!(
+        "schema_mapping_with_paths",
+        with(r#""schemaMapping": {"$.a": "b"}, "collectionReference": "$.c""#)
+    );
+    let settings = "\"allowDataTruncation\": true";
+    let wrong = r#""allowDataTruncation": "perhaps", "culture": "fr-fr", "dateTimeFormat": "ffffffff",
+        "timeSpanFormat": "hh:mm", "timeFormat": "HH:mm""#;
+    assert_snapshot!("wrong_conversion", said(&[(PIPELINE, settings, wrong)], &inputs()));
+    let off = [
+        (PIPELINE, "\"typeConversion\": true", "\"typeConversion\": false"),
+        (PIPELINE, settings, "\"dateTimeFormat\": \"yyyy\""),
+    ];
+    assert_snapshot!("conversion_is_off", said(&off, &inputs()));
+    let source = "\"type\": \"SqlServerSource\",";
+    let additional = format!(
+        "{source} \"additionalColumns\": {}",
+        r#"[{"name": "f", "value": "$$FILEPATH"}, {"name": "x", "value": "$$NOW"}, {"value": 1}],"#
+    );
+    assert_snapshot!("wrong_additional_columns", said(&[(PIPELINE, source, &additional)], &inputs()));
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 use std::{fs, path::Path};
 
-use ropeway_specs::{Diagnostic, Factory, Inputs, Outcome, Outcomes, ResolvedCopy, Secrets, Status};
+use ropeway_specs::{
+    AdditionalValue, Diagnostic, Factory, Inputs, Mapping, Outcome, Outcomes, ResolvedCopy, Secrets, Status,
+};
 use serde_json::{Value, json};
 
 /// A factory that copies a synthetic table to a folder, each definition open to change.
@@ -257,20 +259,118 @@ fn system_variables_have_their_documented_form() {
     );
 }
 
+/// What a copy with this translator says of columns.
+fn mapped(mut translator: Value) -> Option<Mapping> {
+    if translator.is_object() {
+        translator["type"] = "TabularTranslator".into();
+    }
+    let mut definitions = Definitions::new();
+    definitions.pipeline["activities"][0]["typeProperties"]["translator"] = translator;
+    definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap().mapping
+}
+
 #[test]
 fn a_translator_may_be_json_text() {
-    let mut definitions = Definitions::new();
-    let mut with = |translator: Value| {
-        definitions.pipeline["activities"][0]["typeProperties"]["translator"] = translator;
-        definitions.resolve(&inputs("{}"), &Outcomes::new())
-    };
     let plain = json!({"type": "TabularTranslator", "typeConversion": true});
-    assert_eq!(with(plain.to_string().into()).unwrap().translator, Some(plain));
-    let mapping = json!({"type": "TabularTranslator", "mappings": [{"source": {"name": "a"}, "sink": {"name": "b"}}]});
-    assert!(with(mapping.to_string().into()).unwrap_err().contains("column mappings"));
-    assert!(with("no json".into()).unwrap_err().contains("no object"));
-    let lossy = json!({"type": "TabularTranslator", "typeConversion": true, "typeConversionSettings": {"treatBooleanAsNumber": true}});
-    assert_eq!(with(lossy).unwrap().warnings.len(), 1);
+    assert!(mapped(plain.clone()).unwrap().type_conversion);
+    assert_eq!(mapped(plain.to_string().into()), mapped(plain));
+    assert_eq!(mapped("".into()), None);
+    assert_eq!(mapped(json!({"type": "TabularTranslator"})), None);
+    let mut definitions = Definitions::new();
+    definitions.pipeline["activities"][0]["typeProperties"]["translator"] = "no json".into();
+    assert!(definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap_err().contains("no object"));
+}
+
+#[test]
+fn columns_are_mapped_in_all_three_ways() {
+    let names = |translator| {
+        let columns = mapped(translator).unwrap().columns.unwrap();
+        columns.into_iter().map(|column| (column.source.name.unwrap(), column.sink.name.unwrap())).collect::<Vec<_>>()
+    };
+    let expected = [("UserId".to_owned(), "MyUserId".to_owned()), ("Name".to_owned(), "MyName".to_owned())];
+    let item = |source: &str, sink: &str| json!({"source": {"name": source}, "sink": {"name": sink}});
+    assert_eq!(names(json!({"mappings": [item("UserId", "MyUserId"), item("Name", "MyName")]})), expected);
+    assert_eq!(names(json!({"columnMappings": "UserId: MyUserId, Name:MyName"})), expected);
+    let object = json!({"UserId": "MyUserId", "Name": "MyName"});
+    assert_eq!(names(json!({"columnMappings": object})), expected);
+    assert_eq!(names(json!({"schemaMapping": object})), expected);
+    // As an expression gives them.
+    let text = json!({"mappings": [item("UserId", "MyUserId"), item("Name", "MyName")]}).to_string();
+    assert_eq!(names(format!("@json('{text}')").into()), expected);
+}
+
+#[test]
+fn ends_of_a_mapping_have_ordinals_types_and_formats() {
+    let translator = json!({"mappings": [{
+        "source": {"ordinal": "2", "type": "string", "physicalType": "varchar"},
+        "sink": {"name": "day", "ordinal": 1, "type": "Datetime", "culture": "en-US", "format": "dd/MM/yyyy"},
+    }, {
+        "source": {"name": "b", "type": "Byte array"}, "sink": {"name": "c", "type": "byte[]"},
+    }]});
+    let mapping = mapped(translator).unwrap();
+    assert!(!mapping.type_conversion);
+    let columns = mapping.columns.unwrap();
+    assert_eq!((columns[0].source.ordinal, columns[0].source.interim), (Some(2), Some("String")));
+    assert_eq!((columns[0].sink.ordinal, columns[0].sink.interim), (Some(1), Some("DateTime")));
+    assert_eq!((columns[1].source.interim, columns[1].sink.interim), (Some("Byte[]"), Some("Byte[]")));
+    assert!(columns[0].sink.format.as_ref().unwrap().read("29/02/2024").is_some());
+    assert_eq!(columns[1].path, "$.properties.activities[0].typeProperties.translator.mappings[1]");
+}
+
+#[test]
+fn truncation_is_allowed_unless_the_definition_says_otherwise() {
+    let settings = |settings: Value| {
+        let translator = json!({"typeConversion": true, "typeConversionSettings": settings});
+        let conversion = mapped(translator).unwrap().conversion;
+        (conversion.allow_data_truncation, conversion.treat_boolean_as_number)
+    };
+    assert_eq!(settings(Value::Null), (true, false));
+    assert_eq!(settings(json!({"allowDataTruncation": false, "treatBooleanAsNumber": "True"})), (false, true));
+    let formats = json!({"typeConversion": "true", "typeConversionSettings": {"dateTimeFormat": "yyyy-MM-dd"}});
+    let conversion = mapped(formats).unwrap().conversion;
+    assert_eq!(conversion.date, conversion.date_time);
+    assert!(conversion.date.is_some() && conversion.date_time_offset.is_none());
+}
+
+#[test]
+fn additional_columns_are_texts_files_and_columns() {
+    let mut definitions = Definitions::new();
+    definitions.pipeline["activities"][0]["typeProperties"]["source"]["additionalColumns"] = json!([
+        {"name": "pipeline", "value": {"value": "@pipeline().Pipeline", "type": "Expression"}},
+        {"name": "static", "value": "x"},
+        {"name": "number", "value": {"value": "@add(1, 2)", "type": "Expression"}},
+        {"name": "nothing", "value": null},
+        {"name": "copy", "value": "$$COLUMN:Order Id"},
+    ]);
+    let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+    assert_eq!(copy.source.settings.expose()["source"].get("additionalColumns"), None);
+    let values: Vec<_> =
+        copy.mapping.unwrap().additional.into_iter().map(|column| (column.name, column.value)).collect();
+    let text = |text: &str| AdditionalValue::Text(Some(text.to_owned()));
+    let expected = [
+        ("pipeline", text("Main")),
+        ("static", text("x")),
+        ("number", text("3")),
+        ("nothing", AdditionalValue::Text(None)),
+        ("copy", AdditionalValue::Column("Order Id".to_owned())),
+    ];
+    assert_eq!(values, expected.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[test]
+fn the_mapping_is_part_of_what_a_run_is() {
+    let mut definitions = Definitions::new();
+    let mut with = |name: &str, value: Value| {
+        let properties = &mut definitions.pipeline["activities"][0]["typeProperties"];
+        properties["translator"] =
+            json!({"type": "TabularTranslator", "mappings": [{"source": {"name": "a"}, "sink": {"name": name}}]});
+        properties["source"]["additionalColumns"] = json!([{"name": "x", "value": value}]);
+        definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap().fingerprint
+    };
+    let first = with("b", "1".into());
+    assert_eq!(first, with("b", "1".into()));
+    assert_ne!(first, with("c", "1".into()));
+    assert_ne!(first, with("b", "2".into()));
 }
 
 #[test]

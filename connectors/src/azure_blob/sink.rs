@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::BatchLimit,
-    sink::{ColumnFit, RunContext, Sink, SinkRun},
+    sink::{ColumnFit, RunContext, Sink, SinkRun, Takes},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -96,6 +96,10 @@ struct Shared(Arc<BlobSink>);
 
 #[async_trait]
 impl Sink for Shared {
+    async fn takes(&self) -> Result<Takes> {
+        Ok(self.0.format.takes())
+    }
+
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         self.0.format.fit(schema)
     }

@@ -47,6 +47,8 @@ pub(super) struct ReadSettings {
 /// The files that are meant.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
+    /// The folder that the dataset names.
+    base: PathBuf,
     /// The folder to look in; its pieces may be patterns if `patterns` says so.
     folder: PathBuf,
     folder_is_pattern: bool,
@@ -87,6 +89,7 @@ impl Selection {
             _ => FileName::Any,
         };
         Ok(Self {
+            base: target.folder.clone(),
             folder_is_pattern: folder_pattern.is_some(),
             folder: folder_pattern.map_or(Ok(target.folder), |pattern| relative(&pattern))?,
             file,
@@ -109,6 +112,11 @@ impl Selection {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// The path of a file below the dataset's folder.
+    pub(super) fn relative<'a>(&self, file: &'a Path) -> &'a Path {
+        file.strip_prefix(&self.base).unwrap_or(file)
     }
 
     pub(super) fn nothing(&self, root: &Root) -> Error {

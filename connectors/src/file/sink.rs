@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
-    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored},
+    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored, Takes},
     source::BatchStream,
 };
 use serde::Deserialize;
@@ -38,6 +38,10 @@ pub(super) struct FileSink {
 
 #[async_trait]
 impl Sink for FileSink {
+    async fn takes(&self) -> Result<Takes> {
+        Ok(self.format.takes())
+    }
+
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         self.format.fit(schema)
     }

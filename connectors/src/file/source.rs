@@ -1,6 +1,7 @@
 //! Files to rows: a chunk is a file, or some row groups of one.
 
 use std::{
+    borrow::Cow,
     fs::{File, Metadata},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -77,8 +78,13 @@ impl Source for FileSource {
         self.portions(chunk, limit, Tolerance::Skips).await
     }
 
-    fn skips(&self) -> Option<&'static str> {
-        self.format.skips()
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        self.format.skips().map(Cow::from)
+    }
+
+    fn file_of(&self, chunk: &Chunk) -> Option<String> {
+        let recipe = Recipe::deserialize(&chunk.recipe).ok()?;
+        Some(self.selection.relative(&recipe.path).to_string_lossy().into_owned())
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -14,7 +14,6 @@
 mod cells;
 mod dialect;
 mod encoder;
-mod numbers;
 mod parse;
 mod parser;
 mod read_back;
@@ -24,7 +23,12 @@ mod settings;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, digest::RowDigester, sink::ColumnFit};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    digest::RowDigester,
+    sink::{ColumnFit, Takes},
+};
 
 use self::encoder::Encoder;
 pub(crate) use self::{
@@ -73,6 +77,10 @@ impl DelimitedText {
 impl Format for DelimitedText {
     fn extension(&self) -> String {
         format!("{}{}", self.extension, self.compression.extension())
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Texts
     }
 
     fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {

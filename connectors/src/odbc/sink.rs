@@ -15,6 +15,7 @@ mod rights;
 mod run;
 mod statements;
 mod table;
+mod takes;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ use ropeway_engine::{
     Result,
     chunk::BatchLimit,
     registry::SinkKind,
-    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun},
+    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes},
 };
 
 use self::{connections::Connections, encode::BLOCK_BYTES, fit::Fit, rights::Reliance, run::TableRun, table::Table};
@@ -95,6 +96,11 @@ impl OdbcSink {
 
 #[async_trait]
 impl Sink for OdbcSink {
+    async fn takes(&self) -> Result<Takes> {
+        let settings = Arc::clone(&self.settings);
+        self.asks.call(move |session| Ok(Table::look(session, &settings.table)?.takes())).await
+    }
+
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let (settings, schema) = (Arc::clone(&self.settings), Arc::clone(schema));
         let looked = self.asks.call(move |session| {
@@ -139,7 +145,7 @@ impl Sink for OdbcSink {
     }
 
     fn skips(&self) -> Option<&'static str> {
-        Some(crate::misfits::OF_A_TABLE)
+        Some(crate::unfit::OF_A_TABLE)
     }
 
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {

@@ -1,6 +1,9 @@
 //! Reading from ODBC.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -142,9 +145,10 @@ impl Source for OdbcSource {
         self.portions(chunk, limit, true).await
     }
 
-    fn skips(&self) -> Option<&'static str> {
+    fn skips(&self) -> Option<Cow<'static, str>> {
         Some(
-            "rows with a value that is none of its column's type, or cannot be held exactly: zero dates, malformed text",
+            "rows with a value that is none of its column's type, or cannot be held exactly: zero dates, malformed text"
+                .into(),
         )
     }
 

@@ -29,7 +29,15 @@ use mssql_tds::datatypes::{
     sql_string::{EncodingType, SqlString},
     sql_vector::SqlVector,
 };
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, progress::Count, skipping::Portion};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::BatchLimit,
+    progress::Count,
+    skipping::{
+        Portion,
+        misfits::{self, Misfit},
+    },
+};
 use uuid::Uuid;
 
 use self::{
@@ -37,7 +45,6 @@ use self::{
     offsets::Offsets,
 };
 use super::{settings::TypeSettings, types::Kind};
-use crate::misfits::{self, Misfit};
 
 /// Rows per batch at most, however large the limit is: wide enough for every writer downstream.
 const MOST_ROWS: usize = 65_536;

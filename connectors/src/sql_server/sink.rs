@@ -17,6 +17,7 @@ mod settings;
 mod staging;
 mod statements;
 mod table;
+mod takes;
 mod target;
 mod writer;
 
@@ -27,7 +28,7 @@ use async_trait::async_trait;
 use ropeway_engine::{
     Result,
     chunk::BatchLimit,
-    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun},
+    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes},
 };
 
 use self::{
@@ -110,6 +111,13 @@ impl SqlServerSink {
 
 #[async_trait]
 impl Sink for SqlServerSink {
+    async fn takes(&self) -> Result<Takes> {
+        let mut session = self.pool.session(statements::SESSION).await?;
+        let target = Target::look(&mut session, &self.settings).await?;
+        self.pool.put_back(session);
+        Ok(target.map_or(Takes::Anything, |target| target.table.takes()))
+    }
+
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let mut session = self.pool.session(statements::SESSION).await?;
         let ledger = rights::foreseen(&mut session).await?;
@@ -155,7 +163,7 @@ impl Sink for SqlServerSink {
     }
 
     fn skips(&self) -> Option<&'static str> {
-        Some(crate::misfits::OF_A_TABLE)
+        Some(crate::unfit::OF_A_TABLE)
     }
 
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {

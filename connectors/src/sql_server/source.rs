@@ -1,6 +1,9 @@
 //! SQL Server as a source.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -166,8 +169,8 @@ impl Source for SqlServerSource {
         self.portions(chunk, limit, true).await
     }
 
-    fn skips(&self) -> Option<&'static str> {
-        Some("rows with a value that its column cannot hold exactly: dates outside 1677 to 2262, malformed text")
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        Some("rows with a value that its column cannot hold exactly: dates outside 1677 to 2262, malformed text".into())
     }
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {

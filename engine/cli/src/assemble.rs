@@ -1,5 +1,6 @@
 //! Definitions, connectors and limits become an engine's job. The only place that knows all crates.
 
+mod mapping;
 mod skip_log;
 
 use std::{path::PathBuf, sync::Arc, thread::available_parallelism};
@@ -7,6 +8,7 @@ use std::{path::PathBuf, sync::Arc, thread::available_parallelism};
 use ropeway_engine::{
     Error, ErrorKind, Result, Side,
     chunk::RunId,
+    mapping::MappedSource,
     registry::Registry,
     run::{Job, Settings},
     skipping::Skipping,
@@ -98,6 +100,10 @@ pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run:
     let skipping = log.transpose()?;
     let sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
     let sink = registry.connect_sink(&copy.sink.linked_service_type, sink).map_err(|error| error.on(Side::Sink))?;
+    let source: Arc<dyn Source> = match copy.mapping {
+        Some(mapping) => Arc::new(MappedSource::new(source, Arc::clone(&sink), mapping::mapping(mapping)?)),
+        None => source,
+    };
     Ok(Job { run, fingerprint, source, sink, skipping, settings: run_settings })
 }
 

@@ -3,7 +3,7 @@
 use arrow::datatypes::{Field, SchemaRef};
 
 use super::Job;
-use crate::{Error, ErrorKind, Result, Side, sink::ColumnFit, source::SOURCE_TYPE};
+use crate::{Error, ErrorKind, Result, Side, mapping::MAPPED_FROM, sink::ColumnFit, source::SOURCE_TYPE};
 
 /// Refuses columns that the sink cannot hold.
 ///
@@ -37,7 +37,9 @@ pub(super) fn held(job: &Job, schema: &SchemaRef, fits: &[ColumnFit]) -> Result<
 /// # Errors
 /// [`ErrorKind::Data`] that names the first column that differs.
 pub(super) fn unchanged(planned: &SchemaRef, now: &SchemaRef) -> Result<()> {
-    let same = |a: &Field, b: &Field| a.metadata().get(SOURCE_TYPE) == b.metadata().get(SOURCE_TYPE);
+    let same = |a: &Field, b: &Field| {
+        [SOURCE_TYPE, MAPPED_FROM].iter().all(|key| a.metadata().get(key) == b.metadata().get(key))
+    };
     match first_difference(planned, now, same) {
         None => Ok(()),
         Some(difference) => Err(Error::new(
@@ -70,7 +72,9 @@ fn first_difference(old: &SchemaRef, new: &SchemaRef, also: impl Fn(&Field, &Fie
     let describe = |field: &Field| {
         let null = if field.is_nullable() { "" } else { " not null" };
         let source = field.metadata().get(SOURCE_TYPE).map(|name| format!(" from {name}")).unwrap_or_default();
-        format!("'{}' {}{null}{source}", field.name().escape_debug(), field.data_type())
+        let mapped = field.metadata().get(MAPPED_FROM);
+        let mapped = mapped.map(|from| format!(", mapped from {}", from.escape_debug())).unwrap_or_default();
+        format!("'{}' {}{null}{source}{mapped}", field.name().escape_debug(), field.data_type())
     };
     let same = |a: &Field, b: &Field| {
         a.name() == b.name() && a.data_type() == b.data_type() && a.is_nullable() == b.is_nullable() && also(a, b)

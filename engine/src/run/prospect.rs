@@ -1,5 +1,7 @@
 //! What a run would do: for `plan`, which writes nothing.
 
+use std::borrow::Cow;
+
 use arrow::datatypes::SchemaRef;
 
 use super::{Job, admission::admit, chunk_target, numbered, read_back, snapshot};
@@ -64,7 +66,8 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
 }
 
 fn left_out(job: &Job, skipping: &Skipping) -> String {
-    let both: Vec<_> = [job.source.skips(), job.sink.skips()].into_iter().flatten().collect();
+    let of_sink = job.sink.skips().map(Cow::Borrowed);
+    let both: Vec<_> = [job.source.skips(), of_sink].into_iter().flatten().collect();
     let rows =
         if both.is_empty() { "none: neither source nor sink leaves rows out".to_owned() } else { both.join("; ") };
     match &skipping.log {

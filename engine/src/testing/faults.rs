@@ -1,7 +1,7 @@
 //! Decorators that make a store fail: errors before and after the effect, effects that come late,
 //! delays.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
-    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored},
+    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes},
     skipping::{Misfit, PortionStream, Skips},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
@@ -130,8 +130,12 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.end_snapshot();
     }
 
-    fn skips(&self) -> Option<&'static str> {
+    fn skips(&self) -> Option<Cow<'static, str>> {
         self.0.skips()
+    }
+
+    fn file_of(&self, chunk: &Chunk) -> Option<String> {
+        self.0.file_of(chunk)
     }
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {
@@ -152,6 +156,10 @@ pub struct FaultySink<S>(pub S, pub Faults);
 
 #[async_trait]
 impl<S: Sink> Sink for FaultySink<S> {
+    async fn takes(&self) -> Result<Takes> {
+        self.1.around(self.0.takes()).await
+    }
+
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         self.0.fit(schema).await
     }

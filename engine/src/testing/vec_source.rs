@@ -1,6 +1,6 @@
 //! A source of given rows.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{borrow::Cow, num::NonZeroU32, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray},
@@ -138,8 +138,8 @@ impl Source for VecSource {
         Ok(stream::iter(portions).boxed())
     }
 
-    fn skips(&self) -> Option<&'static str> {
-        self.misfits.map(|_| "rows that do not fit")
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        self.misfits.map(|_| "rows that do not fit".into())
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

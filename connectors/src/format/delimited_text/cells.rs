@@ -11,13 +11,9 @@ use arrow::{
     },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use ropeway_engine::{Error, ErrorKind, Result};
+use ropeway_engine::{Error, ErrorKind, Result, source::is_uuid, text::digits as numbers};
 
-use super::{
-    dialect::{Dialect, Problem},
-    numbers,
-};
-use crate::format::values::is_uuid;
+use super::dialect::{Dialect, Problem};
 
 /// Writes the value of a row.
 pub(super) type Cell<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<(), Problem> + 'a>;

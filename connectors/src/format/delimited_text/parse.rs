@@ -16,8 +16,7 @@ use arrow::{
     },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-
-use crate::format::values::is_uuid;
+use ropeway_engine::source::is_uuid;
 
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;

@@ -13,9 +13,11 @@ use parquet::{
     file::metadata::KeyValue,
     schema::types::{ColumnDescriptor, SchemaDescPtr, SchemaDescriptor, Type},
 };
-use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit, source::SOURCE_TYPE};
-
-use crate::format::values::is_uuid;
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    sink::ColumnFit,
+    source::{SOURCE_TYPE, is_uuid},
+};
 
 /// The key of the file's metadata under which the types of the source stand, as a JSON object from
 /// column to type.

@@ -1,7 +1,8 @@
 //! Values that do not fit their column, where rows may be left out for them.
 
+use ropeway_engine::skipping::misfits::Misfit;
+
 use super::decode::Fault;
-use crate::misfits::Misfit;
 
 /// Takes note of values that do not fit; every decoder puts a null in their place.
 #[derive(Default)]

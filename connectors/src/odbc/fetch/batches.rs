@@ -4,14 +4,17 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use odbc_api::handles::StatementRef;
-use ropeway_engine::{Error, ErrorKind, Result, blocking::Outlet, skipping::Portion};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    blocking::Outlet,
+    skipping::{Portion, misfits},
+};
 
 use super::{
     super::columns::{Cells, Decoder, Misfits, decoder},
     Block, Reading, fault,
     shape::Buffer,
 };
-use crate::misfits;
 
 /// Collects rows into batches within the limit.
 pub(super) struct Batches<'a> {

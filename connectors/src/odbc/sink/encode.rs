@@ -15,15 +15,13 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     digest::{Digest, RowDigester},
     skipping::Misfit,
+    text::{OTHER_TYPE, numbers},
 };
 
 use self::cells::Cells;
 pub(super) use self::moments::Moments;
 use super::super::raw::insert::{Block, Parameter, Passed};
-use crate::{
-    misfits,
-    text::{OTHER_TYPE, numbers},
-};
+use crate::unfit;
 
 /// Bytes of a block, unless a single row has more.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -151,7 +149,7 @@ impl Encoder {
         let of = |(column, _): &(Column, Passed)| {
             let array = batch.column(column.source);
             let check = |array: &ArrayRef| column.cells(array).map(drop);
-            misfits::refused((column.source, array), &check).map_err(|why| column.refused(why))
+            unfit::refused((column.source, array), &check).map_err(|why| column.refused(why))
         };
         Ok(self.columns.iter().map(of).collect::<Result<Vec<_>>>()?.concat())
     }

@@ -20,14 +20,12 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     digest::{Digest, RowDigester},
     skipping::Misfit,
+    text::{OTHER_TYPE, numbers as numbers_in_texts},
 };
 
 use self::cells::Cells;
 pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
-use crate::{
-    misfits,
-    text::{OTHER_TYPE, numbers as numbers_in_texts},
-};
+use crate::unfit;
 
 /// The token in front of every row.
 const ROW: u8 = 0xD1;
@@ -159,7 +157,7 @@ impl Encoder {
     pub(crate) fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
         let of = |column: &Column| {
             let array = batch.column(column.source);
-            misfits::refused((column.source, array), &|array| column.check(array)).map_err(|why| column.refused(why))
+            unfit::refused((column.source, array), &|array| column.check(array)).map_err(|why| column.refused(why))
         };
         Ok(self.columns.iter().map(of).collect::<Result<Vec<_>>>()?.concat())
     }

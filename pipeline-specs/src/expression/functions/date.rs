@@ -7,10 +7,13 @@ use super::{
     Function,
     argument::{integer, optional_text, text},
 };
-use crate::expression::{
-    dotnet_date::{self, Moment, ROUND_TRIP},
-    scope::Scope,
-    time_zone,
+use crate::{
+    dotnet::ROUND_TRIP,
+    expression::{
+        dotnet_date::{self, Moment},
+        scope::Scope,
+        time_zone,
+    },
 };
 
 pub(super) const TABLE: &[Function] = &[

@@ -10,12 +10,12 @@ use arrow::{
         DataType, Date32Type, Decimal128Type, Decimal256Type, DecimalType, Float64Type, Int64Type, UInt64Type,
     },
 };
+use ropeway_engine::text::OTHER_TYPE;
 
 use super::{
     Form,
     moments::{self, of_clocks, of_moments, of_texts},
 };
-use crate::text::OTHER_TYPE;
 
 const NOT_A_NUMBER: &str =
     "a value is infinite or not a number, which the database cannot hold; replace it in the source's query";

@@ -8,12 +8,12 @@ use arrow::{
         TimestampSecondType,
     },
 };
-
-use super::cells::{Cells, texts, write};
-use crate::text::{
+use ropeway_engine::text::{
     OTHER_TYPE,
     moment::{self, Moment},
 };
+
+use super::cells::{Cells, texts, write};
 
 const DAY: i64 = 86_400;
 const NANOS: i64 = 1_000_000_000;

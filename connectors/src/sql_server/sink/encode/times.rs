@@ -9,6 +9,7 @@ use arrow::{
         TimestampSecondType,
     },
 };
+use ropeway_engine::text::moment::{self, Moment};
 
 use super::{
     super::super::rows::time::{DAY, milliseconds},
@@ -16,7 +17,6 @@ use super::{
     cells::Fixed,
     numbers::{all, primitive},
 };
-use crate::text::moment::{self, Moment};
 
 /// From 0001-01-01 to 1970-01-01, in days.
 const DAYS_TO_1970: i64 = 719_162;

@@ -1,6 +1,6 @@
 //! The plan for a program, with every chunk.
 
-use ropeway_engine::source::SOURCE_TYPE;
+use ropeway_engine::{mapping::MAPPED_FROM, source::SOURCE_TYPE};
 use serde_json::{Value, json};
 
 use super::CopyPlan;
@@ -37,6 +37,7 @@ fn columns(plan: &CopyPlan) -> Vec<Value> {
     let column = |(field, fit): (&arrow::datatypes::FieldRef, &ropeway_engine::sink::ColumnFit)| {
         json!({
             "name": field.name(),
+            "mappedFrom": field.metadata().get(MAPPED_FROM),
             "sourceType": field.metadata().get(SOURCE_TYPE),
             "arrowType": field.data_type().to_string(),
             "nullable": field.is_nullable(),

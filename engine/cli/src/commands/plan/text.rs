@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use ropeway_engine::source::SOURCE_TYPE;
+use ropeway_engine::{mapping::MAPPED_FROM, source::SOURCE_TYPE};
 
 use super::CopyPlan;
 use crate::{byte_size, table::Table, terminal::Safe};
@@ -67,11 +67,21 @@ fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {
 }
 
 fn columns(plan: &CopyPlan) -> Table {
-    let mut table = Table::new(["name", "source", "arrow", "sink", "loss"]);
+    let is_mapped = plan.prospect.schema.fields().iter().any(|field| field.metadata().contains_key(MAPPED_FROM));
+    let mut table = if is_mapped {
+        Table::new(["name", "from", "source", "arrow", "sink", "loss"])
+    } else {
+        Table::new(["name", "source", "arrow", "sink", "loss"])
+    };
     for (field, fit) in plan.prospect.schema.fields().iter().zip(&plan.prospect.fits) {
+        let from = field.metadata().get(MAPPED_FROM).unwrap_or(field.name());
         let source = field.metadata().get(SOURCE_TYPE).map_or("", String::as_str);
         let arrow = format!("{}{}", field.data_type(), if field.is_nullable() { "" } else { " not null" });
-        table.row([field.name().as_str(), source, &arrow, &fit.sink_type, fit.loss.as_deref().unwrap_or("")]);
+        let (name, loss) = (field.name().as_str(), fit.loss.as_deref().unwrap_or(""));
+        match is_mapped {
+            true => table.row([name, from, source, &arrow, &fit.sink_type, loss]),
+            false => table.row([name, source, &arrow, &fit.sink_type, loss]),
+        }
     }
     table
 }

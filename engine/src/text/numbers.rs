@@ -17,7 +17,7 @@ const NO_NUMBER: &str =
 const NO_BIT: &str = "a text is neither true nor false, 1 nor 0; correct it or CAST it in the source's query";
 
 /// The values that these texts mean, as an array of the type.
-pub(crate) fn texts(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, &'static str> {
+pub fn texts(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, &'static str> {
     match to {
         DataType::Boolean => bits(array),
         DataType::Int8 => plain::<Int8Type>(array),
@@ -40,18 +40,14 @@ where
     T::Native: FromStr,
 {
     let texts = array.as_string_opt::<i32>().ok_or(OTHER_TYPE)?;
-    let parse = |text: &str| text.trim().parse::<T::Native>().map_err(|_| NO_NUMBER);
+    let parse = |text: &str| number::<T::Native>(text).ok_or(NO_NUMBER);
     let values = texts.iter().map(|text| text.map(parse).transpose()).collect::<Result<PrimitiveArray<T>, _>>()?;
     Ok(Arc::new(values))
 }
 
 fn bits(array: &ArrayRef) -> Result<ArrayRef, &'static str> {
     let texts = array.as_string_opt::<i32>().ok_or(OTHER_TYPE)?;
-    let parse = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(NO_BIT),
-    };
+    let parse = |text: &str| bit(text).ok_or(NO_BIT);
     Ok(Arc::new(texts.iter().map(|text| text.map(parse).transpose()).collect::<Result<BooleanArray, _>>()?))
 }
 
@@ -62,8 +58,29 @@ fn decimals(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef, &'st
     Ok(Arc::new(values.with_precision_and_scale(precision, scale).map_err(|_| NO_NUMBER)?))
 }
 
+/// A number as its type writes it, with spaces around it or none.
+pub fn number<N: FromStr>(text: &str) -> Option<N> {
+    text.trim().parse().ok()
+}
+
+/// `true` and `false` in any case, `1` and `0`.
+pub fn bit(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// `-12.50` in units of the scale; digits behind it must be zero.
 fn decimal(text: &str, scale: i8) -> Option<i128> {
+    let (units, digits) = decimal_units(text)?;
+    let missing = u32::try_from(i32::from(scale) - digits as i32).ok()?;
+    if units == 0 { Some(0) } else { units.checked_mul(10_i128.checked_pow(missing)?) }
+}
+
+/// `-12.50` in units of its last digit that is not zero, and how many digits stand behind its point: -125 and 1.
+pub fn decimal_units(text: &str) -> Option<(i128, usize)> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -75,13 +92,12 @@ fn decimal(text: &str, scale: i8) -> Option<i128> {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');
-    let missing = u32::try_from(i32::from(scale) - fraction.len() as i32).ok()?;
     let digits = format!("{whole}{fraction}");
     let units = match digits.trim_start_matches('0') {
         "" => 0,
-        digits => digits.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(missing)?)?,
+        digits => digits.parse::<i128>().ok()?,
     };
-    Some(if negative { -units } else { units })
+    Some((if negative { -units } else { units }, fraction.len()))
 }
 
 #[cfg(test)]

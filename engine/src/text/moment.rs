@@ -7,14 +7,16 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// A moment in UTC, in units of 100 ns since 0001-01-01, and the minutes of its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment {
-    pub(crate) ticks: i64,
-    pub(crate) offset: i16,
+pub struct Moment {
+    /// Units of 100 ns.
+    pub ticks: i64,
+    /// Minutes east of Greenwich.
+    pub offset: i16,
 }
 
 /// `2024-02-29`, `2024-02-29T12:00:00.1234567+02:00` and what lies between; a space may stand for the T. Without an
 /// offset it is UTC.
-pub(crate) fn parse(text: &str) -> Option<Moment> {
+pub fn parse(text: &str) -> Option<Moment> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = parse_date(date)?;
     let Some(rest) = rest.strip_prefix(['T', ' ', 't']) else {
@@ -26,7 +28,7 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
 }
 
 /// `12:00`, `12:00:01` or `12:00:01.1234567` in units of 100 ns; digits behind the seventh must be zero.
-pub(crate) fn parse_clock(text: &str) -> Option<i64> {
+pub fn parse_clock(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut parts = whole.split(':').map(|part| digits(part, 2));
     let (hours, minutes) = (parts.next()??, parts.next()??);

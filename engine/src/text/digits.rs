@@ -6,7 +6,7 @@ use std::{fmt, io::Write};
 const SECOND: i64 = 1_000_000_000;
 
 /// Exactly `scale` digits behind the point.
-pub(super) fn decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
+pub fn decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
     if value < 0 {
         out.push(b'-');
     }
@@ -44,7 +44,7 @@ fn padded(value: u128, width: usize, out: &mut Vec<u8>) {
 }
 
 /// At least `width` digits, zeros in front.
-pub(super) fn padded_u64(mut value: u64, width: usize, out: &mut Vec<u8>) {
+pub fn padded_u64(mut value: u64, width: usize, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 40];
     let mut start = digits.len();
     while value > 0 {
@@ -56,18 +56,21 @@ pub(super) fn padded_u64(mut value: u64, width: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
-pub(super) fn signed(value: i64, out: &mut Vec<u8>) {
+/// A whole number.
+pub fn signed(value: i64, out: &mut Vec<u8>) {
     if value < 0 {
         out.push(b'-');
     }
     padded_u64(value.unsigned_abs(), 1, out);
 }
 
-pub(super) fn float32(value: f32, out: &mut Vec<u8>) {
+/// The shortest text that reads back as the same number.
+pub fn float32(value: f32, out: &mut Vec<u8>) {
     float(value, value.into(), out);
 }
 
-pub(super) fn float64(value: f64, out: &mut Vec<u8>) {
+/// The same for 64 bits.
+pub fn float64(value: f64, out: &mut Vec<u8>) {
     float(value, value, out);
 }
 
@@ -86,7 +89,7 @@ fn float(value: impl fmt::Display + fmt::UpperExp, wide: f64, out: &mut Vec<u8>)
 }
 
 /// `yyyy-MM-dd` of a day since 1970-01-01.
-pub(super) fn date(day: i64, out: &mut Vec<u8>) {
+pub fn date(day: i64, out: &mut Vec<u8>) {
     // Days to a civil date in the Gregorian calendar, counted from 0000-03-01 so that the leap day
     // is the last of its year.
     let day = day + 719_468;
@@ -109,7 +112,7 @@ pub(super) fn date(day: i64, out: &mut Vec<u8>) {
 }
 
 /// `HH:mm:ss.fffffff` of a second of a day and its nanoseconds; nine digits where seven are too few.
-pub(super) fn time(second: i64, nanosecond: i64, out: &mut Vec<u8>) {
+pub fn time(second: i64, nanosecond: i64, out: &mut Vec<u8>) {
     for (part, separator) in [(second / 3600, b':'), (second / 60 % 60, b':'), (second % 60, b'.')] {
         padded_u64(part as u64, 2, out);
         out.push(separator);
@@ -122,12 +125,12 @@ pub(super) fn time(second: i64, nanosecond: i64, out: &mut Vec<u8>) {
 }
 
 /// Splits a count of ticks into whole seconds and nanoseconds.
-pub(super) fn seconds(ticks: i64, per_second: i64) -> (i64, i64) {
+pub fn seconds(ticks: i64, per_second: i64) -> (i64, i64) {
     (ticks.div_euclid(per_second), ticks.rem_euclid(per_second) * (SECOND / per_second))
 }
 
 /// `yyyy-MM-dd HH:mm:ss.fffffff` of a moment.
-pub(super) fn timestamp(ticks: i64, per_second: i64, out: &mut Vec<u8>) {
+pub fn timestamp(ticks: i64, per_second: i64, out: &mut Vec<u8>) {
     let (second, nanosecond) = seconds(ticks, per_second);
     date(second.div_euclid(86_400), out);
     out.push(b' ');

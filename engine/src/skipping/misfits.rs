@@ -1,34 +1,29 @@
 //! Values that do not fit their column, and the rows that are left out for them.
 
+use super::SkippedRow;
+use crate::{Error, ErrorKind, Result};
 use arrow::{
     array::{ArrayRef, BooleanArray},
     compute::filter,
     util::display::{ArrayFormatter, FormatOptions},
 };
-use ropeway_engine::{
-    Error, ErrorKind, Result,
-    skipping::{Misfit as Unfit, SkippedRow},
-};
-
-/// Which rows tables leave out, in words.
-pub(crate) const OF_A_TABLE: &str = "rows with a value that its column of the table cannot hold";
 
 /// A value that does not fit. In its place stands a null.
 #[derive(Debug)]
-pub(crate) struct Misfit {
+pub struct Misfit {
     /// Its row in the batch.
-    pub(crate) row: usize,
+    pub row: usize,
     /// Its column in the source.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What is wrong with it, and what to do.
-    pub(crate) reason: &'static str,
+    pub reason: &'static str,
     /// The value.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Misfit {
     /// Memory that its row of so many columns takes as texts in the end, beside the bytes of its values.
-    pub(crate) fn bytes(&self, columns: usize) -> usize {
+    pub fn bytes(&self, columns: usize) -> usize {
         let message = self.text.len() + self.reason.len() + 100;
         size_of::<SkippedRow>() + columns * 2 * size_of::<Option<String>>() + 2 * self.text.len() + message
     }
@@ -36,7 +31,7 @@ impl Misfit {
 
 /// Parts the rows with misfits from those that fit. `columns` are those of the source, each with its name and
 /// its array; `all` are the arrays of the batch.
-pub(crate) fn part(
+pub fn part(
     all: Vec<ArrayRef>,
     columns: &[(&str, ArrayRef)],
     mut misfits: Vec<Misfit>,
@@ -70,30 +65,6 @@ pub(crate) fn part(
     Ok((all, skipped))
 }
 
-/// The values of a column, the one of this number in its batch, that `check` refuses: what is refused as a whole is
-/// halved until single rows are left.
-///
-/// # Errors
-/// The reason why not even a column without a row passes.
-pub(crate) fn refused(
-    (number, column): (usize, &ArrayRef),
-    check: &dyn Fn(&ArrayRef) -> Result<(), &'static str>,
-) -> Result<Vec<Unfit>, &'static str> {
-    let mut found = Vec::new();
-    let mut parts = vec![(0, column.len())];
-    if let Err(reason) = check(column) {
-        check(&column.slice(0, 0)).map_err(|_| reason)?;
-        while let Some((row, rows)) = parts.pop() {
-            match check(&column.slice(row, rows)) {
-                Ok(()) => {}
-                Err(reason) if rows == 1 => found.push(Unfit { row, column: number, reason }),
-                Err(_) => parts.extend([(row + rows / 2, rows - rows / 2), (row, rows / 2)]),
-            }
-        }
-    }
-    Ok(found)
-}
-
 fn odd(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Bug, "a row that does not fit cannot be left out; please report it").caused_by(error)
 }
@@ -106,19 +77,6 @@ mod tests {
     use arrow::datatypes::Int32Type;
 
     use super::*;
-
-    #[test]
-    fn values_that_are_refused_are_found_one_by_one() {
-        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..1_000));
-        let small = |column: &ArrayRef| {
-            let values = column.as_primitive::<Int32Type>().values();
-            if values.iter().any(|value| value % 137 == 5) { Err("too odd") } else { Ok(()) }
-        };
-        let rows: Vec<_> = refused((3, &numbers), &small).unwrap().iter().map(|unfit| unfit.row).collect();
-        assert_eq!(rows, (0..1_000).filter(|row| row % 137 == 5).collect::<Vec<_>>());
-        assert_eq!(refused((0, &numbers.slice(6, 100)), &small).unwrap(), []);
-        assert_eq!(refused((0, &numbers), &|_| Err("no such type")).unwrap_err(), "no such type");
-    }
 
     #[test]
     fn a_row_is_left_out_once_with_all_its_values() {

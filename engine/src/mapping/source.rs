@@ -1,0 +1,123 @@
+//! A source whose columns are mapped.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::{Mapping, plan::Plan};
+use crate::{
+    Error, ErrorKind, Result, Side,
+    chunk::{BatchLimit, Chunk, ChunkId},
+    cpu,
+    sink::Sink,
+    skipping::PortionStream,
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+};
+
+/// The rows of a source with the columns that a sink shall get.
+pub struct MappedSource {
+    source: Arc<dyn Source>,
+    sink: Arc<dyn Sink>,
+    mapping: Mapping,
+    /// Made when the columns of both ends are known: with [`Source::schema`].
+    plan: Mutex<Option<Arc<Plan>>>,
+}
+
+impl MappedSource {
+    /// Maps the columns of the source to those of the sink.
+    pub fn new(source: Arc<dyn Source>, sink: Arc<dyn Sink>, mapping: Mapping) -> Self {
+        Self { source, sink, mapping, plan: Mutex::default() }
+    }
+
+    fn plan(&self) -> Option<Arc<Plan>> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn planned(&self) -> Result<Arc<Plan>> {
+        self.plan().ok_or_else(|| {
+            Error::new(ErrorKind::Bug, "rows were asked for before the columns were mapped; please report it")
+        })
+    }
+}
+
+#[async_trait]
+impl Source for MappedSource {
+    async fn schema(&self) -> Result<SchemaRef> {
+        let columns = self.source.schema().await?;
+        let takes = self.sink.takes().await.map_err(|error| error.on(Side::Sink))?;
+        let plan = Arc::new(Plan::of(&self.mapping, &columns, &takes)?);
+        let schema = Arc::clone(&plan.schema);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+        Ok(schema)
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.source.plan(target).await
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let (plan, file) = (self.planned()?, self.file_of(chunk).map(Arc::<str>::from));
+        let batches = self.source.read(chunk, plan.limit(limit)).await?;
+        if plan.is_plain() {
+            return Ok(batches.map(move |batch| plan.rows(&batch?, None)).boxed());
+        }
+        let mapped = batches.and_then(move |batch| {
+            let (plan, file) = (Arc::clone(&plan), file.clone());
+            async move { cpu::run(move || plan.rows(&batch, file.as_deref())).await? }
+        });
+        Ok(mapped.boxed())
+    }
+
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        let (plan, file) = (self.planned()?, self.file_of(chunk).map(Arc::<str>::from));
+        let portions = self.source.read_skipping(chunk, plan.limit(limit)).await?;
+        let mapped = portions.and_then(move |portion| {
+            let (plan, file) = (Arc::clone(&plan), file.clone());
+            async move { cpu::run(move || plan.portion(portion, file.as_deref())).await? }
+        });
+        Ok(mapped.boxed())
+    }
+
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        let of_source = self.source.skips();
+        if self.plan().is_none_or(|plan| !plan.converts()) {
+            return of_source;
+        }
+        let ours = "rows with a value that has no place in the type that the mapping wants";
+        Some(of_source.map_or_else(|| ours.into(), |theirs| format!("{theirs}; {ours}").into()))
+    }
+
+    fn arrived(&self, chunk: ChunkId) -> Option<u64> {
+        self.source.arrived(chunk)
+    }
+
+    fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {
+        self.source.shares_snapshot(chunks)
+    }
+
+    async fn begin_snapshot(&self, readers: u32) -> Result<()> {
+        self.source.begin_snapshot(readers).await
+    }
+
+    fn end_snapshot(&self) {
+        self.source.end_snapshot();
+    }
+
+    fn file_of(&self, chunk: &Chunk) -> Option<String> {
+        self.source.file_of(chunk)
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        let Some(plan) = self.plan() else { return self.source.working_set(limit) };
+        self.source.working_set(plan.limit(limit)).saturating_add(plan.working_set(limit))
+    }
+
+    fn describe(&self) -> SourceDescription {
+        self.source.describe()
+    }
+}
