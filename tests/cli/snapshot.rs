@@ -31,8 +31,8 @@ fn service() -> Value {
 fn sql_server(source: Value) -> (Server, Workshop) {
     let server = Server::start().expect("a server");
     server.execute("sales", "CREATE TABLE dbo.t (k int NOT NULL PRIMARY KEY, n int NOT NULL)").expect("a table");
-    for first in (0..4_000).step_by(500) {
-        let rows: Vec<_> = (first..first + 500).map(|k| format!("({k}, {k})")).collect();
+    for first in (0..4_000).step_by(20) {
+        let rows: Vec<_> = (first..first + 20).map(|k| format!("({k}, {k})")).collect();
         server.execute("sales", &format!("INSERT INTO dbo.t VALUES {}", rows.join(", "))).expect("rows");
     }
     server.execute("sales", "UPDATE STATISTICS dbo.t WITH FULLSCAN").expect("statistics");

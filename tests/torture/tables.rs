@@ -83,7 +83,7 @@ impl SqlServer {
                 self.server.execute(DATABASE, &definition).expect("a table, a type, a procedure");
             }
         }
-        json!({ "type": "SqlServerSink", "writeBehavior": "storedProcedure", "writeBatchSize": 64,
+        json!({ "type": "SqlServerSink", "writeBehavior": "storedProcedure", "writeBatchSize": 150,
             "sqlWriterStoredProcedureName": format!("[dbo].[put_{table}]"), "sqlWriterTableType": format!("{table}_rows"),
             "storedProcedureTableTypeParameterName": "rows" })
     }
@@ -298,31 +298,31 @@ async fn every_source_is_copied_into_a_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_has_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::sql_server(Way::Insert), "kill: SIGKILL into SQL Server");
+    kills(Tables::sql_server(Way::Insert), events(16, 500), "kill: SIGKILL into SQL Server");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_procedure_is_given_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::sql_server(Way::Call), "kill: SIGKILL into a stored procedure");
+    kills(Tables::sql_server(Way::Call), events(6, 500), "kill: SIGKILL into a stored procedure");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_over_odbc_has_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::postgresql(), "kill: SIGKILL into PostgreSQL");
+    kills(Tables::postgresql(), events(16, 500), "kill: SIGKILL into PostgreSQL");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_mariadb_has_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::mariadb(), "kill: SIGKILL into MariaDB");
+    kills(Tables::mariadb(), events(16, 500), "kill: SIGKILL into MariaDB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_sqlite_has_every_row_once_whenever_its_copy_is_killed() {
-    kills(Tables::sqlite(), "kill: SIGKILL into SQLite");
+    kills(Tables::sqlite(), events(16, 500), "kill: SIGKILL into SQLite");
 }
 
-fn kills(tables: Tables, test: &str) {
-    let (wanted, mut dice) = (events(16, 500), dice());
+fn kills(tables: Tables, wanted: u32, test: &str) {
+    let mut dice = dice();
     let source = Source::csv(6, 400);
     let (expected, mut tally) = (expected(&source), Tally::default());
     let clock = Instant::now();
@@ -384,27 +384,27 @@ fn twins(tables: &Tables, source: &Source, expected: &[Row], tally: &mut Tally) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_adds_no_row_after_its_run_was_taken_over() {
-    zombies(Tables::sql_server(Way::Insert), "zombies: SQL Server");
+    zombies(Tables::sql_server(Way::Insert), events(4, 150), "zombies: SQL Server");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_gives_a_stored_procedure_no_row_after_its_run_was_taken_over() {
-    zombies(Tables::sql_server(Way::Call), "zombies: stored procedure");
+    zombies(Tables::sql_server(Way::Call), events(2, 150), "zombies: stored procedure");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_adds_no_row_over_odbc_after_its_run_was_taken_over() {
-    zombies(Tables::postgresql(), "zombies: PostgreSQL");
+    zombies(Tables::postgresql(), events(4, 150), "zombies: PostgreSQL");
 }
 
 /// None for SQLite: whoever is stopped in the middle of a transaction holds the whole file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_adds_no_row_to_mariadb_after_its_run_was_taken_over() {
-    zombies(Tables::mariadb(), "zombies: MariaDB");
+    zombies(Tables::mariadb(), events(4, 150), "zombies: MariaDB");
 }
 
-fn zombies(tables: Tables, test: &str) {
-    let (wanted, mut dice) = (events(4, 150), dice());
+fn zombies(tables: Tables, wanted: u32, test: &str) {
+    let mut dice = dice();
     let source = Source::csv(4, 300);
     let (expected, mut tally) = (expected(&source), Tally::default());
     let clock = Instant::now();

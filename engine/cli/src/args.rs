@@ -230,9 +230,10 @@ pub(crate) struct CopyArgs {
 /// What Data Factory has no property for.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SettingArgs {
-    /// How SQL Server's types are written, where there is a choice; repeatable; the default comes
-    /// first: source.dateTime2=nanoseconds|microseconds, source.dateTimeOffset=text|utcAndOffset,
-    /// source.uniqueidentifier=text|binary
+    /// What a definition cannot say, where there is a choice; repeatable; the default comes first.
+    /// How SQL Server's types are written: source.dateTime2=nanoseconds|microseconds,
+    /// source.dateTimeOffset=text|utcAndOffset, source.uniqueidentifier=text|binary. Whether all
+    /// chunks of PostgreSQL over ODBC show one state: source.isolationLevel=Unspecified|Snapshot
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
