@@ -98,7 +98,7 @@ async fn a_commit_that_comes_about_after_its_time_out_is_found_in_the_ledger() {
     let run = begin(&*sink, 1).await.unwrap();
     let gate = Arc::new(Barrier::new(2));
     let held = Arc::clone(&gate);
-    stage.server().on("INSERT INTO [_cpy].[ledger]", Fault::Run(Arc::new(move || drop(held.wait()))), 1);
+    stage.server().on("INSERT INTO [_cpy].[ledger]", Fault::Run(Arc::new(move || _ = held.wait())), 1);
     let error = write(&*run, 0, FIRST, &[rows(0..10)]).await.unwrap_err();
     assert_eq!(error.retry_class(), RetryClass::Unknown, "{error}");
     gate.wait();
