@@ -7,8 +7,6 @@
 use std::{
     borrow::Cow,
     env,
-    error::Error,
-    fs,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -20,6 +18,7 @@ use arrow::{
     datatypes::{DataType, Date32Type, Decimal128Type, Field, Fields, Int32Type, Int64Type, Schema, SchemaRef},
 };
 use futures::TryStreamExt as _;
+use ropeway_benches::{Outcome, measured};
 use ropeway_engine::{
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, RunId},
     sink::{Opened, RunContext},
@@ -32,8 +31,6 @@ use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 /// The program's own: what is measured is what a copy costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Each is measured so often, and its least counts.
 const ROUNDS: usize = 3;
@@ -50,9 +47,9 @@ async fn main() -> Outcome<()> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let (mut sized, mut unsized_, mut theirs) = (u64::MAX, u64::MAX, u64::MAX);
     for round in 0..ROUNDS {
-        sized = sized.min(measured(ropeway(&server, "lineitem", round, &schema, &batches)).await?);
-        unsized_ = unsized_.min(measured(ropeway(&server, "lineitem_max", round, &schema, &batches)).await?);
-        theirs = theirs.min(measured(tiberius(&server, &batches)).await?);
+        sized = sized.min(measured(ropeway(&server, "lineitem", round, &schema, &batches)).await?.0);
+        unsized_ = unsized_.min(measured(ropeway(&server, "lineitem_max", round, &schema, &batches)).await?.0);
+        theirs = theirs.min(measured(tiberius(&server, &batches)).await?.0);
     }
     let per_row = |cpu: u64| cpu as f64 / rows as f64;
     println!("bulk_load/ropeway       {:7.0} ns of CPU per row", per_row(sized));
@@ -114,22 +111,6 @@ async fn lineitem() -> Outcome<(SchemaRef, Vec<RecordBatch>)> {
         }
     }
     Ok((schema, batches))
-}
-
-/// Nanoseconds of CPU of all threads.
-async fn measured(load: impl Future<Output = Outcome<()>>) -> Outcome<u64> {
-    let before = cpu()?;
-    load.await?;
-    Ok(cpu()? - before)
-}
-
-fn cpu() -> Outcome<u64> {
-    let mut total = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
-        let times = fs::read_to_string(thread?.path().join("schedstat"))?;
-        total += times.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
-    }
-    Ok(total)
 }
 
 /// One chunk: a run of its own.

@@ -6,8 +6,6 @@
 
 use std::{
     env,
-    error::Error,
-    fs,
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -19,6 +17,7 @@ use arrow::{
     record_batch::RecordBatch,
 };
 use futures::TryStreamExt as _;
+use ropeway_benches::{Outcome, measured};
 use ropeway_engine::{
     chunk::BatchLimit,
     source::{ChunkTarget, Source},
@@ -31,8 +30,6 @@ use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
 /// Each is measured so often, and its least counts.
 const ROUNDS: usize = 3;
 const ROWS: u32 = 2_000_000;
@@ -44,8 +41,8 @@ async fn main() -> Outcome<()> {
     let replay = Replay::start()?;
     let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..ROUNDS {
-        ours = ours.min(measured(ropeway(replay.port)).await?);
-        theirs = theirs.min(measured(tiberius(replay.port)).await?);
+        ours = ours.min(per_row(ropeway(replay.port)).await?);
+        theirs = theirs.min(per_row(tiberius(replay.port)).await?);
     }
     println!("sql_server/ropeway  {ours:7.0} ns of CPU per row");
     println!("sql_server/tiberius {theirs:7.0} ns of CPU per row");
@@ -92,19 +89,9 @@ impl Drop for Replay {
 }
 
 /// Nanoseconds of CPU of all threads per row.
-async fn measured(read: impl Future<Output = Outcome<u64>>) -> Outcome<f64> {
-    let before = cpu()?;
-    let rows = read.await?;
-    Ok((cpu()? - before) as f64 / rows.max(1) as f64)
-}
-
-fn cpu() -> Outcome<u64> {
-    let mut total = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
-        let times = fs::read_to_string(thread?.path().join("schedstat"))?;
-        total += times.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
-    }
-    Ok(total)
+async fn per_row(read: impl Future<Output = Outcome<u64>>) -> Outcome<f64> {
+    let (cpu, rows) = measured(read).await?;
+    Ok(cpu as f64 / rows.max(1) as f64)
 }
 
 async fn ropeway(port: u16) -> Outcome<u64> {
