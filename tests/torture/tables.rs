@@ -137,7 +137,8 @@ impl Tables {
                 example.secret("To", "password", PASSWORD);
                 example.trust(&it.server.ca_pem);
                 let server = format!("localhost,{}", it.server.port());
-                let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory",
+                // Also where the machine has no time for the server.
+                let service = json!({ "server": server, "database": DATABASE, "encrypt": "mandatory", "connectTimeout": 60,
                     "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
                 (
                     json!({ "type": "SqlServer", "typeProperties": service }),
