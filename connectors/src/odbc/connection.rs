@@ -159,6 +159,13 @@ impl Session {
         }
     }
 
+    /// Executes a statement that sets something, where this database has one.
+    pub(super) fn say(&self, statement: Option<&str>) -> Result<()> {
+        let Some(statement) = statement else { return Ok(()) };
+        let done = self.connection.execute(statement, (), None).map(drop);
+        done.map_err(|error| self.peer.error("setting up a session", &error))
+    }
+
     /// The character around identifiers.
     pub(super) fn quote(&self) -> Result<Option<char>> {
         if let Some(quote) = self.peer.driver.quote {

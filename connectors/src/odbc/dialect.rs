@@ -5,6 +5,11 @@
 pub(crate) struct Dialect {
     /// Statements that begin a session that writes: strict, and patient only for a while.
     pub(crate) session: &'static [&'static str],
+    /// Where a chunk begins: its transaction may wait for rows.
+    pub(crate) patient: Option<&'static str>,
+    /// In a transaction that has locked the row of its run: who takes the run over waits for its end, so the server ends
+    /// it within seconds if its process stands still.
+    pub(crate) hasty: Option<&'static str>,
     /// The type of the ledger's texts: compared byte by byte, 80 of them at most.
     pub(crate) key: &'static str,
     /// The type of a moment.
@@ -35,6 +40,8 @@ pub(crate) struct Dialect {
 /// What the SQL standard and ODBC promise.
 pub(crate) static STANDARD: Dialect = Dialect {
     session: &[],
+    patient: None,
+    hasty: None,
     key: "varchar(80)",
     moment: "timestamp",
     with_transactions: "",
@@ -58,6 +65,7 @@ pub(crate) static POSTGRESQL: Dialect = Dialect {
         "SET tcp_keepalives_idle = 60",
         "SET standard_conforming_strings = on",
     ],
+    hasty: Some("SET LOCAL idle_in_transaction_session_timeout = '10s'"),
     moment: "timestamptz",
     shared: "FOR SHARE",
     exclusive: "FOR UPDATE",
@@ -88,6 +96,9 @@ pub(crate) static MARIADB: Dialect = Dialect {
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')",
         "SET SESSION innodb_lock_wait_timeout = 30",
     ],
+    // MySQL has no such variable, and reads a comment.
+    patient: Some("SET SESSION innodb_lock_wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 600 */"),
+    hasty: Some("SET SESSION innodb_lock_wait_timeout = 30 /*M!100300 , SESSION idle_transaction_timeout = 10 */"),
     key: "varchar(80) CHARACTER SET ascii COLLATE ascii_bin",
     moment: "datetime(3)",
     with_transactions: " ENGINE=InnoDB",

@@ -1,7 +1,7 @@
 //! No row lost, none doubled: fences, lost answers, scripts that run once.
 
 use ropeway_engine::ErrorKind;
-use ropeway_tests::fault_proxy::{FaultProxy, Script};
+use ropeway_tests::fault_proxy::{At, Effect, FaultProxy, Script};
 
 use super::*;
 use crate::table_sink::{attempt, begin, rows};
@@ -64,10 +64,7 @@ async fn two_attempts_at_one_chunk_give_one_set_of_rows() {
 async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     let server = PostgreSql::start();
     server.run(TABLE);
-    let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).await;
-    let through = server
-        .connection_string()
-        .replace(&format!("Port={};", server.port()), &format!("Port={};", proxy.address().port()));
+    let (proxy, through) = behind(&server.connection_string()).await;
     let sink = connect(&through, json!({"tableName": "t"}), json!({})).unwrap();
     let run = begin(&*sink, 1).await.unwrap();
 
@@ -102,6 +99,58 @@ async fn a_commit_whose_answer_is_lost_is_found_in_the_ledger() {
     let heir = begin(&*connect(&through, json!({"tableName": "t"}), json!({})).unwrap(), 99).await.unwrap();
     write(&*heir, 0, attempt(99, 1), &[rows(0..10)]).await.unwrap();
     assert_eq!(server.rows("SELECT count(*) FROM t")[0][0], Some((10 * (answers + 1)).to_string()));
+}
+
+/// Before a commit the row of the run is locked, so that nobody takes the run over. A process that stands still at that
+/// moment holds the lock for seconds, not for ever; the server ends its transaction.
+async fn a_process_that_stands_still_before_its_commit_is_not_waited_for(database: Database) {
+    database.run(TABLE);
+    let (proxy, through) = behind(&database.connection_string()).await;
+    let connect = || connect(&through, json!({"tableName": "t"}), json!({})).unwrap();
+    let calm = begin(&*connect(), 1).await.unwrap();
+    proxy.heal();
+    write(&*calm, 0, FIRST, &[rows(0..10)]).await.unwrap();
+    let answers = proxy.passages()[0].answers;
+
+    let zombie = begin(&*connect(), 2).await.unwrap();
+    let Opened::Writer(mut writer) = zombie.open(&chunk(1), attempt(2, 1)).await.unwrap() else { panic!("it is new") };
+    // The last answer is that to the commit; the one before says that the row of the chunk is in the ledger.
+    proxy.only(0, Script::at(At::Answer(answers - 1), Effect::Stall(None)));
+    let stalled = proxy.faults();
+    let standing = tokio::spawn(async move {
+        writer.write(rows(10..20)).await?;
+        writer.commit().await
+    });
+    while proxy.faults() == stalled {
+        assert!(!standing.is_finished(), "{}: nothing stood still", database.name());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let heir = begin(&*database.sink("t", json!({})), 3).await;
+    let heir = heir.unwrap_or_else(|error| panic!("{}: {error}", database.name()));
+    assert_eq!(database.count("t"), 10, "{}: the server undid the chunk", database.name());
+    let receipt = write(&*heir, 1, attempt(3, 1), &[rows(10..20)]).await.unwrap();
+    assert_eq!(receipt.attempt, attempt(3, 1), "{}", database.name());
+    assert_eq!(database.count("t"), 20, "{}", database.name());
+    standing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stands_still_in_postgresql_is_not_waited_for() {
+    a_process_that_stands_still_before_its_commit_is_not_waited_for(Database::PostgreSql(PostgreSql::start())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stands_still_in_mariadb_is_not_waited_for() {
+    a_process_that_stands_still_before_its_commit_is_not_waited_for(Database::MariaDb(MariaDb::start())).await;
+}
+
+/// A proxy before the server of this connection string, and the string that leads through it.
+async fn behind(connection: &str) -> (FaultProxy, String) {
+    let (_, rest) = connection.split_once("Port=").unwrap();
+    let port: u16 = rest.split_once(';').unwrap().0.parse().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], port).into()).await;
+    let through = connection.replace(&format!("Port={port};"), &format!("Port={};", proxy.address().port()));
+    (proxy, through)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,6 +50,7 @@ pub(super) fn prepare(
         return if is_new { transaction(session, |session| run(session, script)) } else { Ok(()) };
     };
     transaction(session, |session| {
+        session.say(session.peer.driver.dialect.hasty)?;
         let holder = take(session, ledger, owned)?;
         if !holder.is_some_and(|holder| holder.is_prepared) {
             run(session, script)?;

@@ -90,6 +90,7 @@ fn load(session: &Session, shared: &Shared, steps: &mut mpsc::Receiver<Step>) ->
 }
 
 fn take_steps(session: &Session, shared: &Shared, steps: &mut mpsc::Receiver<Step>) -> Result<()> {
+    session.say(session.peer.driver.dialect.patient)?;
     let mut inserts = Inserts::prepare(session, shared)?;
     while let Some(step) = steps.blocking_recv() {
         match step {
@@ -149,6 +150,7 @@ impl<'a> Inserts<'a> {
 fn commit(session: &Session, shared: &Shared, entry: &Entry) -> Result<()> {
     if let Some(ledger) = &shared.ledger {
         let owned = &shared.owned;
+        session.say(session.peer.driver.dialect.hasty)?;
         let failed = |error: odbc_api::Error| {
             let complaint = session.peer.complaint(&error);
             // The only rule that its rows can break: an earlier attempt is durable, and says so when it is asked.
