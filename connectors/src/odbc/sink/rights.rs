@@ -102,6 +102,8 @@ fn rolls_back(session: &Session, ledger: &Ledger, run: &RunId) -> Result<bool> {
     if !session.begin_transactions().map_err(failed)? {
         return Ok(false);
     }
+    // The next process of the run tries with the same row.
+    session.say(session.peer.driver.dialect.hasty)?;
     let scratch = format!("{run}.try");
     // A run's id is shorter than the column by some; a long one is not tried with itself.
     let scratch = &scratch[scratch.len().saturating_sub(80)..];
