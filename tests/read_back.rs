@@ -3,4 +3,5 @@
 
 mod cli;
 mod sabotage;
-mod store;
+pub(crate) mod store;
+mod tables;

@@ -11,7 +11,7 @@ mod faults;
 mod logins;
 mod sink;
 mod snapshot;
-mod target;
+pub(crate) mod target;
 mod values;
 
 use std::{

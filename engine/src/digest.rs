@@ -13,6 +13,7 @@ use std::{fmt, ops::AddAssign, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::cells::value_type;
 pub use self::rows::RowDigester;
 use crate::{Error, ErrorKind};
 

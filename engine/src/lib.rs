@@ -24,6 +24,7 @@ pub mod cpu;
 pub mod digest;
 pub mod disk_space;
 pub mod error;
+pub mod exact;
 pub mod mapping;
 pub mod progress;
 pub mod registry;

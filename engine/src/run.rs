@@ -84,7 +84,7 @@ pub async fn run(
     }
 
     let start = start(job, store, known, cancel);
-    let Started { record, schema, admission, snapshot, target, log, read_back } =
+    let Started { record, schema, admission, snapshot, target, log, read_back, opening } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
     let RunRecord { plan, epoch, receipts, skips, .. } = record;
     let mut ledger = Ledger::new(receipts, skips);
@@ -125,10 +125,10 @@ pub async fn run(
     };
     let published = publish(&*target, &receipts).await?;
 
-    if let Some(working_set) = read_back {
+    if let Some(read_back) = &read_back {
         observer.observe(&Event::ReadingBack { files: published.files });
-        let check = ReadBack::new(job, &*target, &schema, working_set, cancel)?;
-        check.compare(&receipts).await.map_err(|error| error.on(Side::Sink))?;
+        let check = read_back.compare((job, &*target), (&schema, &opening), &receipts, cancel);
+        check.await.map_err(|error| error.on(Side::Sink))?;
     }
 
     let summary = Summary {
@@ -177,8 +177,10 @@ struct Started {
     snapshot: Option<Snapshot>,
     target: Arc<dyn SinkRun>,
     log: Option<Arc<Log>>,
-    /// Peak bytes of a slice that is read back, if the run asks for it.
-    read_back: Option<u64>,
+    /// If the run asks for it.
+    read_back: Option<ReadBack>,
+    /// What the journal keeps of the beginning.
+    opening: Value,
 }
 
 /// Everything that comes before the first chunk, in an order that matters: whatever can be refused
@@ -201,7 +203,7 @@ async fn start(
     let fits = retrying(&patience, cancel, ask).await.map_err(|error| error.on(Side::Sink))?;
     columns::held(job, &schema, &fits)?;
     let admission = admit(job, &schema)?;
-    let read_back = read_back::working_set(job, &schema)?;
+    let read_back = ReadBack::of(job, &schema, &fits, cancel).await.map_err(|error| error.on(Side::Sink))?;
     let (record, snapshot) = match known {
         Some(record) => {
             let snapshot = Snapshot::of(job, &record.plan.chunks, admission.slots);
@@ -222,11 +224,21 @@ async fn start(
         Some(log) => Some(Arc::new(begun.log(store, log).await?)),
         None => None,
     };
-    let target = begun.target(&*job.sink, &schema, record.opening.as_ref()).await?;
-    if record.opening.is_none() {
-        store.record_opening(&target.opening()).await?;
-    }
-    Ok(Started { record, schema, admission, snapshot, target, log, read_back })
+    let of_sink = record.opening.as_ref().map(read_back::opening_of_sink);
+    let target = begun.target(&*job.sink, &schema, of_sink).await?;
+    let opening = match record.opening.clone() {
+        Some(kept) => kept,
+        None => {
+            let of_sink = target.opening();
+            let opening = match &read_back {
+                Some(it) => it.begin(job, of_sink, cancel).await.map_err(|error| error.on(Side::Sink))?,
+                None => of_sink,
+            };
+            store.record_opening(&opening).await?;
+            opening
+        }
+    };
+    Ok(Started { record, schema, admission, snapshot, target, log, read_back, opening })
 }
 
 /// A run whose plan is on the disk.

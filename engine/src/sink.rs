@@ -1,6 +1,6 @@
 //! Where rows go, and the two-phase protocol that makes a retry harmless.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::{
     digest::Digest,
     mapping::Interim,
     skipping::Misfit,
-    source::BatchStream,
+    source::{BatchStream, Source},
 };
 
 /// How a sink stores one column.
@@ -97,6 +97,14 @@ pub struct Stored {
     pub slices: Vec<Value>,
 }
 
+/// The target of a sink as a source.
+pub struct TargetSource {
+    /// Reads what stands there.
+    pub source: Arc<dyn Source>,
+    /// False as long as the run has to make it first.
+    pub is_there: bool,
+}
+
 /// A place that rows are written to.
 #[async_trait]
 pub trait Sink: Send + Sync + 'static {
@@ -139,6 +147,16 @@ pub trait Sink: Send + Sync + 'static {
     /// else was committed. A table cannot, because committed rows are there at once.
     fn begins_again(&self) -> bool {
         false
+    }
+
+    /// The target as a source, for a sink in whose target nobody can tell the rows of a run from others: a table. A run
+    /// that is to be read back reads all of it before the first chunk and after the last; what came in between has to be
+    /// what was read. `None` for a sink that gives back what it published ([`SinkRun::stored`]). Asked after `fit`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] if rows do not simply come to those that stand there.
+    fn as_source(&self, _schema: &SchemaRef) -> Result<Option<TargetSource>> {
+        Ok(None)
     }
 
     /// Peak bytes that one slice may hold while it is read back. No IO. The engine asks before it

@@ -27,7 +27,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    fn all() -> [Self; 3] {
+    pub(crate) fn all() -> [Self; 3] {
         [Self::PostgreSql(PostgreSql::start()), Self::MariaDb(MariaDb::start()), Self::Sqlite(Sqlite::start())]
     }
 
@@ -67,7 +67,7 @@ impl Database {
         }
     }
 
-    fn sink(&self, table: &str, sink: Value) -> Arc<dyn Sink> {
+    pub(crate) fn sink(&self, table: &str, sink: Value) -> Arc<dyn Sink> {
         connect(&self.connection_string(), json!({"tableName": table}), sink).unwrap()
     }
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::store::{Store, copy};
 
-const ROWS: i64 = 50;
+pub(super) const ROWS: i64 = 50;
 
 /// Four shapes of a target, with the dataset.
 fn shapes() -> [(Value, Option<&'static str>); 4] {
@@ -32,7 +32,7 @@ async fn stores() -> [Arc<Store>; 2] {
     [Store::files(), Store::blobs().await]
 }
 
-fn chunk(first: i64) -> RecordBatch {
+pub(super) fn chunk(first: i64) -> RecordBatch {
     let ids = first..first + ROWS;
     let columns: [(&str, ArrayRef); 4] = [
         ("id", Arc::new(Int64Array::from_iter_values(ids.clone()))),
@@ -43,15 +43,15 @@ fn chunk(first: i64) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true))).unwrap()
 }
 
-fn chunks() -> Vec<RecordBatch> {
+pub(super) fn chunks() -> Vec<RecordBatch> {
     (0..3).map(|number| chunk(number * ROWS)).collect()
 }
 
-fn source(chunks: Vec<RecordBatch>) -> VecSource {
+pub(super) fn source(chunks: Vec<RecordBatch>) -> VecSource {
     VecSource::new(chunks[0].schema(), chunks)
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         read_back: true,
         batch: BatchLimit { rows: 16.try_into().unwrap(), ..BatchLimit::default() },

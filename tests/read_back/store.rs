@@ -11,7 +11,7 @@ use ropeway_engine::{
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
     progress::Unobserved,
     run::{Job, Settings, Summary},
-    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkRun, Stored},
+    sink::{ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, TargetSource},
     source::{BatchStream, Source},
 };
 use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
@@ -110,24 +110,38 @@ pub(crate) async fn copy(
     settings: Settings,
     sabotage: impl Fn(&Store) + Send + Sync + 'static,
 ) -> Result<Summary> {
-    let sink = store.sink(dataset, file);
-    let job = Job {
-        run: RunId::try_from("r".to_owned()).unwrap(),
-        fingerprint: "f".to_owned(),
-        source: Arc::new(source),
-        sink: Arc::new(Sabotaged { sink, store: Arc::clone(store), sabotage: Arc::new(sabotage) }),
-        skipping: None,
-        settings,
-    };
-    let cancel = CancellationToken::new();
-    ropeway_engine::run::run(&job, &MemoryCheckpoint::default(), &Arc::default(), &Unobserved, &cancel).await
+    let (sink, store) = (store.sink(dataset, file), Arc::clone(store));
+    // Names of files are made of the run's.
+    let run_id = RunId::try_from("r".to_owned()).unwrap();
+    let job = Job { run: run_id, ..job(sink, Arc::new(source), settings, move || sabotage(&store)) };
+    run(&job, &MemoryCheckpoint::default(), &CancellationToken::new()).await
 }
 
-type Deed = Arc<dyn Fn(&Store) + Send + Sync>;
+/// A job whose sink is sabotaged, with a name of its own.
+pub(crate) fn job(
+    sink: Arc<dyn Sink>,
+    source: Arc<dyn Source>,
+    settings: Settings,
+    sabotage: impl Fn() + Send + Sync + 'static,
+) -> Job {
+    Job {
+        run: RunId::try_from(format!("run-{}", uuid::Uuid::new_v4())).unwrap(),
+        fingerprint: "f".to_owned(),
+        source,
+        sink: Arc::new(Sabotaged { sink, sabotage: Arc::new(sabotage) }),
+        skipping: None,
+        settings,
+    }
+}
+
+pub(crate) async fn run(job: &Job, journal: &MemoryCheckpoint, cancel: &CancellationToken) -> Result<Summary> {
+    ropeway_engine::run::run(job, journal, &Arc::default(), &Unobserved, cancel).await
+}
+
+type Deed = Arc<dyn Fn() + Send + Sync>;
 
 struct Sabotaged {
     sink: Arc<dyn Sink>,
-    store: Arc<Store>,
     sabotage: Deed,
 }
 
@@ -143,11 +157,19 @@ impl Sink for Sabotaged {
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
         let run = self.sink.begin(context).await?;
-        Ok(Box::new(SabotagedRun { run, store: Arc::clone(&self.store), sabotage: Arc::clone(&self.sabotage) }))
+        Ok(Box::new(SabotagedRun { run, sabotage: Arc::clone(&self.sabotage) }))
     }
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.sink.working_set(schema, limit)
+    }
+
+    fn describe(&self) -> SinkDescription {
+        self.sink.describe()
+    }
+
+    fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {
+        self.sink.as_source(schema)
     }
 
     fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
@@ -157,7 +179,6 @@ impl Sink for Sabotaged {
 
 struct SabotagedRun {
     run: Box<dyn SinkRun>,
-    store: Arc<Store>,
     sabotage: Deed,
 }
 
@@ -181,7 +202,7 @@ impl SinkRun for SabotagedRun {
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
         let published = self.run.finish(receipts).await?;
-        (self.sabotage)(&self.store);
+        (self.sabotage)();
         Ok(published)
     }
 
@@ -196,4 +217,13 @@ impl SinkRun for SabotagedRun {
     async fn abort(&self) -> Result<()> {
         self.run.abort().await
     }
+}
+
+/// A copy between tables that is read back.
+pub(crate) async fn verified(source: Arc<dyn Source>, sink: Arc<dyn Sink>) -> Result<Summary> {
+    let settings = Settings { read_back: true, ..Settings::default() };
+    let summary =
+        run(&job(sink, source, settings, || {}), &MemoryCheckpoint::default(), &CancellationToken::new()).await?;
+    assert!(summary.read_back);
+    Ok(summary)
 }

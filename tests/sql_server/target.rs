@@ -21,7 +21,7 @@ const VARIABLE: &str = "ROPEWAY_TEST_SQLSERVER";
 const SCHEMA: &str = "$(schema)";
 
 /// A SQL Server with a schema for one test.
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Ours; its schema is `dbo`, and nobody else sees it.
     StandIn(Box<Server>, NamedTempFile),
     /// Somebody's.
@@ -29,7 +29,7 @@ pub(super) enum Target {
 }
 
 /// A schema in a database that others use as well.
-pub(super) struct Real {
+pub(crate) struct Real {
     connection_string: String,
     schema: String,
     /// Statements that end the clean-up: for what stands beside the schema.
@@ -38,7 +38,7 @@ pub(super) struct Real {
 
 impl Target {
     /// The server that the environment names, with a new schema, or a stand-in.
-    pub(super) fn from_env_or_start() -> Self {
+    pub(crate) fn from_env_or_start() -> Self {
         let Some(connection_string) = named() else { return Self::start(Server::start().unwrap()) };
         let schema = format!("ropeway_test_{}", uuid::Uuid::new_v4().simple());
         let real = Real { connection_string, schema, last: Mutex::default() };
@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// A stand-in, whatever the environment says; `None`, and why in the output, if it names a real server.
-    pub(super) fn only_stand_in(because: &str) -> Option<Self> {
+    pub(crate) fn only_stand_in(because: &str) -> Option<Self> {
         if named().is_some() {
             println!("skipped while {VARIABLE} is set: {because}");
             return None;
@@ -57,26 +57,26 @@ impl Target {
     }
 
     /// This stand-in.
-    pub(super) fn start(server: Server) -> Self {
+    pub(crate) fn start(server: Server) -> Self {
         let mut ca = NamedTempFile::new().unwrap();
         ca.write_all(server.ca_pem.as_bytes()).unwrap();
         Self::StandIn(Box::new(server), ca)
     }
 
     /// The stand-in, to let it fail and to look at what it saw.
-    pub(super) fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         match self {
             Self::StandIn(server, _) => server,
             Self::Real(_) => panic!("this test is not one for a real server"),
         }
     }
 
-    pub(super) fn is_real(&self) -> bool {
+    pub(crate) fn is_real(&self) -> bool {
         matches!(self, Self::Real(_))
     }
 
     /// The test's own schema.
-    pub(super) fn schema(&self) -> &str {
+    pub(crate) fn schema(&self) -> &str {
         match self {
             Self::StandIn(..) => "dbo",
             Self::Real(real) => &real.schema,
@@ -84,12 +84,12 @@ impl Target {
     }
 
     /// A statement for this target's schema.
-    pub(super) fn statement(&self, text: &str) -> String {
+    pub(crate) fn statement(&self, text: &str) -> String {
         text.replace(SCHEMA, self.schema())
     }
 
     /// Runs a batch; gives the first value of its first row as text. What is selected must be text.
-    pub(super) fn ask(&self, batch: &str) -> Result<Option<String>, String> {
+    pub(crate) fn ask(&self, batch: &str) -> Result<Option<String>, String> {
         let batch = self.statement(batch);
         match self {
             Self::StandIn(server, _) => {
@@ -101,7 +101,7 @@ impl Target {
     }
 
     /// As [`Self::ask`], on a session of its own.
-    pub(super) async fn ask_as_a_client(&self, batch: &str) -> Result<Option<String>, String> {
+    pub(crate) async fn ask_as_a_client(&self, batch: &str) -> Result<Option<String>, String> {
         let batch = self.statement(batch);
         match self {
             Self::StandIn(server, _) => first_value(&mut clients::tiberius(server).await, &batch).await,
@@ -111,13 +111,13 @@ impl Target {
 
     /// Runs a batch that must work.
     #[track_caller]
-    pub(super) fn run(&self, batch: &str) {
+    pub(crate) fn run(&self, batch: &str) {
         self.ask(batch).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Has the server look at a table's rows, so that its histograms know them. A compatible server may
     /// have none: then ranges come from elsewhere.
-    pub(super) fn update_statistics(&self, table: &str) {
+    pub(crate) fn update_statistics(&self, table: &str) {
         if let Err(error) = self.ask(&format!("UPDATE STATISTICS {SCHEMA}.{table} WITH FULLSCAN")) {
             assert!(self.is_real(), "{error}");
             println!("without statistics: {error}");
@@ -125,14 +125,14 @@ impl Target {
     }
 
     /// Runs this at the end of the test, when its schema is gone.
-    pub(super) fn finally(&self, statement: &str) {
+    pub(crate) fn finally(&self, statement: &str) {
         if let Self::Real(real) = self {
             real.last.lock().unwrap_or_else(PoisonError::into_inner).push(statement.to_owned());
         }
     }
 
     /// A linked service and what Ropeway is told beside it.
-    pub(super) fn connection(&self) -> (Value, Value) {
+    pub(crate) fn connection(&self) -> (Value, Value) {
         let service = |text: &str| json!({"type": "SqlServer", "connectionString": text});
         match self {
             Self::StandIn(server, ca) => (service(&server.connection_string()), json!({"caBundle": ca.path()})),
@@ -141,7 +141,7 @@ impl Target {
     }
 
     /// The file of the authority that signed the stand-in's certificate.
-    pub(super) fn authority(&self) -> &std::path::Path {
+    pub(crate) fn authority(&self) -> &std::path::Path {
         match self {
             Self::StandIn(_, ca) => ca.path(),
             Self::Real(_) => panic!("this test is not one for a real server"),

@@ -26,11 +26,11 @@ use ropeway_engine::{
     Result,
     chunk::BatchLimit,
     registry::SinkKind,
-    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes},
+    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes, TargetSource},
 };
 
 use self::{connections::Connections, encode::BLOCK_BYTES, fit::Fit, rights::Reliance, run::TableRun, table::Table};
-use super::{Odbc, connection::Connector, spec::SinkSpec};
+use super::{Odbc, connection::Connector, source::OdbcSource, spec::SinkSpec};
 
 /// Rows that are executed at once, at most.
 const BLOCK_ROWS: usize = 4_096;
@@ -52,7 +52,8 @@ impl SinkKind for Odbc {
 
     fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
         let connector = Connector::new(&spec.linked_service)?;
-        let writers = if connector.driver()?.dialect.one_writer { 1 } else { spec.connections() };
+        let readers = spec.connections();
+        let writers = if connector.driver()?.dialect.one_writer { 1 } else { readers };
         let asked = spec.sink.write_batch_size.filter(|rows| *rows > 0);
         let settings = Settings {
             table: spec.table()?,
@@ -60,17 +61,22 @@ impl SinkKind for Odbc {
             block_rows: asked.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(BLOCK_ROWS).min(BLOCK_ROWS),
         };
         Ok(Arc::new(OdbcSink {
+            readers,
             asks: Connections::start(&connector, ASKING, false)?,
             loads: Connections::start(&connector, writers, true)?,
             settings: Arc::new(settings),
             owner: uuid::Uuid::new_v4().to_string(),
             seen: Mutex::default(),
+            connector,
         }))
     }
 }
 
 /// A table of one database.
 struct OdbcSink {
+    connector: Connector,
+    /// Connections that read the table back, at most.
+    readers: usize,
     asks: Connections,
     loads: Connections,
     settings: Arc<Settings>,
@@ -146,6 +152,11 @@ impl Sink for OdbcSink {
 
     fn skips(&self) -> Option<&'static str> {
         Some(crate::unfit::OF_A_TABLE)
+    }
+
+    fn as_source(&self, _: &SchemaRef) -> Result<Option<TargetSource>> {
+        let source = OdbcSource::of_table(&self.connector, self.settings.table.clone(), self.readers)?;
+        Ok(Some(TargetSource { source: Arc::new(source), is_there: true }))
     }
 
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {

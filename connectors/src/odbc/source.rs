@@ -57,7 +57,7 @@ impl SourceKind for Odbc {
     }
 }
 
-struct OdbcSource {
+pub(super) struct OdbcSource {
     input: Input,
     partition: Partition,
     timeout_seconds: Option<usize>,
@@ -73,6 +73,25 @@ struct OdbcSource {
 }
 
 impl OdbcSource {
+    /// A table, read through so many connections at most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`] if threads cannot be started.
+    pub(super) fn of_table(connector: &Connector, parts: Vec<String>, connections: usize) -> Result<Self> {
+        let open = connector.clone();
+        Ok(Self {
+            input: Input::Table(parts),
+            partition: Partition::Found,
+            timeout_seconds: None,
+            one_state: false,
+            threads: ConnectionThreads::start(connections, move || open.open())?,
+            connector: connector.clone(),
+            statement: OnceCell::new(),
+            cut: Mutex::default(),
+            snapshot: Mutex::default(),
+        })
+    }
+
     /// The input with its columns, asked once.
     async fn statement(&self) -> Result<&Arc<Statement>> {
         let input = self.input.clone();

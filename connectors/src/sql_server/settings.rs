@@ -1,7 +1,8 @@
 //! Which of several exact forms a type takes, where a user has the choice: `ropeway run --set
 //! source.dateTime2=microseconds`.
 
-use ropeway_engine::{Error, ErrorKind, Result, registry::Setting};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use ropeway_engine::{Error, ErrorKind, Result, registry::Setting, source::is_uuid};
 
 use super::spec::Ropeway;
 
@@ -41,6 +42,19 @@ impl TypeSettings {
             microseconds: is_second(&DATE_TIME2, ropeway.date_time2.as_deref())?,
             utc_and_offset: is_second(&DATE_TIME_OFFSET, ropeway.date_time_offset.as_deref())?,
         })
+    }
+}
+
+impl TypeSettings {
+    /// The forms in which a table gives columns back as these are.
+    pub(crate) fn like(schema: &Schema) -> Self {
+        let types = || schema.fields().iter().map(|field| field.data_type());
+        Self {
+            binary_uuid: schema.fields().iter().any(|field| is_uuid(field)),
+            // Nanoseconds cannot hold every date, so they are for columns that need them.
+            microseconds: !types().any(|it| matches!(it, DataType::Timestamp(TimeUnit::Nanosecond, _))),
+            utc_and_offset: types().any(|it| matches!(it, DataType::Timestamp(_, Some(_)))),
+        }
     }
 }
 

@@ -26,9 +26,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::{
-    Result,
+    Error, ErrorKind, Result,
     chunk::BatchLimit,
-    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes},
+    sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes, TargetSource},
 };
 
 use self::{
@@ -40,7 +40,7 @@ use self::{
     table::Shape,
     target::Target,
 };
-use super::{login::Login, pool::Pool, spec::SinkSpec};
+use super::{login::Login, pool::Pool, settings::TypeSettings, source::SqlServerSource, spec::SinkSpec};
 
 /// What a session holds beside its blocks: packets, the state of the line.
 const SESSION: u64 = 256 * 1024;
@@ -164,6 +164,20 @@ impl Sink for SqlServerSink {
 
     fn skips(&self) -> Option<&'static str> {
         Some(crate::unfit::OF_A_TABLE)
+    }
+
+    fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {
+        let adds = matches!(self.settings.behavior, Behavior::Insert);
+        if !adds {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "the rows of an upsert or of a stored procedure cannot be told from what they change, so that the table is \
+                 not read back; remove validateDataConsistency: rows and digests are compared anyway as they are written",
+            ));
+        }
+        let types = TypeSettings::like(schema);
+        let source = SqlServerSource::of_table(Arc::clone(&self.pool), self.settings.target.clone(), types);
+        Ok(Some(TargetSource { source: Arc::new(source), is_there: self.seen().shape.is_some() }))
     }
 
     fn working_set(&self, _: &SchemaRef, limit: BatchLimit) -> u64 {

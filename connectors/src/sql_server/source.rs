@@ -81,6 +81,23 @@ impl SqlServerSource {
         })
     }
 
+    /// A table of this name, quoted, over sessions that somebody else uses as well.
+    pub(crate) fn of_table(pool: Arc<Pool>, name: String, types: TypeSettings) -> Self {
+        Self {
+            option: PartitionOption::Unset,
+            isolation: None,
+            types,
+            timeout: pool.login().command_timeout.unwrap_or(QUERY_TIMEOUT),
+            pool,
+            input: Input::Table(name),
+            copies: None,
+            planned: OnceCell::new(),
+            cut: Mutex::new(None),
+            arrivals: Arrivals::default(),
+            snapshot: Mutex::new(None),
+        }
+    }
+
     async fn planned(&self) -> Result<&Arc<Planned>> {
         self.planned.get_or_try_init(|| self.describe_columns()).await
     }

@@ -39,7 +39,7 @@ pub(super) trait Cells {
 }
 
 /// The type of the values whatever their layout, or `None` if they have no digest.
-pub(super) fn value_type(layout: &DataType) -> Option<DataType> {
+pub(crate) fn value_type(layout: &DataType) -> Option<DataType> {
     use DataType as T;
     let value_type = match layout {
         T::Dictionary(_, values) => value_type(values)?,

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use arrow::datatypes::SchemaRef;
 
-use super::{Job, admission::admit, chunk_target, numbered, read_back, snapshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Job, admission::admit, chunk_target, numbered, read_back::ReadBack, snapshot};
 use crate::{
     Result, Side,
     chunk::Chunk,
@@ -47,7 +49,8 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
     let schema = job.source.schema().await.map_err(|error| error.on(Side::Source))?;
     let fits = job.sink.fit(&schema).await.map_err(|error| error.on(Side::Sink))?;
     let admission = admit(job, &schema)?;
-    let read_back = read_back::working_set(job, &schema)?.is_some();
+    let read_back = ReadBack::of(job, &schema, &fits, &CancellationToken::new()).await;
+    let read_back = read_back.map_err(|error| error.on(Side::Sink))?.is_some();
     let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
     let description = snapshot::described(job, &chunks);

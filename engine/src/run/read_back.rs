@@ -1,149 +1,146 @@
-//! Reads back what was published, and compares it with what was read from the source: file by file,
-//! so that the error can name the one that differs, and over the whole run.
+//! Reads back what was published, and compares it with what was read from the source.
+//!
+//! A sink of files gives back what it published, file by file. In a table nobody can tell the rows of a run from those
+//! that stood there: all of it is read before the first chunk and after the last, and the difference is compared.
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+mod files;
+mod table;
+mod values;
+
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Job,
-    copy::cancelled,
-    retrying::retrying,
-    stillness::{in_time, unless_still},
-};
+use self::{files::Files, table::Table};
+use super::Job;
 use crate::{
     Error, ErrorKind, Result,
     chunk::Receipt,
-    cpu,
-    digest::RowDigester,
     retry::RetryClass,
-    sink::{SinkRun, Stored},
+    sink::{ColumnFit, SinkRun},
     worker::Tally,
 };
-
-/// Peak bytes of a slice that is read back; `None` if the run does not ask for it.
-///
-/// # Errors
-/// [`ErrorKind::Spec`] if the sink cannot be read back, or not within the memory.
-pub(super) fn working_set(job: &Job, schema: &SchemaRef) -> Result<Option<u64>> {
-    if !job.settings.read_back {
-        return Ok(None);
-    }
-    let needed = job.sink.read_back_set(schema, job.settings.batch)?.max(1);
-    if needed > job.settings.memory_bytes {
-        return Err(Error::new(
-            ErrorKind::Spec,
-            "reading the sink back (validateDataConsistency) needs more than the memory limit; raise it with --memory",
-        )
-        .with("needed_bytes", needed)
-        .with("limit_bytes", job.settings.memory_bytes));
-    }
-    Ok(Some(needed))
-}
-
-/// One published run, about to be read back.
-pub(super) struct ReadBack<'a> {
-    job: &'a Job,
-    target: &'a dyn SinkRun,
-    cancel: &'a CancellationToken,
-    digester: RowDigester,
-    /// Slices that are read at once.
-    at_once: usize,
-}
-
-impl<'a> ReadBack<'a> {
-    pub(super) fn new(
-        job: &'a Job,
-        target: &'a dyn SinkRun,
-        schema: &SchemaRef,
-        working_set: u64,
-        cancel: &'a CancellationToken,
-    ) -> Result<Self> {
-        let affordable = job.settings.memory_bytes / working_set;
-        let at_once = affordable.clamp(1, u64::from(job.settings.parallel.max(1))) as usize;
-        Ok(Self { job, target, cancel, digester: RowDigester::new(schema)?, at_once })
-    }
-
-    /// # Errors
-    /// [`ErrorKind::Data`], fatal, if a file holds other rows than were read from the source, or
-    /// cannot be read at all.
-    pub(super) async fn compare(&self, receipts: &[Receipt]) -> Result<()> {
-        let work = self.cancel.run_until_cancelled(self.found(receipts));
-        let found = work.await.unwrap_or_else(|| Err(cancelled(self.job)))?;
-        let read: Tally = receipts
-            .iter()
-            .map(|receipt| Tally { rows: receipt.rows, digest: receipt.digest, ..Tally::default() })
-            .sum();
-        if found == read { Ok(()) } else { Err(differs("all files together", read, found)) }
-    }
-
-    /// What is in the files, each of which is what it should be.
-    async fn found(&self, receipts: &[Receipt]) -> Result<Tally> {
-        let ask = || in_time(self.job.settings.settle_timeout, self.target.stored(receipts));
-        let files =
-            retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| unreadable(error, None))?;
-        let mut slices = Vec::new();
-        for (at, file) in files.iter().enumerate() {
-            slices.extend(file.slices.iter().map(|slice| self.named(at, file, slice).boxed()));
-        }
-        let mut reading = stream::iter(slices).buffer_unordered(self.at_once);
-        let mut tallies = vec![Tally::default(); files.len()];
-        while let Some((at, tally)) = reading.try_next().await? {
-            tallies[at] = [tallies[at], tally].into_iter().sum();
-        }
-        for (file, found) in files.iter().zip(&tallies) {
-            let stored = Tally { rows: file.rows, digest: file.digest, ..Tally::default() };
-            if *found != stored {
-                return Err(differs(&file.name, stored, *found));
-            }
-        }
-        Ok(tallies.into_iter().sum())
-    }
-
-    /// What is in a slice of the file at this place of the list.
-    async fn named(&self, at: usize, file: &Stored, slice: &Value) -> Result<(usize, Tally)> {
-        let read = || self.slice(slice);
-        let tally = retrying(&self.job.settings.retry, self.cancel, read).await;
-        tally.map(|tally| (at, tally)).map_err(|error| unreadable(error, Some(file)))
-    }
-
-    async fn slice(&self, slice: &Value) -> Result<Tally> {
-        let mut batches = self.moving(self.target.read_back(slice, self.job.settings.batch)).await?;
-        let mut tally = Tally::default();
-        while let Some(batch) = self.moving(batches.try_next()).await? {
-            tally.rows += batch.num_rows() as u64;
-            tally.digest += self.digest(batch).await?;
-        }
-        Ok(tally)
-    }
-
-    async fn digest(&self, batch: RecordBatch) -> Result<crate::digest::Digest> {
-        let digester = self.digester.clone();
-        cpu::run(move || digester.digest(&batch)).await?
-    }
-
-    /// A step that is given up when no byte moves.
-    async fn moving<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.job.settings.silence_timeout;
-        unless_still(limit, || self.target.moved(), step).await.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Unavailable, "the sink stood still while it was read back")
-                .with("waited_seconds", limit.as_secs())
-                .class(RetryClass::Reconnect))
-        })
-    }
-}
 
 /// The symbolic code of the error of a sink that, read back, holds something else than was read.
 pub const INCONSISTENT: &str = "DataConsistencyVerificationFailed";
 
-fn differs(file: &str, read: Tally, found: Tally) -> Error {
+/// How the sink of a run is read back.
+pub(super) enum ReadBack {
+    /// The files that it published; peak bytes of a slice of one.
+    Files { working_set: u64 },
+    /// Its table.
+    Table(Table),
+}
+
+/// What the journal keeps of how a run began, where its table is read back. Other runs keep what the sink said.
+#[derive(Serialize, Deserialize)]
+struct Opening {
+    /// What the sink said.
+    #[serde(rename = "$sink")]
+    sink: Value,
+    /// What stood in the table.
+    #[serde(rename = "$before")]
+    before: Tally,
+}
+
+/// What the sink said of how a run began, in what the journal kept of it.
+pub(super) fn opening_of_sink(kept: &Value) -> &Value {
+    kept.get("$before").and_then(|_| kept.get("$sink")).unwrap_or(kept)
+}
+
+impl ReadBack {
+    /// `None` if the run does not ask for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] if the sink cannot be read back, or not within the memory.
+    pub(super) async fn of(
+        job: &Job,
+        schema: &SchemaRef,
+        fits: &[ColumnFit],
+        cancel: &CancellationToken,
+    ) -> Result<Option<Self>> {
+        if !job.settings.read_back {
+            return Ok(None);
+        }
+        if let Some(target) = job.sink.as_source(schema)? {
+            let table = Table::new(target.source, schema, fits)?;
+            if target.is_there {
+                table.columns(job, cancel).await?;
+            }
+            return Ok(Some(Self::Table(table)));
+        }
+        let working_set = job.sink.read_back_set(schema, job.settings.batch)?.max(1);
+        affordable(job, working_set)?;
+        Ok(Some(Self::Files { working_set }))
+    }
+
+    /// What the journal is to keep of the beginning. Called before the first row is written.
+    pub(super) async fn begin(&self, job: &Job, sink: Value, cancel: &CancellationToken) -> Result<Value> {
+        let Self::Table(table) = self else { return Ok(sink) };
+        let before = table.count(job, cancel).await?;
+        serde_json::to_value(Opening { sink, before }).map_err(|error| {
+            Error::new(ErrorKind::Bug, "what stood in the table cannot be written down; please report it")
+                .caused_by(error)
+        })
+    }
+
+    /// Compares what was read for the receipts with what is found now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`], fatal, if the sink holds other rows, or cannot be read at all.
+    pub(super) async fn compare(
+        &self,
+        (job, target): (&Job, &dyn SinkRun),
+        (schema, opening): (&SchemaRef, &Value),
+        receipts: &[Receipt],
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let tally = |receipt: &Receipt| Tally { rows: receipt.rows, digest: receipt.digest, ..Tally::default() };
+        let read: Tally = receipts.iter().map(tally).sum();
+        match self {
+            Self::Files { working_set } => {
+                Files::new(job, target, schema, *working_set, cancel)?.compare(receipts, read).await
+            }
+            Self::Table(table) => {
+                let Opening { before, .. } = Opening::deserialize(opening).map_err(|error| {
+                    Error::new(
+                        ErrorKind::Spec,
+                        "the run began without validateDataConsistency; remove it again, or start a new run",
+                    )
+                    .caused_by(error)
+                })?;
+                table.compare(job, before, read, cancel).await
+            }
+        }
+    }
+}
+
+/// How much at once.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] if it is nothing.
+fn affordable(job: &Job, working_set: u64) -> Result<usize> {
+    if working_set > job.settings.memory_bytes {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "reading the sink back (validateDataConsistency) needs more than the memory limit; raise it with --memory",
+        )
+        .with("needed_bytes", working_set)
+        .with("limit_bytes", job.settings.memory_bytes));
+    }
+    let affordable = job.settings.memory_bytes / working_set.max(1);
+    Ok(affordable.clamp(1, u64::from(job.settings.parallel.max(1))) as usize)
+}
+
+/// `what` is a file or a table, and its name.
+fn differs((what, name): (&'static str, &str), read: Tally, found: Tally) -> Error {
     Error::new(
         ErrorKind::Data,
         "what stands in the sink is not what was read from the source: it was changed after it was written; \
          look at the store and at who else writes there, then copy again in a new run",
     )
-    .with("file", file.escape_debug())
+    .with(what, name.escape_debug())
     .with("rows_read", read.rows)
     .with("rows_found", found.rows)
     .with("digest_read", read.digest)
@@ -152,9 +149,8 @@ fn differs(file: &str, read: Tally, found: Tally) -> Error {
     .code(INCONSISTENT)
 }
 
-/// A file that is gone, or that makes no sense, is one that was changed; what is merely out of reach
-/// is not.
-fn unreadable(error: Error, file: Option<&Stored>) -> Error {
+/// What is gone, or makes no sense, was changed; what is merely out of reach was not.
+fn unreadable(error: Error, place: Option<(&'static str, &str)>) -> Error {
     if !matches!(error.kind(), ErrorKind::Data | ErrorKind::Spec) {
         return error;
     }
@@ -163,8 +159,8 @@ fn unreadable(error: Error, file: Option<&Stored>) -> Error {
         "what was written cannot be read back: it was changed or removed after it was written; \
          look at the store and at who else writes there, then copy again in a new run",
     );
-    let changed = match file {
-        Some(file) => changed.with("file", file.name.escape_debug()),
+    let changed = match place {
+        Some((what, name)) => changed.with(what, name.escape_debug()),
         None => changed,
     };
     changed.class(RetryClass::Fatal).code(INCONSISTENT).caused_by(error)

@@ -13,7 +13,10 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
-    sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes},
+    sink::{
+        ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes,
+        TargetSource,
+    },
     skipping::{Misfit, PortionStream, Skips},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
@@ -187,6 +190,10 @@ impl<S: Sink> Sink for FaultySink<S> {
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         self.0.working_set(schema, limit)
+    }
+
+    fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {
+        self.0.as_source(schema)
     }
 
     fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {

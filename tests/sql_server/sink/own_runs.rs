@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::chunk::{BatchLimit, RunId};
-use ropeway_engine::sink::{ColumnFit, SinkDescription};
+use ropeway_engine::sink::{ColumnFit, SinkDescription, TargetSource};
 
 use super::*;
 
@@ -35,6 +35,10 @@ impl Sink for OwnRuns {
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
         let run = named(&self.prefix, context.run.as_str());
         self.sink.begin(RunContext { run, ..context }).await
+    }
+
+    fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {
+        self.sink.as_source(schema)
     }
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch},
-    compute::{can_cast_types, cast},
+    compute::can_cast_types,
     datatypes::{Field, Schema, SchemaRef},
 };
 use parquet::arrow::parquet_to_arrow_schema;
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, exact::exactly};
 
 use super::{
     columns::Columns,
@@ -95,14 +95,9 @@ fn restored(batch: &RecordBatch, written: &Schema) -> Result<RecordBatch> {
 /// The values in the column's type, if that is what they were written as: nothing may be rounded away
 /// on the way back.
 fn restored_column(values: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    let to = field.data_type();
-    if values.data_type() == to {
-        return Ok(Arc::clone(values));
-    }
-    let there_and_back = cast(values, to).and_then(|restored| Ok((cast(&restored, values.data_type())?, restored)));
-    match there_and_back {
-        Ok((again, restored)) if again.as_ref() == values.as_ref() => Ok(restored),
-        Ok(_) => Err(damaged("a value is not of its column's type").with("column", field.name().escape_debug())),
+    match exactly(values, field.data_type()) {
+        Ok(Some(restored)) => Ok(restored),
+        Ok(None) => Err(damaged("a value is not of its column's type").with("column", field.name().escape_debug())),
         Err(error) => Err(damaged("a column has another type").caused_by(error)),
     }
 }
