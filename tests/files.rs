@@ -53,6 +53,7 @@ async fn write(sink: &dyn Sink, schema: &SchemaRef, chunks: &[Vec<RecordBatch>])
         schema: Arc::clone(schema),
         chunks: chunks.len() as u32,
         one_epoch: false,
+        leaves_out: false,
         opening: None,
     };
     let run = sink.begin(context).await.unwrap();

@@ -28,6 +28,7 @@ pub(crate) fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
         schema: schema.clone(),
         chunks: 1,
         one_epoch: false,
+        leaves_out: false,
         opening: (epoch > 1).then(|| json!({"ledger": true})),
     }
 }

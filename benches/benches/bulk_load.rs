@@ -130,7 +130,15 @@ async fn ropeway(
     let sink = ropeway_connectors::registry().connect_sink("SqlServer", settings)?;
     sink.fit(schema).await?;
     let run = RunId::try_from(format!("{table}-{round}"))?;
-    let context = RunContext { run, epoch: 1, schema: Arc::clone(schema), chunks: 1, one_epoch: false, opening: None };
+    let context = RunContext {
+        run,
+        epoch: 1,
+        schema: Arc::clone(schema),
+        chunks: 1,
+        one_epoch: false,
+        leaves_out: false,
+        opening: None,
+    };
     let run = sink.begin(context).await?;
     let chunk = Chunk { id: ChunkId(0), label: "all".to_owned(), recipe: Value::Null };
     let Opened::Writer(mut writer) = run.open(&chunk, Attempt { epoch: 1, number: 1 }).await? else {

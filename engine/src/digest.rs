@@ -22,6 +22,18 @@ use crate::{Error, ErrorKind};
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(pub(crate) u128);
 
+impl Digest {
+    /// The bytes of the sum, the lowest first.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+
+    /// The sum of these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+}
+
 impl AddAssign for Digest {
     fn add_assign(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);

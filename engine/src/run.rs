@@ -268,6 +268,7 @@ impl Begun<'_> {
                 schema: schema.clone(),
                 chunks: self.record.plan.chunks.len() as u32,
                 one_epoch: self.job.source.shares_snapshot(&self.record.plan.chunks),
+                leaves_out: self.job.skipping.is_some(),
                 opening: opening.cloned(),
             };
             in_time(self.job.settings.settle_timeout, sink.begin(context))

@@ -12,7 +12,7 @@ use crate::{
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
     digest::Digest,
     mapping::Interim,
-    skipping::Misfit,
+    skipping::{Clash, Misfit},
     source::{BatchStream, Source},
 };
 
@@ -69,6 +69,8 @@ pub struct RunContext {
     /// Chunks of other epochs show another state of the source. A sink that [begins again](Sink::begins_again) does not
     /// answer [`SinkRun::open`] with an attempt of theirs.
     pub one_epoch: bool,
+    /// Whether rows that do not fit are left out.
+    pub leaves_out: bool,
     /// What [`SinkRun::opening`] said when the run first began; `None` at the first time.
     pub opening: Option<Value>,
 }
@@ -198,6 +200,13 @@ pub trait SinkRun: Send + Sync {
     /// # Errors
     /// A column of which no value can be stored: that is no matter of single rows.
     fn misfits(&self, _batch: &RecordBatch) -> Result<Vec<Misfit>> {
+        Ok(Vec::new())
+    }
+
+    /// Rows of this attempt that the target does not take because of rows that it has, or because of earlier rows of the
+    /// attempt that have the same key. Asked where rows are left out, after a commit failed with [`ErrorKind::Data`];
+    /// the next attempt is made without these rows. An empty answer means that the failure is no matter of keys.
+    async fn clashes(&self, _chunk: ChunkId, _attempt: Attempt) -> Result<Vec<Clash>> {
         Ok(Vec::new())
     }
 

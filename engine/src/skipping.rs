@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, ChunkId, Receipt},
+    digest::Digest,
     sink::Sink,
 };
 
@@ -56,6 +57,15 @@ pub struct Misfit {
     pub column: usize,
     /// What is wrong with it, and what to do.
     pub reason: &'static str,
+}
+
+/// A row that a target does not take because of another one with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clash {
+    /// The digest of the row.
+    pub row: Digest,
+    /// A column of the key, in the batch.
+    pub column: usize,
 }
 
 /// What a source read at once, its rows and what it left out within one [`BatchLimit`].

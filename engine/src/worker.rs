@@ -1,6 +1,7 @@
 //! One chunk: attempts until one commits.
 
 mod attempt;
+mod clashes;
 mod log;
 mod reader;
 mod tally;
@@ -13,6 +14,7 @@ use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::clashes::Clashes;
 pub(crate) use self::{log::Log, tally::Tally};
 use crate::{
     Error, ErrorKind, Result,
@@ -65,6 +67,17 @@ pub(crate) struct Copied {
     pub(crate) tally: Option<Tally>,
 }
 
+/// What earlier attempts at a chunk leave to the next one.
+#[derive(Default)]
+struct Past {
+    /// What they read before their commit was answered with an error: one of them may turn out to be durable.
+    sent: Vec<(Attempt, Tally)>,
+    /// Rows that the target does not take.
+    clashes: Clashes,
+    /// The next attempt is none that has to be earned: it is made without rows that the last one had.
+    goes_on: bool,
+}
+
 /// What a worker tells the runner while it works.
 pub(crate) enum Note {
     /// An attempt failed and is tried again.
@@ -88,12 +101,21 @@ impl Worker {
 
     /// Copies one chunk, in as many attempts as the policy allows.
     pub(crate) async fn copy(&self, chunk: Chunk) -> Result<Copied, Failure> {
-        let (mut sent, mut setbacks) = (Vec::new(), Setbacks::default());
+        let (mut past, mut setbacks) = (Past::default(), Setbacks::default());
         let mut attempt = self.rules.first;
         loop {
             let failed = |error, pause| Failure { chunk: chunk.clone(), attempt, error, pause };
-            let error = match self.admitted(&chunk, attempt, &mut sent).await {
+            let error = match self.admitted(&chunk, attempt, &mut past).await {
                 Ok((receipt, tally)) => return Ok(Copied { chunk, receipt, tally }),
+                Err(error) => error,
+            };
+            let error = match self.clashes(&chunk, attempt, error, &mut past).await {
+                Ok(error) => {
+                    self.counters.retries.add(1);
+                    drop(self.rules.notes.send(Note::Failed(failed(error, Some(Duration::ZERO)))).await);
+                    attempt.number += 1;
+                    continue;
+                }
                 Err(error) => error,
             };
             setbacks.add(&error);
@@ -110,17 +132,34 @@ impl Worker {
         }
     }
 
-    /// An attempt that begins when the run's gate lets it, and tells the gate how it went.
-    async fn admitted(
+    /// Whether an attempt failed because of keys that rows share, and which rows the next one leaves out: the error that
+    /// is settled by that, or else the one that remains.
+    async fn clashes(
         &self,
         chunk: &Chunk,
         attempt: Attempt,
-        sent: &mut Vec<(Attempt, Tally)>,
-    ) -> Result<(Receipt, Option<Tally>)> {
-        let again = attempt != self.rules.first;
+        error: Error,
+        past: &mut Past,
+    ) -> std::result::Result<Error, Error> {
+        let is_of_rows = error.kind() == ErrorKind::Data && !error.is_fatal();
+        if !self.rules.skips || !is_of_rows || !past.sent.iter().any(|(sent, _)| *sent == attempt) {
+            return Err(error);
+        }
+        let found = self.settled(&*self.target, RetryClass::Reconnect, self.target.clashes(chunk.id, attempt)).await?;
+        if found.is_empty() {
+            return Err(error);
+        }
+        past.clashes.extend(found);
+        past.goes_on = true;
+        Ok(error)
+    }
+
+    /// An attempt that begins when the run's gate lets it, and tells the gate how it went.
+    async fn admitted(&self, chunk: &Chunk, attempt: Attempt, past: &mut Past) -> Result<(Receipt, Option<Tally>)> {
+        let again = attempt != self.rules.first && !std::mem::take(&mut past.goes_on);
         let entering = self.rules.stop.run_until_cancelled(self.rules.gate.enter(again));
         let pass = entering.await.ok_or_else(|| stopped(chunk))?;
-        let outcome = self.guarded(chunk, attempt, sent).await;
+        let outcome = self.guarded(chunk, attempt, past).await;
         match &outcome {
             Ok(_) => pass.succeeded(),
             Err(error) => pass.failed(error),
@@ -129,14 +168,9 @@ impl Worker {
     }
 
     /// An attempt that may take its time only, and that may not take the process down with it.
-    async fn guarded(
-        &self,
-        chunk: &Chunk,
-        attempt: Attempt,
-        sent: &mut Vec<(Attempt, Tally)>,
-    ) -> Result<(Receipt, Option<Tally>)> {
+    async fn guarded(&self, chunk: &Chunk, attempt: Attempt, past: &mut Past) -> Result<(Receipt, Option<Tally>)> {
         let limit = self.settings.attempt_timeout.unwrap_or(Duration::MAX);
-        let work = AssertUnwindSafe(tokio::time::timeout(limit, self.attempt(chunk, attempt, sent))).catch_unwind();
+        let work = AssertUnwindSafe(tokio::time::timeout(limit, self.attempt(chunk, attempt, past))).catch_unwind();
         match work.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Error::new(ErrorKind::Unavailable, "the attempt took longer than it may")

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::SystemTime,
 };
@@ -37,6 +38,8 @@ const ROWS: i64 = 40;
 const EVERY: i64 = 7;
 /// Every fifth one does not fit into a narrow table.
 const NARROW: i64 = 5;
+/// Of a table with a unique key: more than the rows of a chunk, fewer than all.
+const KEYS: i64 = 90;
 const SEEDS: u64 = 100;
 
 /// The id of the row.
@@ -101,6 +104,10 @@ trait Model: Sink + Clone {
     fn fits(&self) -> fn(i64) -> bool {
         |id| id % EVERY != 0
     }
+    /// Whether rows and log are what they should be.
+    fn is_right(&self, summary: &Summary, log: &ModelBlob) -> bool {
+        is_right(summary, self.fits(), &self.rows(), log)
+    }
     /// What happens to it, and to the log, while nobody runs.
     fn suffer(&self, _: &Dice, _: &ModelBlob) {}
 }
@@ -113,6 +120,24 @@ impl Model for ModelTable {
     fn fits(&self) -> fn(i64) -> bool {
         if self.is_narrow() { |id| id % EVERY != 0 && id % NARROW != 0 } else { |id| id % EVERY != 0 }
     }
+    fn is_right(&self, summary: &Summary, log: &ModelBlob) -> bool {
+        match self.keys() {
+            Some(keys) => is_right_by_key(summary, keys, &self.rows(), log),
+            None => is_right(summary, self.fits(), &self.rows(), log),
+        }
+    }
+}
+
+/// Which of the rows with one key is taken is a matter of who comes first: one of them is.
+fn is_right_by_key(summary: &Summary, keys: i64, rows: &[RecordBatch], log: &ModelBlob) -> bool {
+    let (taken, mut all) = (ids(rows), logged(log));
+    let mut found: Vec<i64> = taken.iter().map(|id| id % keys).collect();
+    found.sort_unstable();
+    let counted = (summary.rows, summary.skipped) == (taken.len() as u64, all.len() as u64);
+    all.extend(&taken);
+    all.sort_unstable();
+    let wanted = (0..CHUNKS * ROWS).filter(|id| id % EVERY != 0).map(|id| id % keys);
+    counted && found.into_iter().eq(BTreeSet::from_iter(wanted)) && all.into_iter().eq(0..CHUNKS * ROWS)
 }
 
 /// What is staged can get lost, here and in the log.
@@ -147,7 +172,7 @@ async fn live<M: Model>(seed: u64, sink: M, log: ModelBlob, forgetful: bool) -> 
     };
     // Every late write lands.
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-    Some((is_right(&summary, sink.fits(), &sink.rows(), &log), crashes))
+    Some((sink.is_right(&summary, &log), crashes))
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,6 +201,26 @@ async fn every_row_is_copied_once_or_logged_once_where_the_sink_cannot_hold_some
         crashes += crashed;
     }
     assert!(crashes > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_rows_with_one_key_one_is_copied_and_the_others_are_logged() {
+    let mut crashes = 0;
+    for seed in 0..SEEDS {
+        let lived = live(seed, ModelTable::keyed(KEYS), ModelBlob::default(), false).await;
+        let (right, crashed) = lived.expect("it can go on");
+        assert!(right, "seed {seed}");
+        crashes += crashed;
+    }
+    assert!(crashes > 0);
+}
+
+/// Where no row may be left out, and where the sink does not say which rows it is about, a key ends the run.
+#[tokio::test(start_paused = true)]
+async fn unasked_a_key_that_is_there_already_ends_the_run() {
+    let job = job(VecSource::numbered(CHUNKS, ROWS), ModelTable::keyed(KEYS), None);
+    let error = once(&job, &MemoryCheckpoint::default()).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("a key is there"), "{error}");
 }
 
 /// A log that takes lines as they come, whichever attempt they are of.

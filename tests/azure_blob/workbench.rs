@@ -149,6 +149,7 @@ pub(crate) fn context(run: &str, epoch: u32, chunks: u32, opening: Option<Value>
         schema: schema(),
         chunks,
         one_epoch: false,
+        leaves_out: false,
         opening,
     }
 }

@@ -74,6 +74,21 @@ impl RowDigester {
         Ok(Digest(sum))
     }
 
+    /// The hash of every row of a batch, in order: what the digest of that row alone would be.
+    ///
+    /// # Errors
+    /// As for [`digest`](Self::digest).
+    pub fn rows(&self, batch: &RecordBatch) -> Result<Vec<Digest>> {
+        let columns = self.cells(batch)?;
+        let mut lanes = Lanes { first: [0; BLOCK], second: [0; BLOCK] };
+        let mut hashes = Vec::with_capacity(batch.num_rows());
+        while hashes.len() < batch.num_rows() {
+            let rows = hashes.len()..batch.num_rows().min(hashes.len() + BLOCK);
+            hashes.extend(lanes.hashes(rows, &columns).map(Digest));
+        }
+        Ok(hashes)
+    }
+
     fn cells<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<Box<dyn Cells + 'a>>> {
         if batch.num_columns() != self.columns.len() {
             return Err(Error::new(ErrorKind::Data, "a batch has another number of columns than the schema")
@@ -101,6 +116,10 @@ pub(super) struct Lanes {
 
 impl Lanes {
     fn sum(&mut self, rows: Range<usize>, columns: &[Box<dyn Cells + '_>]) -> u128 {
+        self.hashes(rows, columns).fold(0, u128::wrapping_add)
+    }
+
+    fn hashes(&mut self, rows: Range<usize>, columns: &[Box<dyn Cells + '_>]) -> impl Iterator<Item = u128> {
         let count = rows.len();
         self.first[..count].fill(0);
         self.second[..count].fill(0);
@@ -108,6 +127,6 @@ impl Lanes {
             column.add_to(self, rows.clone());
         }
         let lanes = self.first[..count].iter().zip(&self.second[..count]);
-        lanes.fold(0, |sum, (&first, &second)| sum.wrapping_add(row_hash(first, second)))
+        lanes.map(|(&first, &second)| row_hash(first, second))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes,
         TargetSource,
     },
-    skipping::{Misfit, PortionStream, Skips},
+    skipping::{Clash, Misfit, PortionStream, Skips},
     source::{BatchStream, ChunkTarget, Source, SourceDescription},
 };
 
@@ -222,6 +222,10 @@ impl SinkRun for FaultyRun {
 
     fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
         self.0.misfits(batch)
+    }
+
+    async fn clashes(&self, chunk: ChunkId, attempt: Attempt) -> Result<Vec<Clash>> {
+        self.1.around(self.0.clashes(chunk, attempt)).await
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {

@@ -18,7 +18,7 @@ use crate::{
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
     digest::RowDigester,
     sink::{ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkRun},
-    skipping::Misfit,
+    skipping::{Clash, Misfit},
 };
 
 /// A table in memory. Clones share it.
@@ -27,6 +27,7 @@ pub struct ModelTable {
     table: Arc<Mutex<Table>>,
     without_ledger: bool,
     narrow: Option<Narrow>,
+    keys: Option<i64>,
 }
 
 /// It holds no row whose first column is a multiple of this.
@@ -49,6 +50,8 @@ impl Narrow {
 struct Table {
     rows: Vec<RecordBatch>,
     ledger: BTreeMap<ChunkId, Receipt>,
+    /// What attempts had whose commit was refused for a key.
+    refused: BTreeMap<(ChunkId, Attempt), Vec<RecordBatch>>,
     /// Ledger keys that an open transaction holds.
     locked: BTreeSet<ChunkId>,
 }
@@ -69,6 +72,16 @@ impl ModelTable {
         Self { narrow: Some(Narrow { multiple, tells: false }), ..Self::default() }
     }
 
+    /// Has a unique key: the first column, a 64-bit number, modulo this.
+    pub fn keyed(keys: i64) -> Self {
+        Self { keys: Some(keys), ..Self::default() }
+    }
+
+    /// The number of its keys.
+    pub fn keys(&self) -> Option<i64> {
+        self.keys
+    }
+
     /// Whether there are rows that it does not hold.
     pub fn is_narrow(&self) -> bool {
         self.narrow.is_some()
@@ -83,6 +96,22 @@ impl ModelTable {
     /// Everything that a reader of the table sees.
     pub fn rows(&self) -> Vec<RecordBatch> {
         self.table.lock().unwrap().rows.clone()
+    }
+
+    /// Which rows have a key that the table has, or an earlier one of them.
+    fn clashes(&self, rows: &[RecordBatch], digester: &RowDigester) -> Result<Vec<Clash>> {
+        let Some(keys) = self.keys else { return Ok(Vec::new()) };
+        let of = |batch: &RecordBatch| {
+            let ids = batch.column(0).as_primitive::<Int64Type>().values();
+            ids.iter().map(|id| id % keys).collect::<Vec<_>>()
+        };
+        let mut taken: BTreeSet<i64> = self.rows().iter().flat_map(of).collect();
+        let mut clashes = Vec::new();
+        for batch in rows {
+            let rows = digester.rows(batch)?.into_iter().zip(of(batch));
+            clashes.extend(rows.filter(|(_, key)| !taken.insert(*key)).map(|(row, _)| Clash { row, column: 0 }));
+        }
+        Ok(clashes)
     }
 
     /// False while a rival's transaction holds the key of the chunk.
@@ -144,6 +173,11 @@ impl SinkRun for TableRun {
         Ok(telling.map(|narrow| narrow.misfits(batch)).unwrap_or_default())
     }
 
+    async fn clashes(&self, chunk: ChunkId, attempt: Attempt) -> Result<Vec<Clash>> {
+        let refused = self.sink.table.lock().unwrap().refused.get(&(chunk, attempt)).cloned();
+        self.sink.clashes(&refused.unwrap_or_default(), &self.digester)
+    }
+
     async fn finish(&self, _: &[Receipt]) -> Result<Published> {
         Ok(Published { names: vec!["table".into()], ..Published::default() })
     }
@@ -182,6 +216,11 @@ impl ChunkWriter for Transaction {
         let mut digest = crate::digest::Digest::default();
         for batch in &self.rows {
             digest += self.digester.digest(batch)?;
+        }
+        if !self.sink.clashes(&self.rows, &self.digester)?.is_empty() {
+            let rows = std::mem::take(&mut self.rows);
+            self.sink.table.lock().unwrap().refused.insert((self.chunk, self.attempt), rows);
+            return Err(Error::new(ErrorKind::Data, "a key is there already"));
         }
         let rows = self.rows.iter().map(|batch| batch.num_rows() as u64).sum();
         let receipt =

@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    Worker, crashed,
+    Past, Worker, crashed,
     log::Lines,
     reader::{Parcel, Reader},
     stopped,
@@ -27,13 +27,12 @@ use crate::{
 const ABORT_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Copies the chunk once. `sent` keeps what earlier attempts read before their commit was
-    /// answered with an error: one of them may turn out to be durable.
+    /// Copies the chunk once.
     pub(super) async fn attempt(
         &self,
         chunk: &Chunk,
         attempt: Attempt,
-        sent: &mut Vec<(Attempt, Tally)>,
+        past: &mut Past,
     ) -> Result<(Receipt, Option<Tally>)> {
         let _open = OpenChunk::count(&self.counters);
         let target = &*self.target;
@@ -43,20 +42,21 @@ impl Worker {
             target.open(chunk, attempt),
         ));
         let mut writer = match opening.await.unwrap_or_else(|| Err(stopped(chunk)))? {
-            Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, sent),
+            Opened::AlreadyCommitted(receipt) => return self.already_committed(chunk, receipt, &past.sent),
             Opened::Writer(writer) => writer,
         };
         tracing::debug!(chunk = chunk.label, epoch = attempt.epoch, attempt = attempt.number, "an attempt begins");
         let counted = Arc::new(Provisional::new(self.counters.clone()));
         let mut lines = Lines::new(chunk, attempt);
         let writing = async {
-            let tally = self.pump(chunk, &mut *writer, &mut lines, &counted).await?;
+            let reader = Reader::of(self, past.clashes.clone());
+            let tally = self.pump((chunk, reader), &mut *writer, &mut lines, &counted).await?;
             self.settle_lines(&mut lines, tally.skipped).await?;
             Ok(tally)
         };
         match self.rules.stop.run_until_cancelled(writing).await.unwrap_or_else(|| Err(stopped(chunk))) {
             Ok(tally) => {
-                sent.push((attempt, tally));
+                past.sent.push((attempt, tally));
                 let receipt = self.settled(target, RetryClass::Unknown, writer.commit()).await?;
                 verify(chunk, &receipt, Some(tally))?;
                 counted.keep();
@@ -91,7 +91,7 @@ impl Worker {
     /// Moves batches from the source to the writer until the chunk is complete.
     async fn pump(
         &self,
-        chunk: &Chunk,
+        (chunk, reader): (&Chunk, Reader),
         writer: &mut dyn ChunkWriter,
         lines: &mut Lines,
         counted: &Arc<Provisional>,
@@ -99,7 +99,7 @@ impl Worker {
         let (outlet, mut parcels) = mpsc::channel(1);
         // A set of one, because its task ends with it.
         let mut reading = JoinSet::new();
-        reading.spawn(Reader::of(self).read(chunk.clone(), outlet, counted.clone()));
+        reading.spawn(reader.read(chunk.clone(), outlet, counted.clone()));
         loop {
             let waiting = Instant::now();
             let parcel = parcels.recv().await;

@@ -1,6 +1,7 @@
 //! Reads a chunk ahead of the sink, in a task of its own, so that reading and encoding overlap.
 
 use std::{
+    mem,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Log, Worker,
+    clashes::Clashes,
     tally::{Provisional, Tally},
     unfit::{self, Unfit},
 };
@@ -46,6 +48,7 @@ pub(super) struct Reader {
     source: Arc<dyn Source>,
     target: Arc<dyn SinkRun>,
     skips: bool,
+    clashes: Clashes,
     log: Option<Arc<Log>>,
     schema: SchemaRef,
     digester: RowDigester,
@@ -56,11 +59,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn of(worker: &Worker) -> Self {
+    pub(super) fn of(worker: &Worker, clashes: Clashes) -> Self {
         Self {
             source: worker.source.clone(),
             target: worker.target.clone(),
             skips: worker.rules.skips,
+            clashes,
             log: worker.rules.log.clone(),
             schema: worker.rules.schema.clone(),
             digester: worker.rules.digester.clone(),
@@ -74,7 +78,7 @@ impl Reader {
     /// Sends the rows of the chunk, and the lines of those left out, to the outlet. A place in the channel is taken
     /// before anything is read, so that no more than one batch is ahead of the sink.
     pub(super) async fn read(
-        self,
+        mut self,
         chunk: Chunk,
         outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
@@ -131,16 +135,16 @@ impl Reader {
     }
 
     /// The rows of a batch that the sink can hold, and the others, if rows are left out at all.
-    async fn parted(&self, batch: RecordBatch) -> Result<(RecordBatch, Option<Unfit>)> {
+    async fn parted(&mut self, batch: RecordBatch) -> Result<(RecordBatch, Option<Unfit>)> {
         if !self.skips {
             return Ok((batch, None));
         }
-        let target = self.target.clone();
-        let parted = if batch.num_rows() <= SMALL_BATCH {
-            unfit::part(&*target, batch)
-        } else {
-            cpu::run(move || unfit::part(&*target, batch)).await?
-        };
+        let (target, digester, mut clashes) =
+            (self.target.clone(), self.digester.clone(), mem::take(&mut self.clashes));
+        let size = batch.num_rows();
+        let part = move || (unfit::part(&*target, batch, |batch| clashes.among(batch, &digester)), clashes);
+        let parted;
+        (parted, self.clashes) = if size <= SMALL_BATCH { part() } else { cpu::run(part).await? };
         parted.map(|(rows, unfit)| (rows, Some(unfit))).map_err(|error| error.on(Side::Sink))
     }
 

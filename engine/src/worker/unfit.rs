@@ -21,9 +21,14 @@ pub(super) struct Unfit {
     misfits: Vec<Misfit>,
 }
 
-/// Parts the rows that the sink can hold from those that it cannot.
-pub(super) fn part(target: &dyn SinkRun, batch: RecordBatch) -> Result<(RecordBatch, Unfit)> {
+/// Parts the rows that the sink can hold from those that it cannot, and those that are `others`.
+pub(super) fn part(
+    target: &dyn SinkRun,
+    batch: RecordBatch,
+    others: impl FnOnce(&RecordBatch) -> Result<Vec<Misfit>>,
+) -> Result<(RecordBatch, Unfit)> {
     let mut misfits = target.misfits(&batch)?;
+    misfits.extend(others(&batch)?);
     if misfits.is_empty() {
         return Ok((batch.clone(), Unfit { batch, misfits }));
     }

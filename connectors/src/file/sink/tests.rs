@@ -36,9 +36,17 @@ fn numbers(chunk: u32) -> RecordBatch {
 
 async fn begin(sink: &dyn Sink, run: &str, epoch: u32) -> Box<dyn SinkRun> {
     let run = RunId::try_from(run.to_owned()).unwrap();
-    sink.begin(RunContext { run, epoch, schema: numbers(0).schema(), chunks: 3, one_epoch: false, opening: None })
-        .await
-        .unwrap()
+    sink.begin(RunContext {
+        run,
+        epoch,
+        schema: numbers(0).schema(),
+        chunks: 3,
+        one_epoch: false,
+        leaves_out: false,
+        opening: None,
+    })
+    .await
+    .unwrap()
 }
 
 async fn copy(run: &dyn SinkRun, chunk: u32, epoch: u32) -> Receipt {
@@ -214,7 +222,15 @@ async fn a_root_that_is_missing_is_not_created() {
     let missing = root.path().join("mount");
     let sink = sink(&missing, Some("all.parquet"), Value::Null);
     let run = RunId::try_from("r".to_owned()).unwrap();
-    let context = RunContext { run, epoch: 1, schema: numbers(0).schema(), chunks: 3, one_epoch: false, opening: None };
+    let context = RunContext {
+        run,
+        epoch: 1,
+        schema: numbers(0).schema(),
+        chunks: 3,
+        one_epoch: false,
+        leaves_out: false,
+        opening: None,
+    };
     let error = sink.begin(context).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Spec);
     assert!(!missing.exists());

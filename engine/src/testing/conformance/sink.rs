@@ -173,6 +173,7 @@ impl Script {
             schema: schema.clone(),
             chunks: chunks.len() as u32,
             one_epoch: false,
+            leaves_out: false,
             opening,
         };
         let run = in_time("begin", sink.begin(context)).await??;
