@@ -6,6 +6,10 @@ use ropeway_engine::skipping::Misfit;
 /// Which rows tables leave out, in words.
 pub(crate) const OF_A_TABLE: &str = "rows with a value that its column of the table cannot hold";
 
+/// The same of tables that can be asked which keys are taken.
+pub(crate) const OF_A_TABLE_WITH_KEYS: &str =
+    "rows with a value that its column of the table cannot hold, or with a key that another row has";
+
 /// The values of a column, the one of this number in its batch, that `check` refuses: what is refused as a whole is
 /// halved until single rows are left.
 ///

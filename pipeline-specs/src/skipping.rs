@@ -110,9 +110,15 @@ pub(crate) fn check(settings: &Value, path: &str, factory: Option<&Factory>, mom
     // A value that is mapped to another type may not fit.
     let is_mapped = settings.get("translator").is_some_and(|translator| !translator.is_null());
     let message = if TABLES.contains(&sink) {
+        let refused = if sink == "OdbcSink" {
+            "; one that the table refuses, such as a duplicate key, still fails the copy"
+        } else {
+            ", and on insert those whose key another row has; one that another rule of the table refuses, such as a CHECK, \
+             still fails the copy"
+        };
         Some(format!(
-            "rows with a value that the source cannot convert, or that its column of the table cannot hold, are skipped; \
-             one that the table of a {sink} refuses, such as a duplicate key, still fails the copy"
+            "rows with a value that the source cannot convert, or that its column of the table cannot hold, are \
+             skipped{refused}"
         ))
     } else if WITHOUT.contains(&source) && !is_mapped {
         Some(format!("a {source} has no rows that Ropeway could skip: one that does not fit fails the copy"))

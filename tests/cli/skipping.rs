@@ -145,8 +145,10 @@ fn what_has_no_effect_is_told() {
         it["source"] = json!({ "type": "SyntheticSource" });
     });
     assert!(synthetic.contains("a SyntheticSource has no rows that Ropeway could skip"), "{synthetic}");
-    let table = said(|it| it["sink"] = json!({ "type": "SqlServerSink" }));
+    let table = said(|it| it["sink"] = json!({ "type": "OdbcSink" }));
     assert!(table.contains("such as a duplicate key, still fails the copy"), "{table}");
+    let table = said(|it| it["sink"] = json!({ "type": "SqlServerSink" }));
+    assert!(table.contains("those whose key another row has; one that another rule"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,6 +90,16 @@ impl Source {
         Self::files("CSV", "DelimitedText", text, content)
     }
 
+    /// Files of text, the first of which is there twice; with the rows of that one.
+    pub(crate) fn csv_with_a_copy(files: u32, rows_of_a_file: u32) -> (Self, Vec<Row>) {
+        let source = Self::csv(files, rows_of_a_file);
+        let host = source.service["typeProperties"]["host"].as_str().expect("a folder");
+        let file = |name: &str| std::path::Path::new(host).join(name);
+        std::fs::copy(file("0.in"), file("again.in")).expect("a writable folder");
+        let rows = source.rows[..rows_of_a_file as usize].to_vec();
+        (source, rows)
+    }
+
     fn parquet() -> Self {
         let content = Files::new(FILES, 1_000, |file, rows| {
             let ids = rows.iter().map(|row| row[0].as_ref().map(|id| id.parse().expect("a number")));

@@ -5,6 +5,7 @@
 //! a process that is stopped anywhere holds up nobody. A commit whose answer was lost is settled by reading the ledger.
 
 mod call;
+mod clashes;
 mod create;
 pub(super) mod encode;
 mod fit;
@@ -59,6 +60,7 @@ pub(crate) struct SqlServerSink {
 struct Seen {
     ledger: Option<Ledger>,
     shape: Option<Shape>,
+    has_keys: bool,
     procedure: Option<Procedure>,
     create: Option<String>,
 }
@@ -128,9 +130,10 @@ impl Sink for SqlServerSink {
             _ => None,
         };
         let shape = target.as_ref().map(|target| target.table.shape);
+        let has_keys = target.as_ref().is_some_and(|target| !target.table.unique.is_empty());
         let procedure = target.as_ref().and_then(|target| target.procedure.clone());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
-            Seen { ledger: Some(ledger), shape, procedure, create };
+            Seen { ledger: Some(ledger), shape, has_keys, procedure, create };
         match target {
             Some(target) => Ok(Fit::of(schema, &target.table, self.settings.lossy)?.fits),
             None => self.fit_of_the_future(schema),
@@ -163,7 +166,10 @@ impl Sink for SqlServerSink {
     }
 
     fn skips(&self) -> Option<&'static str> {
-        Some(crate::unfit::OF_A_TABLE)
+        let seen = self.seen();
+        let minds_keys =
+            seen.has_keys && seen.ledger == Some(Ledger::Kept) && matches!(self.settings.behavior, Behavior::Insert);
+        Some(if minds_keys { crate::unfit::OF_A_TABLE_WITH_KEYS } else { crate::unfit::OF_A_TABLE })
     }
 
     fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {

@@ -8,25 +8,54 @@ const NARROW: usize = 15;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_table_cannot_hold_are_written_down_once_whatever_is_killed() {
-    kills(Tables::sql_server(Way::Insert), "kill: rows left out, SQL Server");
+    kills(Tables::sql_server(Way::Insert), Why::Narrow, "kill: rows left out, SQL Server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_whose_keys_are_taken_are_written_down_once_whatever_is_killed() {
+    kills(Tables::sql_server(Way::Insert), Why::SameKey, "kill: keys taken, SQL Server");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_table_over_odbc_cannot_hold_are_written_down_once_whatever_is_killed() {
-    kills(Tables::postgresql(), "kill: rows left out, PostgreSQL");
+    kills(Tables::postgresql(), Why::Narrow, "kill: rows left out, PostgreSQL");
 }
 
-fn kills(tables: Tables, test: &str) {
+/// Why rows are left out.
+#[derive(Clone, Copy)]
+enum Why {
+    Narrow,
+    SameKey,
+}
+
+impl Why {
+    /// A source, with the rows that a table takes and those that it does not.
+    fn source(self) -> (Source, Vec<Row>, Vec<Row>) {
+        match self {
+            Self::Narrow => {
+                let source = Source::csv(6, 400);
+                let fits = |row: &Row| row[1].as_ref().is_none_or(|name| name.chars().count() <= NARROW);
+                let (fitting, others) = expected(&source).into_iter().partition(fits);
+                (source, fitting, others)
+            }
+            Self::SameKey => {
+                let (source, twice) = Source::csv_with_a_copy(5, 400);
+                let rows = expected(&source);
+                (source, rows, twice)
+            }
+        }
+    }
+}
+
+fn kills(tables: Tables, why: Why, test: &str) {
     let (wanted, mut dice) = (events(8, 200), dice());
-    let source = Source::csv(6, 400);
-    let fits = |row: &Row| row[1].as_ref().is_none_or(|name| name.chars().count() <= NARROW);
-    let (fitting, others): (Vec<Row>, Vec<Row>) = expected(&source).into_iter().partition(fits);
+    let (source, fitting, others) = why.source();
     let left_out: Vec<Row> = others.into_iter().map(|row| row[..1].to_vec()).collect();
-    assert!(fitting.len() > 900 && left_out.len() > 900);
+    assert!(fitting.len() > 900 && left_out.len() >= 400);
     let mut tally = Tally::default();
 
     let clock = Instant::now();
-    let calm = narrow(&tables, &source, "calm", 2);
+    let calm = strict(&tables, why, &source, ("calm", 2));
     counted(&calm, ended(calm.start("calm")), (&fitting, &left_out));
     let whole = clock.elapsed().mul_f64(slowdown());
     judge_log(&calm, &left_out, &mut tally);
@@ -38,7 +67,7 @@ fn kills(tables: Tables, test: &str) {
     };
     side_by_side(&mut tally, next, |(round, mut dice), tally| {
         let (table, run) = (format!("round_{round}"), format!("round-{round}-of-it"));
-        let example = narrow(&tables, &source, &table, if round % 2 == 0 { 4 } else { 1 });
+        let example = strict(&tables, why, &source, (&table, if round % 2 == 0 { 4 } else { 1 }));
         let output = survive(&example, (&run, whole), &mut dice, || {
             tables.look(&table, &run, &fitting, tally);
             // The log is there whole or not at all.
@@ -62,15 +91,19 @@ fn kills(tables: Tables, test: &str) {
     tally.verdict(test, wanted);
 }
 
-/// A factory that copies into a narrow table, and leaves out what that cannot hold.
-fn narrow(tables: &Tables, source: &Source, table: &str, slots: u32) -> Example {
+/// A factory that copies into a table, and leaves out what that does not take.
+fn strict(tables: &Tables, why: Why, source: &Source, (table, slots): (&str, u32)) -> Example {
+    let (key, length) = match why {
+        Why::Narrow => ("", NARROW),
+        Why::SameKey => (" PRIMARY KEY", 100),
+    };
     match tables {
         Tables::SqlServer(it) => {
-            let create = format!("CREATE TABLE dbo.{table} (id int NOT NULL, name nvarchar({NARROW}) NULL)");
+            let create = format!("CREATE TABLE dbo.{table} (id int NOT NULL{key}, name nvarchar({length}) NULL)");
             it.server.execute(DATABASE, &create).expect("a table");
         }
         Tables::Odbc(database) => {
-            database.run(&format!("CREATE TABLE {table} (id bigint NOT NULL, name varchar({NARROW}))"));
+            database.run(&format!("CREATE TABLE {table} (id bigint NOT NULL{key}, name varchar({length}))"));
         }
     }
     let mut example = tables.example(source, table, slots);

@@ -9,8 +9,10 @@ mod numbers;
 mod texts;
 mod times;
 
+use std::sync::Arc;
+
 use arrow::{
-    array::{Array as _, ArrayRef, RecordBatch},
+    array::{Array as _, ArrayRef, Int64Array, RecordBatch},
     compute::{CastOptions, cast_with_options},
     datatypes::{DataType, SchemaRef},
 };
@@ -25,6 +27,7 @@ use ropeway_engine::{
 
 use self::cells::Cells;
 pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
+use super::clashes::halves;
 use crate::unfit;
 
 /// The token in front of every row.
@@ -33,6 +36,9 @@ const ROW: u8 = 0xD1;
 const BLOCK_ROWS: usize = 2_048;
 /// Bytes of a block, unless a single row has more.
 const BLOCK_BYTES: usize = 1 << 20;
+
+/// What a `bigint` takes.
+const MARK: Form = Form { precision: 19, scale: 0, most_bytes: 8, frame: Frame::Short, encoding: None, rounds: false };
 
 const DOES_NOT_FIT: &str =
     "a value does not fit the column; widen the column, or CAST or filter the values in the source's query";
@@ -114,6 +120,8 @@ impl Column {
 pub(crate) struct Encoder {
     columns: Vec<Column>,
     digester: RowDigester,
+    /// Whether the digest of each row stands behind its values, in two columns.
+    marks: bool,
 }
 
 /// The rows of a batch.
@@ -129,7 +137,12 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Data`] for a column whose type has no digest.
     pub(crate) fn new(schema: &SchemaRef, columns: Vec<Column>) -> Result<Self> {
-        Ok(Self { columns, digester: RowDigester::new(schema)? })
+        Ok(Self { columns, digester: RowDigester::new(schema)?, marks: false })
+    }
+
+    /// The same; behind the values of each row stands its digest, as two columns of `bigint`.
+    pub(crate) fn marking(self, marks: bool) -> Self {
+        Self { marks, ..self }
     }
 
     /// # Errors
@@ -138,10 +151,14 @@ impl Encoder {
         let converted =
             |column: &Column| column.converted(batch.column(column.source)).map_err(|why| column.refused(why));
         let arrays = self.columns.iter().map(converted).collect::<Result<Vec<_>>>()?;
+        let marks = if self.marks { marks(&self.digester.rows(batch)?).to_vec() } else { Vec::new() };
         let cells = self.columns.iter().zip(&arrays);
-        let cells = cells
+        let mut cells = cells
             .map(|(column, array)| (column.make)(array, &column.form).map_err(|why| column.refused(why)))
             .collect::<Result<Vec<_>>>()?;
+        for half in &marks {
+            cells.push(makes::bigint(half, &MARK).map_err(|why| Error::new(ErrorKind::Bug, why))?);
+        }
         let lengths = lengths(&cells, batch.num_rows());
         let mut blocks = Vec::new();
         let mut start = 0;
@@ -161,6 +178,12 @@ impl Encoder {
         };
         Ok(self.columns.iter().map(of).collect::<Result<Vec<_>>>()?.concat())
     }
+}
+
+/// The digests of rows, their low halves and their high halves.
+fn marks(digests: &[Digest]) -> [ArrayRef; 2] {
+    let halves: Vec<_> = digests.iter().map(|digest| halves(*digest)).collect();
+    [0, 1].map(|at| Arc::new(Int64Array::from_iter_values(halves.iter().map(|halves| halves[at]))) as ArrayRef)
 }
 
 fn lengths(cells: &[Box<dyn Cells + '_>], rows: usize) -> Vec<u32> {

@@ -14,7 +14,7 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     sink::{Opened, Published, RunContext, SinkRun},
-    skipping::Misfit,
+    skipping::{Clash, Misfit},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,11 +25,12 @@ use super::{
         pool::Pool,
         wire::{Query, Session, TextRow, bulk::BulkLoad},
     },
+    clashes::Keys,
     create,
     encode::Encoder,
     fit::Fit,
     rights::{self, Ledger},
-    settings::Settings,
+    settings::{Behavior, Settings},
     staging::Staging,
     statements::{self, Owned, PAGE, SESSION},
     target::Target,
@@ -113,21 +114,32 @@ impl TableRun {
 
         let columns = Fit::of(&context.schema, &target.table, settings.lossy)?.columns;
         let has_ledger = ledger == Ledger::Kept;
-        let staging = settings.staging(&target, &columns, has_ledger && context.chunks > 1)?;
+        // Only a stage can be asked which keys are taken.
+        let keys = match settings.behavior {
+            Behavior::Insert if has_ledger && context.leaves_out => {
+                Keys::of(&mut session, &target.table, &columns).await?
+            }
+            _ => None,
+        };
+        let is_wanted = has_ledger && context.chunks > 1 || keys.is_some();
+        let staging = settings.staging(&target, &columns, is_wanted)?.map(|staging| staging.minding(keys));
         if let Some(staging) = &staging {
             staging.tidy(&mut session, &owned.run, Some(owned.epoch)).await?;
         }
         pool.put_back(session);
+        let minded = staging.as_ref().and_then(Staging::keys);
+        let (marks, is_marked) = (minded.into_iter().flat_map(Keys::loaded), minded.is_some());
         let load = BulkLoad {
             table: target.table.name,
-            columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).collect(),
+            columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).chain(marks).collect(),
             // A stage is nobody else's.
             table_lock: settings.table_lock || staging.is_some(),
             gives_identity: staging.is_none(),
         };
         let shared = Shared {
             pool: Arc::clone(pool),
-            encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?,
+            encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?
+                .marking(is_marked),
             load: Arc::new(load),
             staging,
             batch_timeout: settings.batch_timeout,
@@ -170,6 +182,19 @@ impl SinkRun for TableRun {
 
     fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
         self.shared.encoder.misfits(batch)
+    }
+
+    async fn clashes(&self, chunk: ChunkId, attempt: Attempt) -> Result<Vec<Clash>> {
+        let Some(staging) = &self.shared.staging else { return Ok(Vec::new()) };
+        let Some(keys) = staging.keys() else { return Ok(Vec::new()) };
+        let stage = staging.stage(&self.shared.owned.run, chunk, attempt)?;
+        let mut session = self.shared.session().await?;
+        let taken = keys.taken(&mut session, &stage).await?;
+        if !taken.is_empty() {
+            session.run(&format!("DROP TABLE {stage}")).await?;
+        }
+        self.shared.pool.put_back(session);
+        Ok(taken)
     }
 
     fn moved(&self) -> u64 {

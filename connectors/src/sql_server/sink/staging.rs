@@ -13,6 +13,7 @@ use ropeway_engine::{
 use super::{
     super::wire::{Query, Session, text},
     call::{self, STAGE},
+    clashes::{Keys, free_name},
     encode::Column,
     into_table::IntoTable,
     procedure::Procedure,
@@ -29,6 +30,8 @@ pub(crate) struct Staging {
     /// Quoted.
     columns: String,
     way: Way,
+    /// The keys of the target, where rows are left out whose keys are taken.
+    keys: Option<Keys>,
 }
 
 /// Where stages are, and where their rows go.
@@ -54,13 +57,24 @@ impl Staging {
         Self::of(columns, Way::Table { schema: schema.to_owned(), into })
     }
 
+    /// The same with rows that are marked, so that those are found whose keys are taken.
+    pub(crate) fn minding(mut self, keys: Option<Keys>) -> Self {
+        self.declarations.extend(keys.iter().flat_map(Keys::declarations));
+        Self { keys, ..self }
+    }
+
+    /// The keys that are minded.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
     /// Stages for these columns of the table type that a procedure takes.
     ///
     /// # Errors
     /// For names that SQL Server cannot have.
     pub(crate) fn for_calls(procedure: Procedure, columns: &[(Column, TableColumn)]) -> Result<Self> {
         // Rows are numbered only where they go out in portions: the number is a key, and a key is sorted by.
-        let number = procedure.batch.map(|_| quote_ident(&free_name(columns))).transpose()?;
+        let number = procedure.batch.map(|_| quote_ident(&free_name("ropeway_row", columns))).transpose()?;
         let mut staging = Self::of(columns, Way::Call { procedure, number: number.clone() })?;
         staging.declarations.extend(number.map(|name| format!("{name} bigint IDENTITY(1, 1) NOT NULL PRIMARY KEY")));
         Ok(staging)
@@ -69,7 +83,7 @@ impl Staging {
     fn of(columns: &[(Column, TableColumn)], way: Way) -> Result<Self> {
         let names = columns.iter().map(|(_, to)| quote_ident(to.name())).collect::<Result<Vec<_>>>()?;
         let declarations = columns.iter().map(|(_, to)| declared(to)).collect::<Result<_>>()?;
-        Ok(Self { declarations, columns: names.join(", "), way })
+        Ok(Self { declarations, columns: names.join(", "), way, keys: None })
     }
 
     /// The stage of an attempt, quoted. No other attempt has it.
@@ -128,15 +142,6 @@ impl Staging {
 /// How the names of a run's stages begin.
 fn prefix(run: &RunId) -> String {
     format!("stage_{}_", run.short())
-}
-
-/// A name that none of the columns has.
-fn free_name(columns: &[(Column, TableColumn)]) -> String {
-    let mut name = "ropeway_row".to_owned();
-    while columns.iter().any(|(_, to)| to.name().eq_ignore_ascii_case(&name)) {
-        name.push('_');
-    }
-    name
 }
 
 fn declared(to: &TableColumn) -> Result<String> {

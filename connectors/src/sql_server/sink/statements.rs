@@ -37,12 +37,14 @@ pub(crate) const TABLE_INDEXES: &str = "\
 SELECT i.type AS index_type, i.ignore_dup_key AS ignore_dup_key \
 FROM sys.indexes AS i WHERE i.object_id = @object AND i.is_disabled = 0";
 
-/// The columns of a table's primary key, in order. Parameter: `@object`.
-pub(crate) const TABLE_KEY: &str = "\
-SELECT c.name AS column_name FROM sys.indexes AS i \
+/// The columns of a table's unique keys, in order. Parameter: `@object`.
+pub(crate) const TABLE_KEYS: &str = "\
+SELECT i.index_id AS index_id, i.is_primary_key AS is_primary_key, i.has_filter AS has_filter, c.name AS column_name \
+FROM sys.indexes AS i \
 JOIN sys.index_columns AS ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id \
 JOIN sys.columns AS c ON c.object_id = ic.object_id AND c.column_id = ic.column_id \
-WHERE i.object_id = @object AND i.is_primary_key = 1 AND ic.key_ordinal > 0 ORDER BY ic.key_ordinal";
+WHERE i.object_id = @object AND i.is_unique = 1 AND i.is_disabled = 0 AND ic.key_ordinal > 0 \
+ORDER BY i.index_id, ic.key_ordinal";
 
 /// A procedure, and its parameters in order; those of table types with the type. Parameter: `@procedure`.
 pub(crate) const PROCEDURE: &str = "\

@@ -14,7 +14,7 @@ use super::{
         wire::{Limits, Query, Session, TextRow, text},
     },
     encode::Frame,
-    statements::{OBJECT, TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEY},
+    statements::{OBJECT, TABLE_COLUMNS, TABLE_INDEXES, TABLE_KEYS},
 };
 
 /// The user type that tells a rowversion from other binaries.
@@ -31,6 +31,8 @@ pub(crate) struct Table {
     pub(crate) shape: Shape,
     /// The columns of its primary key.
     pub(crate) key: Vec<String>,
+    /// Those of every unique key that all its rows have, the primary one included.
+    pub(crate) unique: Vec<Vec<String>>,
 }
 
 /// What the rows of a table are kept in.
@@ -108,10 +110,17 @@ impl Table {
             )
             .with("table", name));
         }
-        let key = session.rows(of_object(TABLE_KEY)).await?;
-        let key = key.iter().map(|row| row.required("column_name").map(str::to_owned)).collect::<Result<_>>()?;
-        Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes), key }))
+        let keys = session.rows(of_object(TABLE_KEYS)).await?;
+        let primary: Vec<_> = keys.iter().filter(|row| row.is_set("is_primary_key")).collect();
+        let of_all: Vec<_> = keys.iter().filter(|row| !row.is_set("has_filter")).collect();
+        let unique = of_all.chunk_by(|a, b| a.text("index_id") == b.text("index_id"));
+        let unique = unique.map(names).collect::<Result<_>>()?;
+        Ok(Some(Self { name: name.to_owned(), columns, shape: shape(&indexes), key: names(&primary)?, unique }))
     }
+}
+
+fn names(rows: &[&TextRow]) -> Result<Vec<String>> {
+    rows.iter().map(|row| row.required("column_name").map(str::to_owned)).collect()
 }
 
 fn shape(indexes: &[TextRow]) -> Shape {
