@@ -7,7 +7,9 @@ mod tests;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    thread,
+    sync::{Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -16,6 +18,25 @@ use tokio::sync::oneshot;
 
 pub use self::outlet::Outlet;
 use crate::{Error, ErrorKind, Result, worker::crashed};
+
+/// The threads of this process that may still work with a driver.
+static STARTED: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Waits for the threads whose [`ConnectionThreads`] are dropped, but no longer than this; false if some are left. The
+/// last thing a program does: where a process ends while a driver closes a connection on another thread, the driver's
+/// memory is taken from under it, and what was a success ends with a signal.
+pub fn join_all(limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let mut threads = std::mem::take(&mut *STARTED.lock().unwrap_or_else(PoisonError::into_inner));
+    while !threads.is_empty() && Instant::now() < deadline {
+        for ended in threads.extract_if(.., |thread| thread.is_finished()) {
+            // A panic is its job's matter, which has told of it.
+            drop(ended.join());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    threads.is_empty()
+}
 
 /// Works with a connection and says whether the connection is still good.
 type Job<C> = Box<dyn FnOnce(&mut Connection<C>) + Send>;
@@ -40,9 +61,13 @@ impl<C: 'static> ConnectionThreads<C> {
         for number in 0..threads {
             // Many consumers of one queue: the reason this channel is crossbeam's.
             let (queue, connect) = (queue.clone(), connect.clone());
-            thread::Builder::new().name(format!("connection-{number}")).spawn(move || serve(&queue, connect)).map_err(
-                |error| Error::new(ErrorKind::Unavailable, "the system cannot start another thread").caused_by(error),
-            )?;
+            let thread = thread::Builder::new().name(format!("connection-{number}"));
+            let thread = thread.spawn(move || serve(&queue, connect)).map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "the system cannot start another thread").caused_by(error)
+            })?;
+            let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+            started.retain(|earlier| !earlier.is_finished());
+            started.push(thread);
         }
         Ok(Self { jobs })
     }

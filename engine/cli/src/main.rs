@@ -22,7 +22,7 @@ mod state;
 mod table;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use commands::Console;
@@ -32,10 +32,16 @@ use indicatif::MultiProgress;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long drivers may take to close their connections in the end.
+const DRIVERS_CLOSE: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let console = Console { bars: MultiProgress::new(), format: cli.log.log_format };
     logging::start(cli.log.log_level, cli.log.log_format, console.bars.clone());
     let code = commands::perform(cli.command, &console).unwrap_or_else(|error| failure::print(&error, console.format));
+    if !ropeway_engine::blocking::join_all(DRIVERS_CLOSE) {
+        tracing::warn!("a driver is still busy with a connection that nobody needs any more");
+    }
     ExitCode::from(code)
 }

@@ -107,3 +107,33 @@ async fn jobs_that_nobody_can_take_are_refused_as_unavailable() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     drop((running, waiting));
 }
+
+/// A connection whose driver takes its time to close.
+struct Slow(Arc<AtomicU32>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_program_can_wait_until_its_connections_are_closed() {
+    let closed = Arc::new(AtomicU32::new(0));
+    let counter = closed.clone();
+    let threads = ConnectionThreads::start(2, move || Ok(Slow(counter.clone()))).unwrap();
+    threads.call(|_| Ok(())).await.unwrap();
+    drop(threads);
+    // Who does not wait ends while one is being closed.
+    assert!(!super::join_all(std::time::Duration::ZERO));
+    assert_eq!(closed.load(Ordering::SeqCst), 0);
+
+    let closed = Arc::new(AtomicU32::new(0));
+    let counter = closed.clone();
+    let threads = ConnectionThreads::start(2, move || Ok(Slow(counter.clone()))).unwrap();
+    threads.call(|_| Ok(())).await.unwrap();
+    drop(threads);
+    assert!(super::join_all(std::time::Duration::from_secs(60)));
+    assert_eq!(closed.load(Ordering::SeqCst), 1);
+}

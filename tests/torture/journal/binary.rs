@@ -30,7 +30,8 @@ fn a_run_of_the_binary_with_a_damaged_journal() {
     let path = killed(&workshop);
     let journal = fs::read(&path).expect("a journal");
     let (ends, snapshot) = (naive::boundaries(&journal), Snapshot::of(&workshop));
-    let region = journal.len() - REGION.min(journal.len())..journal.len();
+    // Behind the first line, of which the engine's own tests try every bit.
+    let region = journal.len().saturating_sub(REGION).max(ends[0])..journal.len();
     let mut tally = Tally::default();
     let wanted = events(8, 200);
     for number in 0..wanted {
