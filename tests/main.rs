@@ -20,3 +20,4 @@ mod sql_server;
 mod sql_server_stand_in;
 mod table_sink;
 mod torture;
+mod type_matrix;

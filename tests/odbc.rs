@@ -4,11 +4,11 @@
 mod conformance;
 mod errors;
 mod key_ranges;
-mod mariadb;
-mod postgresql;
+pub(crate) mod mariadb;
+pub(crate) mod postgresql;
 pub(crate) mod sink;
 mod snapshot;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -46,11 +46,11 @@ fn connect(settings: Value) -> Result<Arc<dyn Source>> {
     ropeway_connectors::registry().connect_source("Odbc", settings)
 }
 
-fn table(connection: &str, name: &str) -> Arc<dyn Source> {
+pub(crate) fn table(connection: &str, name: &str) -> Arc<dyn Source> {
     connect(settings(connection, json!({"tableName": name}), json!({}))).expect("settings")
 }
 
-fn query(connection: &str, query: &str) -> Arc<dyn Source> {
+pub(crate) fn query(connection: &str, query: &str) -> Arc<dyn Source> {
     connect(settings(connection, json!({}), json!({"query": query, "queryTimeout": "02:00:00"}))).expect("settings")
 }
 

@@ -27,6 +27,10 @@ pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
 /// `datetime2(7)`. Sinks keep it where their format has a place for it.
 pub const SOURCE_TYPE: &str = "ropeway.source_type";
 
+/// The metadata key of a schema field under which a source names the system that its [`SOURCE_TYPE`] is a type of:
+/// `datetime(6)` of MariaDB is no `datetime` of SQL Server. Absent where no database declares types.
+pub const SOURCE_SYSTEM: &str = "ropeway.source_system";
+
 /// How large the chunks of a plan should be.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkTarget {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{LIMIT, TARGET, assert_same, connect, in_text, query, read, settings, table, types};
 
-pub(super) const TYPES: &str = r"
+pub(crate) const TYPES: &str = r"
 CREATE TABLE ropeway.all_types (
     id int PRIMARY KEY, i1 tinyint, u1 tinyint unsigned, i2 smallint, u2 smallint unsigned, i3 mediumint, u4 int unsigned,
     i8 bigint, u8 bigint unsigned, f4 float, f8 double, d decimal(38,10), wide decimal(65,30), truth bit(1), bits bit(9),

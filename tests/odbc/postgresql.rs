@@ -6,7 +6,7 @@ use ropeway_tests::odbc::PostgreSql;
 
 use super::{LIMIT, TARGET, assert_same, in_text, query, read, read_chunk, read_skipping, table, types};
 
-pub(super) const TYPES: &str = r#"
+pub(crate) const TYPES: &str = r#"
 CREATE TABLE "All Types" (
     id int PRIMARY KEY, i2 int2, i8 int8, f4 float4, f8 float8, n102 numeric(10,2), n38 numeric(38,10), free numeric,
     wide numeric(60,2), truth bool, words text, vc varchar(20), fixed char(4), raw bytea, day date, clock time,

@@ -6,7 +6,7 @@ use ropeway_tests::odbc::Sqlite;
 
 use super::{LIMIT, TARGET, assert_same, in_text, query, read, read_skipping, table, types};
 
-pub(super) const TYPES: &str = r"
+pub(crate) const TYPES: &str = r"
 CREATE TABLE types (id integer PRIMARY KEY, i int, b bigint, r real, d double, f float, n numeric(10,2), words text,
     vc varchar(10), raw blob, day date, clock time, moment timestamp, truth boolean, tiny tinyint);
 INSERT INTO types VALUES

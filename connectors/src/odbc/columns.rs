@@ -16,7 +16,10 @@ use odbc_api::{
     handles::{AsStatementRef, StatementRef},
     parameter::{Binary, Text},
 };
-use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    source::{SOURCE_SYSTEM, SOURCE_TYPE},
+};
 use serde::{Deserialize, Serialize};
 
 use self::choose::choose;
@@ -55,6 +58,8 @@ pub(super) struct Column {
     pub(super) binding: Binding,
     /// The driver's name of the type with its size: `numeric(10,2)`.
     pub(super) source_type: String,
+    /// The database whose type it is.
+    pub(super) system: &'static str,
     /// What the driver said of its type: a change between plan and read is found by it.
     pub(super) described: (DataType, String),
     /// The driver says that no value is null.
@@ -65,7 +70,8 @@ impl Column {
     /// The Arrow field, with the source's type in its metadata. Always nullable: drivers report the
     /// table's constraint for what an outer join made NULL.
     pub(super) fn field(&self) -> Field {
-        let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), self.source_type.clone())]);
+        let entries = [(SOURCE_TYPE, &*self.source_type), (SOURCE_SYSTEM, self.system)];
+        let metadata = HashMap::from(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
         Field::new(&self.name, self.kind.arrow(), true).with_metadata(metadata)
     }
 

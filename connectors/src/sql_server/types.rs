@@ -18,12 +18,31 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use mssql_tds::{datatypes::sqldatatypes::TdsDataType, query::metadata::ColumnMetadata};
-use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    source::{SOURCE_SYSTEM, SOURCE_TYPE},
+};
 
 use super::{declaration::declaration, settings::TypeSettings};
 
 /// What the column of offsets is called: `At_offset` beside `At`.
 const OFFSET_SUFFIX: &str = "_offset";
+
+/// The system whose types these are; over ODBC it has the same name.
+const SQL_SERVER: &str = "SQL Server";
+
+/// The declaration of a column that comes from a SQL Server.
+pub(crate) fn declared(field: &Field) -> Option<&str> {
+    let metadata = field.metadata();
+    let is_ours = metadata.get(SOURCE_SYSTEM).is_some_and(|system| system == SQL_SERVER);
+    metadata.get(SOURCE_TYPE).filter(|_| is_ours).map(String::as_str)
+}
+
+/// The metadata of a field with this declaration.
+fn metadata(declaration: &str) -> HashMap<String, String> {
+    let entries = [(SOURCE_TYPE, declaration), (SOURCE_SYSTEM, SQL_SERVER)];
+    HashMap::from(entries.map(|(key, value)| (key.to_owned(), value.to_owned())))
+}
 
 /// What a value is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +142,7 @@ impl Column {
     pub(crate) fn fields(&self, settings: TypeSettings) -> impl Iterator<Item = Field> {
         std::iter::once(self.field(settings)).chain(self.kind.has_offsets(settings).then(|| {
             // The type of SQL Server that would hold them.
-            let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), "smallint".to_owned())]);
-            Field::new(self.offset_name(), DataType::Int16, self.nullable).with_metadata(metadata)
+            Field::new(self.offset_name(), DataType::Int16, self.nullable).with_metadata(metadata("smallint"))
         }))
     }
 
@@ -133,7 +151,7 @@ impl Column {
     }
 
     fn field(&self, settings: TypeSettings) -> Field {
-        let mut metadata = HashMap::from([(SOURCE_TYPE.to_owned(), self.declaration.clone())]);
+        let mut metadata = metadata(&self.declaration);
         if self.kind == Kind::Guid && settings.binary_uuid {
             metadata.insert("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned());
         }

@@ -23,6 +23,7 @@ pub(super) fn choose(description: &ColumnDescription, type_name: &str, unsigned:
         kind,
         binding: binding_of(kind, data_type, driver),
         source_type: source_type(data_type, type_name),
+        system: driver.name,
         described: (data_type, type_name.to_owned()),
         is_required: description.nullability == Nullability::NoNulls,
     }

@@ -1,7 +1,10 @@
 //! `tableOption: autoCreate`: a table for the columns of the source.
 
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
-use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    source::{SOURCE_SYSTEM, SOURCE_TYPE},
+};
 
 use super::super::types::{self, Kind};
 use crate::sql::quote_ident;
@@ -89,20 +92,34 @@ fn decimal(precision: u8, scale: i8) -> Option<String> {
     (precision <= 38 && scale <= precision).then(|| format!("decimal({precision},{scale})"))
 }
 
-/// What the source says of its column, as far as it is a declaration of SQL Server. It is read, never repeated: it may
-/// come from a file.
+/// What the source says of its column. It is read, never repeated: it may come from a file.
 struct Declared {
+    /// Its type, if the source is a SQL Server.
     kind: Option<Kind>,
     base: String,
+    /// Bytes, or units of UTF-16 of a text, at most.
     length: Option<u32>,
 }
 
 impl Declared {
     fn of(field: &Field) -> Self {
-        let declaration = field.metadata().get(SOURCE_TYPE).map(String::as_str).unwrap_or_default();
-        let column = types::Column::declared(field.name().clone(), declaration, field.is_nullable()).ok();
+        let text = |key: &str| field.metadata().get(key).map(String::as_str).unwrap_or_default();
+        let (declaration, system) = (text(SOURCE_TYPE), text(SOURCE_SYSTEM));
         let (base, arguments) = declaration.split_once('(').unwrap_or((declaration, ""));
-        let length = arguments.trim_end_matches(')').trim().parse().ok().filter(|length| *length > 0);
+        let length = arguments.trim_end_matches(')').trim().parse().ok().filter(|length: &u32| *length > 0);
+        let column = types::declared(field)
+            .and_then(|ours| types::Column::declared(field.name().clone(), ours, field.is_nullable()).ok());
+        let length = match system {
+            // Nothing holds SQLite to a length, and files declare none.
+            "" | "SQLite" => None,
+            // What its driver says of a column without a limit.
+            "PostgreSQL" if length == Some(255) => None,
+            _ if column.is_none() && field.data_type().is_string() => {
+                // A character may be two units.
+                length.map(|characters| characters.saturating_mul(2))
+            }
+            _ => length,
+        };
         Self { kind: column.map(|column| column.kind), base: base.trim().to_ascii_lowercase(), length }
     }
 
@@ -123,7 +140,7 @@ impl Declared {
     fn binary(&self) -> String {
         let length = self.length.filter(|length| *length <= LONGEST_BINARY);
         match (self.base.as_str(), length) {
-            ("timestamp" | "rowversion", _) => "binary(8)".to_owned(),
+            ("timestamp" | "rowversion", _) if self.kind.is_some() => "binary(8)".to_owned(),
             ("binary", Some(length)) => format!("binary({length})"),
             (base, Some(length)) if base.contains("binary") => format!("varbinary({length})"),
             _ => "varbinary(max)".to_owned(),
@@ -140,7 +157,9 @@ impl Declared {
         let length = self.length.filter(|length| *length <= LONGEST_WIDE);
         match (self.base.as_str(), length) {
             ("sysname", _) => "nvarchar(128)".to_owned(),
-            ("char" | "nchar", Some(length)) => format!("nchar({length})"),
+            // Databases with this type write it in lower case, as SQL Server is read.
+            ("uuid", _) => "uniqueidentifier".to_owned(),
+            ("char" | "nchar", Some(length)) if self.kind.is_some() => format!("nchar({length})"),
             (base, Some(length)) if base.contains("char") => format!("nvarchar({length})"),
             _ => "nvarchar(max)".to_owned(),
         }
@@ -156,8 +175,32 @@ mod tests {
     use super::*;
 
     fn column(of: DataType, declaration: &str) -> String {
-        let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), declaration.to_owned())]);
+        column_of("SQL Server", of, declaration)
+    }
+
+    fn column_of(system: &str, of: DataType, declaration: &str) -> String {
+        let entries = [(SOURCE_TYPE, declaration), (SOURCE_SYSTEM, system)];
+        let metadata = HashMap::from(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
         type_of(&Field::new("c", of, true).with_metadata(metadata)).unwrap()
+    }
+
+    #[test]
+    fn the_types_of_other_databases_are_not_taken_for_those_of_sql_server() {
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+        for (system, of, declaration, expected) in [
+            ("MariaDB", micros.clone(), "datetime", "datetime2(6)"),
+            ("MariaDB", micros, "datetime(3)", "datetime2(6)"),
+            ("MariaDB", DataType::Binary, "timestamp", "varbinary(max)"),
+            ("PostgreSQL", DataType::Utf8, "varchar(20)", "nvarchar(40)"),
+            ("PostgreSQL", DataType::Utf8, "varchar(4000)", "nvarchar(max)"),
+            ("PostgreSQL", DataType::Utf8, "char(4)", "nvarchar(8)"),
+            ("PostgreSQL", DataType::Utf8, "varchar(255)", "nvarchar(max)"),
+            ("PostgreSQL", DataType::Utf8, "uuid", "uniqueidentifier"),
+            ("SQLite", DataType::Utf8, "varchar(10)", "nvarchar(max)"),
+            ("", DataType::Utf8, "varchar(10)", "nvarchar(max)"),
+        ] {
+            assert_eq!(column_of(system, of, declaration), expected, "{declaration} of {system}");
+        }
     }
 
     #[test]

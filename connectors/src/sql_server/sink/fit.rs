@@ -4,7 +4,7 @@
 //! say would be lost is told before the first row, and needs `--lossy allow`.
 
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
-use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit, source::SOURCE_TYPE};
+use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit};
 
 use super::{
     super::types::{self, Kind},
@@ -256,10 +256,9 @@ fn digits(kind: Kind) -> Option<u8> {
     }
 }
 
-/// The SQL Server type that the source names.
+/// The SQL Server type that the source has, if it is one.
 fn declared(field: &Field) -> Option<Kind> {
-    let declaration = field.metadata().get(SOURCE_TYPE)?;
-    types::Column::declared(String::new(), declaration, true).ok().map(|column| column.kind)
+    types::Column::declared(String::new(), types::declared(field)?, true).ok().map(|column| column.kind)
 }
 
 fn text(field: &Field, to: &TableColumn) -> Result<Way, &'static str> {

@@ -131,7 +131,11 @@ fn declaration(field: &Field) -> &str {
 fn parts(field: &Field) -> (String, String) {
     let declaration = declaration(field).to_ascii_lowercase();
     let (base, length) = declaration.split_once('(').unwrap_or((&declaration, ""));
-    (base.trim().to_owned(), length.trim_end_matches(')').trim().to_owned())
+    let base = match base.trim() {
+        "uuid" => "uniqueidentifier",
+        base => base,
+    };
+    (base.to_owned(), length.trim_end_matches(')').trim().to_owned())
 }
 
 /// A column of fixed length pads, and one of another kind (`xml`, `uniqueidentifier`, `jsonb`) has a form of its own: what

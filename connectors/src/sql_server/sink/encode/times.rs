@@ -202,7 +202,8 @@ where
     let mut moments = Vec::with_capacity(array.len());
     for (row, value) in array.values().iter().enumerate() {
         let value: i64 = (*value).into();
-        let since = if units > 1 { Some((value + units / 2).div_euclid(units)) } else { value.checked_mul(ticks) };
+        let since =
+            if units > 1 { Some(value.saturating_add(units / 2).div_euclid(units)) } else { value.checked_mul(ticks) };
         match since.and_then(|since| since.checked_add(epoch)) {
             Some(ticks) => moments.push(Moment { ticks, offset: 0 }),
             None if array.is_null(row) => moments.push(Moment { ticks: 0, offset: 0 }),
