@@ -87,6 +87,7 @@ impl<S: Service> SourceKind for SqlServer<S> {
 
 impl<S: Service> SinkKind for SqlServer<S> {
     const NAME: &'static str = S::NAME;
+    const SETTINGS: &'static [Setting] = &[sink::COMMIT];
     type Spec = SinkSpec;
 
     fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {

@@ -26,7 +26,7 @@ pub enum ErrorKind {
 }
 
 /// Which end of the copy failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Side {
     /// The store that is read.
     Source,

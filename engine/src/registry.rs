@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Error, ErrorKind, Result, sink::Sink, source::Source};
+use crate::{Error, ErrorKind, Result, Side, sink::Sink, source::Source};
 
 /// Implemented by a connector that can be read from. `connect` opens no connection: it checks the
 /// settings.
@@ -36,6 +36,8 @@ pub struct Setting {
 pub trait SinkKind {
     /// The `type` of the Data Factory linked service.
     const NAME: &'static str;
+    /// As for a source.
+    const SETTINGS: &'static [Setting] = &[];
     /// The settings, typed: `{ linkedService, dataset, sink }`.
     type Spec: DeserializeOwned;
     /// Checks the settings and makes a sink of them.
@@ -79,7 +81,7 @@ pub struct Registry {
     sources: BTreeMap<&'static str, Connect<dyn Source>>,
     sinks: BTreeMap<&'static str, Connect<dyn Sink>>,
     stores: BTreeMap<&'static str, Connect<dyn Store>>,
-    settings: BTreeMap<&'static str, &'static [Setting]>,
+    settings: BTreeMap<(Side, &'static str), &'static [Setting]>,
 }
 
 impl Registry {
@@ -87,7 +89,7 @@ impl Registry {
     pub fn source<K: SourceKind>(mut self) -> Self {
         let previous = self.sources.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
         assert!(previous.is_none(), "source {} registered twice", K::NAME);
-        self.settings.insert(K::NAME, K::SETTINGS);
+        self.settings.insert((Side::Source, K::NAME), K::SETTINGS);
         self
     }
 
@@ -95,6 +97,7 @@ impl Registry {
     pub fn sink<K: SinkKind>(mut self) -> Self {
         let previous = self.sinks.insert(K::NAME, |spec| K::connect(parse(K::NAME, spec)?));
         assert!(previous.is_none(), "sink {} registered twice", K::NAME);
+        self.settings.insert((Side::Sink, K::NAME), K::SETTINGS);
         self
     }
 
@@ -114,14 +117,15 @@ impl Registry {
         known("source", name, &self.sources)?(spec)
     }
 
-    /// The settings of a source of this linked service type; none for a type that is not registered.
-    pub fn source_settings(&self, name: &str) -> &'static [Setting] {
-        self.settings.get(name).copied().unwrap_or_default()
+    /// The settings of a source or a sink of this linked service type; none for a type that is not registered.
+    pub fn settings(&self, side: Side, name: &str) -> &'static [Setting] {
+        let found = self.settings.iter().find(|((of, known), _)| *of == side && *known == name);
+        found.map(|(_, settings)| *settings).unwrap_or_default()
     }
 
-    /// The settings of all sources; one that several share comes several times.
-    pub fn all_source_settings(&self) -> impl Iterator<Item = &'static Setting> {
-        self.settings.values().copied().flatten()
+    /// The settings of all sources and sinks; one that several share comes several times.
+    pub fn all_settings(&self) -> impl Iterator<Item = (Side, &'static Setting)> {
+        self.settings.iter().flat_map(|((side, _), settings)| settings.iter().map(|setting| (*side, setting)))
     }
 
     /// The sink of this linked service type, with these settings; errors as for a source.

@@ -8,6 +8,7 @@ mod procedure;
 mod staged;
 mod tables;
 mod values;
+mod whole_run;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -53,8 +54,10 @@ impl Stage {
 
     fn try_sink(&self, table: &str, sink: Value) -> Result<Arc<dyn Sink>> {
         let (service, mut ropeway) = self.target.connection();
-        if let Some(lossy) = sink.get("lossy") {
-            ropeway["lossy"] = lossy.clone();
+        for name in ["lossy", "commit"] {
+            if let Some(value) = sink.get(name) {
+                ropeway[name] = value.clone();
+            }
         }
         let dataset = json!({"schema": self.target.schema(), "table": table});
         let settings = json!({"linkedService": service, "dataset": dataset, "sink": sink, "ropeway": ropeway});

@@ -22,6 +22,8 @@ use super::{
 };
 use crate::end_to_end::oracle::Row;
 
+mod left_out;
+
 /// Kills of one run at most.
 const MOST_KILLS: u32 = 5;
 
@@ -50,8 +52,8 @@ async fn sigkill_at_random_moments() {
     };
     side_by_side(&mut tally, next, |(pair, number, mut dice), tally| {
         let undisturbed = &undisturbed[pair.source.name];
-        let trial = Trial::new(pair, &blobs, &format!("trial-{number}"));
-        copying.fetch_add(survive(trial, undisturbed, &mut dice, tally), Ordering::Relaxed);
+        let mut trial = Trial::new(pair, &blobs, &format!("trial-{number}"));
+        copying.fetch_add(survive(&mut trial, undisturbed, &mut dice, tally), Ordering::Relaxed);
     });
     let copying = copying.into_inner();
     println!("{} kills, {copying} of them while rows were copied or published", tally.events);
@@ -83,7 +85,7 @@ impl Undisturbed {
 
 /// Kills a run up to [`MOST_KILLS`] times, then lets it end. Answers how many of the killed processes had begun a
 /// chunk.
-fn survive(mut trial: Trial<'_>, undisturbed: &Undisturbed, dice: &mut StdRng, tally: &mut Tally) -> u64 {
+fn survive(trial: &mut Trial<'_>, undisturbed: &Undisturbed, dice: &mut StdRng, tally: &mut Tally) -> u64 {
     let mut copying = 0;
     let mut kills = dice.random_range(0..=MOST_KILLS);
     loop {

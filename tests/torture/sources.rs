@@ -4,7 +4,7 @@ use std::{any::Any, fmt::Write as _, fs::File, sync::Arc};
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
-use ropeway_tests::odbc::{self, PostgreSql};
+use ropeway_tests::odbc::{self, PostgreSql, Sqlite};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -74,6 +74,29 @@ impl Source {
             rows: database.rows("SELECT id, name FROM customers"),
             _alive: Box::new(database),
         }
+    }
+
+    /// SQLite keeps texts in columns of numbers; with the ids of the rows that have some.
+    pub(crate) fn sqlite_with_texts_as_numbers() -> (Self, Vec<Row>) {
+        let database = Sqlite::start();
+        database.run(
+            "CREATE TABLE readings (id integer PRIMARY KEY, name text, n int); \
+             WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r WHERE id < 25000) \
+             INSERT INTO readings SELECT id, 'Zoë ' || id, CASE WHEN id % 9 = 0 THEN 'n/a' ELSE id * 7 END FROM r; ANALYZE",
+        );
+        let service = json!({ "connectionString": database.connection_string(), "authenticationType": "Anonymous" });
+        let left_out = database.rows("SELECT id FROM readings WHERE typeof(n) = 'text'");
+        let source = Self {
+            name: "SQLite",
+            service: json!({ "type": "Odbc", "typeProperties": service }),
+            dataset: json!({ "type": "OdbcTable", "typeProperties": { "tableName": "readings" } }),
+            source: json!({ "type": "OdbcSource" }),
+            password: None,
+            authority: None,
+            rows: database.rows("SELECT id, name, n FROM readings WHERE typeof(n) <> 'text'"),
+            _alive: Box::new(database),
+        };
+        (source, left_out)
     }
 
     /// So many files of so many rows.

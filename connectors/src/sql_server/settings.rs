@@ -59,7 +59,7 @@ impl TypeSettings {
 }
 
 /// True for the second of a setting's two values, false for its default or nothing.
-fn is_second(setting: &Setting, value: Option<&str>) -> Result<bool> {
+pub(crate) fn is_second(setting: &Setting, value: Option<&str>) -> Result<bool> {
     let Some(value) = value else { return Ok(false) };
     setting.values.iter().position(|known| known.eq_ignore_ascii_case(value)).map(|position| position > 0).ok_or_else(
         || {

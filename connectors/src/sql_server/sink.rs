@@ -20,6 +20,7 @@ mod statements;
 mod table;
 mod takes;
 mod target;
+mod whole_run;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,7 @@ use ropeway_engine::{
     sink::{ColumnFit, RunContext, Sink, SinkDescription, SinkRun, Takes, TargetSource},
 };
 
+pub(super) use self::whole_run::COMMIT;
 use self::{
     fit::Fit,
     procedure::Procedure,
@@ -71,7 +73,7 @@ impl SqlServerSink {
         let login = Login::of(&spec.linked_service, &spec.ropeway)?;
         Ok(Self {
             pool: Arc::new(Pool::new(login)?),
-            settings: Settings::of(&spec.dataset, spec.sink, spec.ropeway.lossy.unwrap_or(false))?,
+            settings: Settings::of(&spec.dataset, spec.sink, &spec.ropeway)?,
             owner: uuid::Uuid::new_v4().to_string(),
             seen: Mutex::default(),
         })
@@ -89,7 +91,12 @@ impl SqlServerSink {
             Some(Shape::Indexed) => "a table with indexes",
         };
         let way = match (&self.settings.behavior, shape) {
-            (Behavior::Upsert { .. }, _) => ", through a table of its own, from which rows are upserted",
+            (Behavior::Upsert { .. }, _) if !self.settings.whole_run => {
+                ", through a table of its own, from which rows are upserted"
+            }
+            _ if self.settings.whole_run => {
+                ", through tables of its own, from which all rows go in one transaction in the end"
+            }
             (_, Some(Shape::Indexed)) => ", through a table of its own where there are several chunks",
             _ => "",
         };
@@ -123,6 +130,9 @@ impl Sink for SqlServerSink {
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         let mut session = self.pool.session(statements::SESSION).await?;
         let ledger = rights::foreseen(&mut session).await?;
+        if self.settings.whole_run && ledger != Ledger::Kept {
+            return Err(rights::needed_for_the_whole_run());
+        }
         let target = Target::look(&mut session, &self.settings).await?;
         self.pool.put_back(session);
         let create = match (&target, self.settings.auto_create) {
@@ -143,6 +153,7 @@ impl Sink for SqlServerSink {
     fn guarantee(&self) -> String {
         let ledger = self.seen().ledger.unwrap_or(Ledger::Kept);
         match self.settings.behavior {
+            _ if self.settings.whole_run => whole_run::GUARANTEE,
             Behavior::Call(_) => ledger.guarantee_of_calls(),
             Behavior::Insert | Behavior::Upsert { .. } => ledger.guarantee(),
         }
@@ -167,18 +178,21 @@ impl Sink for SqlServerSink {
 
     fn skips(&self) -> Option<&'static str> {
         let seen = self.seen();
-        let minds_keys =
-            seen.has_keys && seen.ledger == Some(Ledger::Kept) && matches!(self.settings.behavior, Behavior::Insert);
+        let minds_keys = seen.has_keys
+            && seen.ledger == Some(Ledger::Kept)
+            && matches!(self.settings.behavior, Behavior::Insert)
+            && !self.settings.whole_run;
         Some(if minds_keys { crate::unfit::OF_A_TABLE_WITH_KEYS } else { crate::unfit::OF_A_TABLE })
     }
 
     fn as_source(&self, schema: &SchemaRef) -> Result<Option<TargetSource>> {
-        let adds = matches!(self.settings.behavior, Behavior::Insert);
-        if !adds {
+        // A script that runs with the last transaction may change what stood there before.
+        let changes = self.settings.whole_run && self.settings.script.is_some();
+        if changes || !matches!(self.settings.behavior, Behavior::Insert) {
             return Err(Error::new(
                 ErrorKind::Spec,
-                "the rows of an upsert or of a stored procedure cannot be told from what they change, so that the table is \
-                 not read back; remove validateDataConsistency: rows and digests are compared anyway as they are written",
+                "the rows of an upsert, of a stored procedure, or of a whole run with «preCopyScript» cannot be told from \
+                 what they change, so that the table is not read back; remove validateDataConsistency: rows and digests are compared anyway as they are written",
             ));
         }
         let types = TypeSettings::like(schema);

@@ -169,4 +169,6 @@ pub(crate) struct Ropeway {
     pub(crate) uniqueidentifier: Option<String>,
     pub(crate) date_time2: Option<String>,
     pub(crate) date_time_offset: Option<String>,
+    /// When rows appear in a sink's table.
+    pub(crate) commit: Option<String>,
 }

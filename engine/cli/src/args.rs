@@ -233,7 +233,8 @@ pub(crate) struct SettingArgs {
     /// What a definition cannot say, where there is a choice; repeatable; the default comes first.
     /// How SQL Server's types are written: source.dateTime2=nanoseconds|microseconds,
     /// source.dateTimeOffset=text|utcAndOffset, source.uniqueidentifier=text|binary. Whether all
-    /// chunks of PostgreSQL over ODBC show one state: source.isolationLevel=Unspecified|Snapshot
+    /// chunks of PostgreSQL over ODBC show one state: source.isolationLevel=Unspecified|Snapshot. When rows
+    /// appear in a table of SQL Server: sink.commit=perChunk|wholeRun
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -352,8 +353,7 @@ mod tests {
         let mut command = Cli::command();
         let run = command.find_subcommand_mut("run").expect("a command");
         let help = run.render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        for setting in ropeway_connectors::registry().all_source_settings() {
-            let shown = format!("source.{}={}", setting.name, setting.values.join("|"));
+        for shown in crate::settings::listed(&ropeway_connectors::registry()) {
             assert!(help.contains(&shown), "{shown} is missing in:\n{help}");
         }
     }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     request::Request,
-    settings::{self, SourceSettings},
+    settings::{self, ExtraSettings},
 };
 
 /// What connectors are told beyond Data Factory's properties.
@@ -34,7 +34,7 @@ pub(crate) struct Extras {
     /// Chunks copied at once, if it was asked for.
     pub(crate) parallel: Option<u32>,
     /// What `--set` says of sources.
-    pub(crate) source_settings: SourceSettings,
+    pub(crate) extra_settings: ExtraSettings,
 }
 
 impl Extras {
@@ -46,7 +46,7 @@ impl Extras {
             proxy: request.proxy.clone(),
             memory: request.memory,
             parallel: request.parallel,
-            source_settings: request.source_settings.clone(),
+            extra_settings: request.extra_settings.clone(),
         }
     }
 
@@ -90,15 +90,20 @@ pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run:
         ..Settings::default()
     };
     let source_type = copy.source.linked_service_type.as_str();
-    let taken = settings::taken(&extras.source_settings, registry, source_type);
-    let fingerprint = settings::identity(copy.fingerprint, &taken, registry.source_settings(source_type));
+    let sink_type = copy.sink.linked_service_type.as_str();
+    let ends = [(Side::Source, source_type), (Side::Sink, sink_type)];
+    let fingerprint = settings::identity(copy.fingerprint, &extras.extra_settings, registry, &ends);
+    let of_sink = settings::of_end(&extras.extra_settings, registry, (Side::Sink, sink_type));
     let source = source(copy.source, registry, extras, parallel)?;
     let log = copy.skipping.map(|skipping| {
         let log = skipping.log.map(|location| skip_log::skip_log(location, registry, extras, (&copy.name, &run)));
         log.transpose().map(|log| Skipping { log })
     });
     let skipping = log.transpose()?;
-    let sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
+    let mut sink = extras.beside(copy.sink.settings.into_exposed(), parallel, Some(&run));
+    for (name, value) in of_sink {
+        sink["ropeway"][name] = value.into();
+    }
     let sink = registry.connect_sink(&copy.sink.linked_service_type, sink).map_err(|error| error.on(Side::Sink))?;
     let source: Arc<dyn Source> = match copy.mapping {
         Some(mapping) => Arc::new(MappedSource::new(source, Arc::clone(&sink), mapping::mapping(mapping)?)),
@@ -118,7 +123,7 @@ pub(crate) fn source(
     parallel: u32,
 ) -> Result<Arc<dyn Source>> {
     let mut settings = extras.beside(side.settings.into_exposed(), parallel, None);
-    for (name, value) in settings::taken(&extras.source_settings, registry, &side.linked_service_type) {
+    for (name, value) in settings::of_end(&extras.extra_settings, registry, (Side::Source, &side.linked_service_type)) {
         settings["ropeway"][name] = value.into();
     }
     registry.connect_source(&side.linked_service_type, settings).map_err(|error| error.on(Side::Source))

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     args::{ConnectionArgs, CopyArgs, DefinitionArgs, Lossy},
-    settings::{self, SourceSettings},
+    settings::{self, ExtraSettings},
 };
 
 /// Memory for rows in flight when nobody says.
@@ -36,7 +36,7 @@ pub(crate) struct Request {
     pub(crate) lossy: bool,
     pub(crate) strict: bool,
     #[serde(default)]
-    pub(crate) source_settings: SourceSettings,
+    pub(crate) extra_settings: ExtraSettings,
     /// See [`ConnectionArgs`].
     pub(crate) ca_bundle: Option<PathBuf>,
     /// Not stored if it holds a user or a password.
@@ -64,7 +64,7 @@ impl Request {
             parallel: None,
             lossy: false,
             strict: false,
-            source_settings: SourceSettings::new(),
+            extra_settings: ExtraSettings::new(),
             ca_bundle: None,
             proxy: None,
         };
@@ -92,7 +92,7 @@ impl Request {
         self.parallel = copy.parallel.or(self.parallel);
         self.lossy = copy.lossy.map_or(self.lossy, |lossy| lossy == Lossy::Allow);
         self.strict |= copy.strict;
-        self.source_settings.extend(settings::parse(&copy.settings.set, &ropeway_connectors::registry())?);
+        self.extra_settings.extend(settings::parse(&copy.settings.set, &ropeway_connectors::registry())?);
         self.proxy = connection.proxy.clone().or(self.proxy);
         Ok(self)
     }
@@ -168,7 +168,7 @@ mod tests {
             parallel: None,
             lossy: false,
             strict: false,
-            source_settings: SourceSettings::new(),
+            extra_settings: ExtraSettings::new(),
             ca_bundle: None,
             proxy: Some("http://user:hunter2@proxy:8080".to_owned()),
         };

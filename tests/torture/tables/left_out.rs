@@ -107,6 +107,12 @@ fn strict(tables: &Tables, why: Why, source: &Source, (table, slots): (&str, u32
         }
     }
     let mut example = tables.example(source, table, slots);
+    leave_out(&mut example);
+    example
+}
+
+/// Lets a copy leave out what does not fit, and write it down in its own folder `logs`.
+pub(crate) fn leave_out(example: &mut Example) {
     let place = json!({ "type": "FileServer", "typeProperties": { "host": example.path(""), "userId": "nobody" } });
     example.define("linkedService/Logs", &place);
     example.change("pipeline/Copy", |pipeline| {
@@ -119,7 +125,6 @@ fn strict(tables: &Tables, why: Why, source: &Source, (table, slots): (&str, u32
             },
         });
     });
-    example
 }
 
 #[track_caller]
@@ -132,7 +137,7 @@ fn counted(example: &Example, output: Output, (fitting, left_out): (&[Row], &[Ro
 }
 
 /// The one log that is visible, and its text.
-fn log(example: &Example) -> Option<(std::path::PathBuf, String)> {
+pub(crate) fn log(example: &Example) -> Option<(std::path::PathBuf, String)> {
     let mut folders = vec![example.path("logs")];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -151,7 +156,8 @@ fn log(example: &Example) -> Option<(std::path::PathBuf, String)> {
     Some((path, text))
 }
 
-fn judge_log(example: &Example, left_out: &[Row], tally: &mut Tally) {
+/// Every row that was left out stands in the log once.
+pub(crate) fn judge_log(example: &Example, left_out: &[Row], tally: &mut Tally) {
     let text = log(example).map(|(_, text)| text).unwrap_or_default();
     let ids: Vec<Row> = lines(&text).into_iter().map(|id| vec![Some(id)]).collect();
     if let Err(difference) = same_rows(&ids, left_out) {

@@ -4,7 +4,7 @@
 //! column cannot hold exactly is an error: found here, as it is converted, or by the database, which is told to be strict.
 
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
-use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit};
+use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit, source::is_uuid};
 
 use super::{
     super::drivers::Rendering,
@@ -129,7 +129,9 @@ fn way(field: &Field, to: &TableColumn, rendering: Rendering) -> Result<Way, &'s
         Holds::Timestamp { digits, utc } => timestamp(from, digits, utc, rendering),
         Holds::Text(most) => text(field, from, most, rendering),
         Holds::Bytes { most, fixed } => bytes(from, most, fixed, rendering),
-        Holds::Parsed if is_uuid(field) => exactly(DataType::FixedSizeBinary(16), Form::Uuid),
+        Holds::Parsed if *field.data_type() == DataType::FixedSizeBinary(16) => {
+            exactly(DataType::FixedSizeBinary(16), Form::Uuid)
+        }
         Holds::Parsed if from.is_string() => exactly(DataType::Utf8, texts(None, rendering)),
         Holds::Reshaped if from.is_string() => Ok(Way {
             takes: DataType::Utf8,
@@ -138,10 +140,6 @@ fn way(field: &Field, to: &TableColumn, rendering: Rendering) -> Result<Way, &'s
         }),
         Holds::Parsed | Holds::Reshaped => Err(CAST),
     }
-}
-
-fn is_uuid(field: &Field) -> bool {
-    *field.data_type() == DataType::FixedSizeBinary(16)
 }
 
 fn texts(most: Option<usize>, rendering: Rendering) -> Form {

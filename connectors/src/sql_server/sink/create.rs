@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    source::{SOURCE_SYSTEM, SOURCE_TYPE},
+    source::{SOURCE_SYSTEM, SOURCE_TYPE, is_uuid},
 };
 
 use super::super::types::{self, Kind};
@@ -79,10 +79,6 @@ fn type_of(field: &Field) -> Option<String> {
         other if other.is_string() => declared.text(),
         _ => return None,
     })
-}
-
-fn is_uuid(field: &Field) -> bool {
-    field.metadata().get("ARROW:extension:name").is_some_and(|name| name == "arrow.uuid")
 }
 
 fn decimal(precision: u8, scale: i8) -> Option<String> {

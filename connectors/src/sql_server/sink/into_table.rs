@@ -56,6 +56,12 @@ impl IntoTable {
         })
     }
 
+    /// A table that is made of the same columns, with nothing else to it.
+    pub(crate) fn heap(target: &str) -> Self {
+        let (keys, changed) = (Vec::new(), Vec::new());
+        Self { target: target.to_owned(), table_lock: false, keys, changed, gives_identity: false }
+    }
+
     /// Whether an insert locks the whole target.
     pub(crate) fn locking_the_table(self, table_lock: bool) -> Self {
         Self { table_lock, ..self }

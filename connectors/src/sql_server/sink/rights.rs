@@ -50,6 +50,15 @@ impl Ledger {
     }
 }
 
+/// Without a ledger nobody could tell afterwards whether all rows are there.
+pub(crate) fn needed_for_the_whole_run() -> Error {
+    Error::new(
+        ErrorKind::Auth,
+        "with --set sink.commit=wholeRun the login has to create tables in [_cpy]; GRANT CREATE TABLE and CREATE SCHEMA, or \
+         leave the setting out",
+    )
+}
+
 /// What a run would find, without making anything.
 pub(crate) async fn foreseen(session: &mut Session) -> Result<Ledger> {
     let rows = session.rows(Query::new(LEDGER_RIGHTS, [])).await?;

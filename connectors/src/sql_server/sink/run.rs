@@ -34,6 +34,7 @@ use super::{
     staging::Staging,
     statements::{self, Owned, PAGE, SESSION},
     target::Target,
+    whole_run::WholeRun,
     writer::TableWriter,
 };
 use crate::ledger::{self, Entry};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) load: Arc<BulkLoad>,
     /// Where rows go through tables of their own.
     pub(crate) staging: Option<Staging>,
+    /// Where all rows appear at once.
+    whole_run: Option<WholeRun>,
     /// Seconds that the server has for the rows of a chunk.
     pub(crate) batch_timeout: Option<u32>,
     pub(crate) owned: Owned,
@@ -106,6 +109,9 @@ impl TableRun {
         let owned = Owned { run: context.run.clone(), epoch: context.epoch, owner: owner.to_owned() };
         let mut session = pool.session(SESSION).await?;
         let ledger = rights::ledger(&mut session, known.map(|opening| opening.ledger)).await?;
+        if settings.whole_run && ledger != Ledger::Kept {
+            return Err(rights::needed_for_the_whole_run());
+        }
         prepare(&mut session, settings, &owned, &ledger, known.is_none()).await?;
         if settings.auto_create && Target::look(&mut session, settings).await?.is_none() {
             create_table(&mut session, settings, &context).await?;
@@ -116,13 +122,25 @@ impl TableRun {
         let has_ledger = ledger == Ledger::Kept;
         // Only a stage can be asked which keys are taken.
         let keys = match settings.behavior {
-            Behavior::Insert if has_ledger && context.leaves_out => {
+            Behavior::Insert if has_ledger && context.leaves_out && !settings.whole_run => {
                 Keys::of(&mut session, &target.table, &columns).await?
             }
             _ => None,
         };
         let is_wanted = has_ledger && context.chunks > 1 || keys.is_some();
-        let staging = settings.staging(&target, &columns, is_wanted)?.map(|staging| staging.minding(keys));
+        let whole_run = if settings.whole_run {
+            let into = settings.way_out(&target.table, &columns)?;
+            Some(WholeRun::of(&owned.run, &columns, into, settings.script.clone())?)
+        } else {
+            None
+        };
+        let staging = match &whole_run {
+            Some(whole_run) => {
+                session.run(&whole_run.begin(&owned)).await?;
+                Some(whole_run.staging(&columns)?)
+            }
+            None => settings.staging(&target, &columns, is_wanted)?.map(|staging| staging.minding(keys)),
+        };
         if let Some(staging) = &staging {
             staging.tidy(&mut session, &owned.run, Some(owned.epoch)).await?;
         }
@@ -142,6 +160,7 @@ impl TableRun {
                 .marking(is_marked),
             load: Arc::new(load),
             staging,
+            whole_run,
             batch_timeout: settings.batch_timeout,
             owned,
             has_ledger,
@@ -205,11 +224,13 @@ impl SinkRun for TableRun {
         self.shared.batch_timeout.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    async fn finish(&self, _: &[Receipt]) -> Result<Published> {
-        let Shared { pool, owned, staging, has_ledger, .. } = &*self.shared;
+    async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
+        let Shared { pool, owned, staging, whole_run, has_ledger, .. } = &*self.shared;
         let mut session = self.shared.session().await?;
-        if *has_ledger {
-            session.run(&owned.finish()).await?;
+        match whole_run {
+            Some(whole_run) => session.run(&whole_run.publish(owned, receipts)).await.map_err(of_the_script)?,
+            None if *has_ledger => session.run(&owned.finish()).await?,
+            None => {}
         }
         if let Some(staging) = staging {
             staging.tidy(&mut session, &owned.run, None).await?;
@@ -232,13 +253,18 @@ async fn prepare(
     ledger: &Ledger,
     is_new: bool,
 ) -> Result<()> {
-    let script = settings.script.as_deref();
+    // Where all rows appear at once, so does what it does.
+    let script = settings.script.as_deref().filter(|_| !settings.whole_run);
     let done = match (ledger, script) {
         (Ledger::Kept, script) => session.run(&owned.claim(script)).await,
         (Ledger::Refused, Some(script)) if is_new => session.run(&statements::alone(script)).await,
         (Ledger::Refused, _) => Ok(()),
     };
-    done.map_err(|error| match number(&error) {
+    done.map_err(of_the_script)
+}
+
+fn of_the_script(error: Error) -> Error {
+    match number(&error) {
         Some(226) => Error::new(
             ErrorKind::Spec,
             "«preCopyScript» has a statement that SQL Server does not run in a transaction, so nobody could tell after a \
@@ -246,7 +272,7 @@ async fn prepare(
         )
         .caused_by(error),
         _ => error,
-    })
+    }
 }
 
 async fn create_table(session: &mut Session, settings: &Settings, context: &RunContext) -> Result<()> {

@@ -5,19 +5,21 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use super::{
     super::{
         input,
-        spec::{CopySink, Dataset},
+        settings::is_second,
+        spec::{CopySink, Dataset, Ropeway},
         time_span,
     },
     encode::Column,
     into_table::IntoTable,
     procedure::Named,
     staging::{self, Staging},
-    table::{Shape, TableColumn},
+    table::{Shape, Table, TableColumn},
     target::Target,
+    whole_run::COMMIT,
 };
 
 /// The schema of Ropeway's own tables.
-const OWN_SCHEMA: &str = "_cpy";
+pub(crate) const OWN_SCHEMA: &str = "_cpy";
 
 /// What a sink does.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) table_lock: bool,
     /// Whether a column may lose something.
     pub(crate) lossy: bool,
+    /// Whether all rows appear at once.
+    pub(crate) whole_run: bool,
     /// Seconds that the server has for the rows of a chunk; `None` for any time.
     pub(crate) batch_timeout: Option<u32>,
 }
@@ -55,9 +59,16 @@ pub(crate) enum Behavior {
 impl Settings {
     /// # Errors
     /// [`ErrorKind::Spec`] for what is missing, unknown, contradictory or not supported yet; the property is named.
-    pub(crate) fn of(dataset: &Dataset, sink: CopySink, lossy: bool) -> Result<Self> {
+    pub(crate) fn of(dataset: &Dataset, sink: CopySink, ropeway: &Ropeway) -> Result<Self> {
         let behavior = behavior(&sink)?;
         let auto_create = auto_create(sink.table_option.as_deref())?;
+        let whole_run = is_second(&COMMIT, ropeway.commit.as_deref())?;
+        if whole_run && matches!(behavior, Behavior::Call(_)) {
+            return Err(Error::new(
+                ErrorKind::Spec,
+                "a stored procedure is given chunk by chunk; leave out --set sink.commit=wholeRun",
+            ));
+        }
         let target = match &behavior {
             Behavior::Call(_) if auto_create => {
                 return Err(Error::new(
@@ -76,7 +87,8 @@ impl Settings {
             script: sink.pre_copy_script.filter(|script| !script.trim().is_empty()),
             auto_create,
             table_lock: sink.sql_writer_use_table_lock.unwrap_or(false),
-            lossy,
+            lossy: ropeway.lossy.unwrap_or(false),
+            whole_run,
             batch_timeout: sink
                 .write_batch_timeout
                 .as_deref()
@@ -108,11 +120,23 @@ impl Settings {
         if let Some(procedure) = &target.procedure {
             return Staging::for_calls(procedure.clone(), columns).map(Some);
         }
-        let (schema, keys) = match &self.behavior {
-            Behavior::Insert if table.shape == Shape::Indexed && is_wanted && is_possible => (OWN_SCHEMA, &[][..]),
+        let schema = match &self.behavior {
+            Behavior::Insert if table.shape == Shape::Indexed && is_wanted && is_possible => OWN_SCHEMA,
             Behavior::Insert | Behavior::Call(_) => return Ok(None),
-            Behavior::Upsert { keys, schema } if keys.is_empty() => (schema.as_str(), table.key.as_slice()),
-            Behavior::Upsert { keys, schema } => (schema.as_str(), keys.as_slice()),
+            Behavior::Upsert { schema, .. } => schema.as_str(),
+        };
+        Staging::into_table(schema, self.way_out(table, columns)?, columns).map(Some)
+    }
+
+    /// How rows of these columns get from a stage into the table.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] for an upsert without keys, or with keys that are no columns.
+    pub(crate) fn way_out(&self, table: &Table, columns: &[(Column, TableColumn)]) -> Result<IntoTable> {
+        let keys = match &self.behavior {
+            Behavior::Insert | Behavior::Call(_) => &[][..],
+            Behavior::Upsert { keys, .. } if keys.is_empty() => table.key.as_slice(),
+            Behavior::Upsert { keys, .. } => keys.as_slice(),
         };
         if keys.is_empty() && matches!(self.behavior, Behavior::Upsert { .. }) {
             return Err(Error::new(
@@ -121,8 +145,7 @@ impl Settings {
             )
             .with("table", &table.name));
         }
-        let into = IntoTable::new(&table.name, columns, keys)?.locking_the_table(self.table_lock);
-        Staging::into_table(schema, into, columns).map(Some)
+        Ok(IntoTable::new(&table.name, columns, keys)?.locking_the_table(self.table_lock))
     }
 }
 
@@ -174,7 +197,7 @@ mod tests {
 
     fn settings(sink: Value) -> Result<Settings> {
         let dataset = serde_json::from_value(json!({"schema": "dbo", "table": "t"})).unwrap();
-        Settings::of(&dataset, serde_json::from_value(sink).unwrap(), false)
+        Settings::of(&dataset, serde_json::from_value(sink).unwrap(), &Ropeway::default())
     }
 
     #[test]

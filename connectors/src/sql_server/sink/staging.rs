@@ -81,8 +81,7 @@ impl Staging {
     }
 
     fn of(columns: &[(Column, TableColumn)], way: Way) -> Result<Self> {
-        let names = columns.iter().map(|(_, to)| quote_ident(to.name())).collect::<Result<Vec<_>>>()?;
-        let declarations = columns.iter().map(|(_, to)| declared(to)).collect::<Result<_>>()?;
+        let (names, declarations) = (names(columns)?, declarations(columns)?);
         Ok(Self { declarations, columns: names.join(", "), way, keys: None })
     }
 
@@ -137,6 +136,16 @@ impl Staging {
         }
         Ok(())
     }
+}
+
+/// The columns of a stage, quoted.
+pub(crate) fn names(columns: &[(Column, TableColumn)]) -> Result<Vec<String>> {
+    columns.iter().map(|(_, to)| quote_ident(to.name())).collect()
+}
+
+/// The same with their types.
+pub(crate) fn declarations(columns: &[(Column, TableColumn)]) -> Result<Vec<String>> {
+    columns.iter().map(|(_, to)| declared(to)).collect()
 }
 
 /// How the names of a run's stages begin.

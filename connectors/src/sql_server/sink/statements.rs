@@ -112,9 +112,14 @@ pub(crate) fn commit_alone() -> String {
     format!("{}COMMIT TRANSACTION", in_transaction())
 }
 
+/// A script as a statement of a batch.
+pub(crate) fn run_script(script: &str) -> String {
+    format!("EXEC({}); ", literal(script))
+}
+
 /// A script in a transaction of its own.
 pub(crate) fn alone(script: &str) -> String {
-    format!("BEGIN TRANSACTION; EXEC({}); COMMIT TRANSACTION", literal(script))
+    format!("BEGIN TRANSACTION; {}COMMIT TRANSACTION", run_script(script))
 }
 
 /// A text as T-SQL writes it.
@@ -152,7 +157,7 @@ impl Owned {
     /// transaction. One batch: while it holds the row, no answer of ours is waited for.
     pub(crate) fn claim(&self, script: Option<&str>) -> String {
         let (run, owner, epoch) = (self.run(), literal(&self.owner), self.epoch);
-        let script = script.map_or_else(String::new, |script| format!("EXEC({}); ", literal(script)));
+        let script = script.map(run_script).unwrap_or_default();
         format!(
             "BEGIN TRANSACTION; \
              IF EXISTS (SELECT 1 FROM [_cpy].[run] WITH (UPDLOCK, HOLDLOCK) WHERE run_id = {run} \
@@ -190,11 +195,31 @@ impl Owned {
 
     /// Says in the table of runs that all chunks are there.
     pub(crate) fn finish(&self) -> String {
+        format!("BEGIN TRANSACTION; {}{}COMMIT TRANSACTION", self.fence(), self.succeed())
+    }
+
+    /// The statement that says so.
+    pub(crate) fn succeed(&self) -> String {
         format!(
-            "BEGIN TRANSACTION; {}UPDATE [_cpy].[run] SET state = N'succeeded', changed_at = SYSUTCDATETIME() \
-             WHERE run_id = {}; COMMIT TRANSACTION",
-            self.fence(),
+            "UPDATE [_cpy].[run] SET state = N'succeeded', changed_at = SYSUTCDATETIME() WHERE run_id = {}; ",
+            self.run()
+        )
+    }
+
+    /// The statement after which no chunk of the run is committed.
+    pub(crate) fn forget_chunks(&self) -> String {
+        format!("DELETE FROM [_cpy].[ledger] WHERE run_id = {}", self.run())
+    }
+
+    /// A transaction of these statements, if the run has not succeeded before; the fence comes last, since the statements
+    /// may take long.
+    pub(crate) fn unless_succeeded(&self, first: &str, then: &str) -> String {
+        format!(
+            "BEGIN TRANSACTION; \
+             IF NOT EXISTS (SELECT 1 FROM [_cpy].[run] WHERE run_id = {} AND state = N'succeeded') BEGIN {first}{then}END; \
+             {}COMMIT TRANSACTION",
             self.run(),
+            self.fence(),
         )
     }
 

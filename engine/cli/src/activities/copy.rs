@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Side,
     progress::Counters,
     run::{Job, Summary},
 };
@@ -73,7 +73,8 @@ fn prepare(
     let (policy, input, user_properties) = (copy.policy.clone(), copy.settings.clone(), copy.user_properties.clone());
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
     let strict = crew.definitions.inputs.strict;
-    warnings.extend(settings::without_effect(&crew.extras.source_settings, crew.registry, &source_type, strict)?);
+    let ends = [(Side::Source, source_type.as_str()), (Side::Sink, sink_type.as_str())];
+    warnings.extend(settings::without_effect(&crew.extras.extra_settings, crew.registry, &ends, strict)?);
     let run = assemble::copy_id(crew.run, activity.name())?;
     let log = copy.skipping.as_ref().map(|skipping| skipping.log.as_ref());
     let redirected = log.flatten().is_some_and(|log| log.layout == LogLayout::Redirect);

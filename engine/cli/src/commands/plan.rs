@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chrono::Utc;
 use ropeway_engine::{
-    Result,
+    Result, Side,
     chunk::RunId,
     run::{Prospect, prospect},
 };
@@ -21,7 +21,7 @@ use crate::{
     exit_code,
     report::Status,
     request::Request,
-    settings::{self, SourceSettings},
+    settings::{self, ExtraSettings},
     state, terminal,
 };
 
@@ -33,7 +33,7 @@ struct CopyPlan {
     memory: u64,
     lossy: bool,
     /// What `--set` says of this source.
-    settings: SourceSettings,
+    settings: ExtraSettings,
     warnings: Vec<String>,
     prospect: Prospect,
 }
@@ -89,8 +89,9 @@ async fn look_ahead(
     let registry = ropeway_connectors::registry();
     let mut warnings = definitions::accept(copy.warnings.clone(), strict)?;
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
-    warnings.extend(settings::without_effect(&extras.source_settings, &registry, &source_type, strict)?);
-    let settings = settings::taken(&extras.source_settings, &registry, &source_type);
+    let ends = [(Side::Source, source_type.as_str()), (Side::Sink, sink_type.as_str())];
+    warnings.extend(settings::without_effect(&extras.extra_settings, &registry, &ends, strict)?);
+    let settings = settings::taken(&extras.extra_settings, &registry, &ends);
     let job = assemble::job(copy, &registry, extras, run.clone())?;
     Ok(CopyPlan {
         activity: activity.name().to_owned(),

@@ -8,7 +8,7 @@ use arrow::{
 use chrono::Utc;
 use futures::StreamExt;
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Side,
     chunk::BatchLimit,
     source::{ChunkTarget, SOURCE_TYPE, Source},
 };
@@ -32,8 +32,10 @@ pub(crate) async fn perform(args: PreviewArgs) -> Result<u8> {
     inputs.secrets = definitions::secrets(args.secrets.as_deref())?;
     let side = factory.dataset(&args.dataset, &inputs).map_err(definitions::refuse)?;
     let registry = ropeway_connectors::registry();
-    let source_settings = settings::parse(&args.settings.set, &registry)?;
-    for warning in settings::without_effect(&source_settings, &registry, &side.linked_service_type, false)? {
+    let extra_settings = settings::parse(&args.settings.set, &registry)?;
+    for warning in
+        settings::without_effect(&extra_settings, &registry, &[(Side::Source, &side.linked_service_type)], false)?
+    {
         terminal::remark(&format!("warning: {}", terminal::Safe(&warning)));
     }
     let extras = Extras {
@@ -42,7 +44,7 @@ pub(crate) async fn perform(args: PreviewArgs) -> Result<u8> {
         proxy: args.connection.proxy,
         memory: MEMORY,
         parallel: Some(1),
-        source_settings,
+        extra_settings,
     };
     let source = assemble::source(side, &registry, &extras, 1)?;
     let columns = columns(source.as_ref()).await?;
