@@ -160,7 +160,7 @@ pub async fn run(
 /// A publication that stands still is not repeated in this process: what is left of the first one
 /// might go on beside the second under the same names. At a resume the epoch keeps them apart.
 async fn published(job: &Job, target: &dyn SinkRun, receipts: &[Receipt]) -> Result<Published> {
-    let limit = job.settings.settle_timeout;
+    let limit = job.settings.settle_timeout.max(target.publish_limit().unwrap_or_default());
     unless_still(limit, || target.moved(), target.finish(receipts)).await.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::Unavailable, "publishing stood still; resume the run when the sink is well again")
             .with("run", &job.run)

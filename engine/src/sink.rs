@@ -223,6 +223,11 @@ pub trait SinkRun: Send + Sync {
         None
     }
 
+    /// The same for [`finish`](Self::finish), where that is one long step at the store.
+    fn publish_limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Publishes the whole run from the receipts, in chunk order. Idempotent: after a lost answer,
     /// and at every resume, the engine calls it again with the same receipts.
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published>;

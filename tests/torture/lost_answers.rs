@@ -57,7 +57,7 @@ async fn a_blob_service_that_loses_answers_has_every_row_once() {
     let store = &stores[0];
     store.service().inject(Fault::once(Operation::PutBlockList, Effect::LoseAnswer));
     tally.twins.tried += 1;
-    tally.twins.caught += u64::from(naive::doubles(store, &expected).await);
+    tally.twins.caught += u64::from(naive::doubles(store, "naive.csv", &expected).await);
     tally.verdict("lost answers: blob service", wanted);
 }
 
@@ -96,9 +96,13 @@ async fn azurite_behind_a_line_that_loses_answers_has_every_row_once() {
     tally.events = faults();
 
     let store = store.via(proxy.address());
-    // One answer of TLS, one to the first block, one to the first list.
-    proxy.only(0, Script::lose_answer(3));
+    // TLS answers once or twice before the first block and the first list are answered.
+    let mut is_caught = false;
+    for answer in 2..=6 {
+        proxy.only(0, Script::lose_answer(answer));
+        is_caught |= naive::doubles(&store, &format!("naive-{answer}.csv"), &expected).await;
+    }
     tally.twins.tried += 1;
-    tally.twins.caught += u64::from(naive::doubles(&store, &expected).await);
+    tally.twins.caught += u64::from(is_caught);
     tally.verdict("lost answers: Azurite", wanted);
 }

@@ -310,7 +310,7 @@ async fn a_sink_that_stands_still_is_tried_again_by_a_new_attempt() {
 async fn a_commit_may_take_as_long_as_the_sink_says_of_its_definition() {
     const LONG: Duration = Duration::from_secs(20 * 60);
     let after = async |said: Option<Duration>| {
-        let job = job(numbered(), Tampered(ModelTable::default(), Trick::CommitsIn(LONG, said)));
+        let job = job(numbered(), Tampered(ModelTable::default(), Trick::Takes(Step::Commit, LONG, said)));
         go(&job, &MemoryCheckpoint::default()).await
     };
     let Outcome { result, counters } = after(Some(LONG * 2)).await;
@@ -318,6 +318,20 @@ async fn a_commit_may_take_as_long_as_the_sink_says_of_its_definition() {
     // A word that is shorter than the engine's own limit, and none at all.
     for said in [Some(Duration::from_secs(1)), None] {
         assert!(after(said).await.counters.retries.get() > 0, "{said:?}: it counts as stalled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_may_take_as_long_as_the_sink_says() {
+    const LONG: Duration = Duration::from_secs(2 * 60 * 60);
+    let after = async |said: Option<Duration>| {
+        let job = job(numbered(), Tampered(ModelTable::default(), Trick::Takes(Step::Finish, LONG, said)));
+        go(&job, &MemoryCheckpoint::default()).await.result
+    };
+    assert_eq!(after(Some(LONG * 2)).await.unwrap().rows, (CHUNKS * ROWS) as u64);
+    for said in [Some(Duration::from_secs(1)), None] {
+        let error = after(said).await.unwrap_err();
+        assert!(error.to_string().contains("publishing stood still"), "{said:?}: {error}");
     }
 }
 

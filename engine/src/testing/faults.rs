@@ -228,6 +228,10 @@ impl SinkRun for FaultyRun {
         self.1.around(self.0.clashes(chunk, attempt)).await
     }
 
+    fn publish_limit(&self) -> Option<std::time::Duration> {
+        self.0.publish_limit()
+    }
+
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
         self.1.around(self.0.finish(receipts)).await
     }

@@ -34,7 +34,7 @@ use super::{
     staging::Staging,
     statements::{self, Owned, PAGE, SESSION},
     target::Target,
-    whole_run::WholeRun,
+    whole_run::{PUBLICATION, WholeRun},
     writer::TableWriter,
 };
 use crate::ledger::{self, Entry};
@@ -222,6 +222,10 @@ impl SinkRun for TableRun {
 
     fn step_limit(&self) -> Option<Duration> {
         self.shared.batch_timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    fn publish_limit(&self) -> Option<Duration> {
+        self.shared.whole_run.as_ref().map(|_| PUBLICATION)
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {

@@ -4,6 +4,8 @@
 //! Chunks get into that table through stages of their own: a process that is stopped in the middle of a load holds locks
 //! on its stage alone, and the last batch waits for nobody.
 
+use std::time::Duration;
+
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Receipt, RunId},
@@ -22,6 +24,9 @@ use crate::sql::quote_ident;
 
 /// When rows appear: with their chunks, or all at once.
 pub(crate) const COMMIT: Setting = Setting { name: "commit", values: &["perChunk", "wholeRun"] };
+
+/// How long the transaction of all rows may take. The server says nothing meanwhile.
+pub(crate) const PUBLICATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is promised about rows.
 pub(crate) const GUARANTEE: &str =

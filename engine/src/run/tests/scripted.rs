@@ -143,8 +143,8 @@ pub(super) enum Trick {
     CountsAborts(Arc<AtomicU32>),
     /// The first such step never ends.
     StandsStill(Step, Arc<AtomicU32>),
-    /// Every commit takes so long, and this is what the sink says a step may take.
-    CommitsIn(Duration, Option<Duration>),
+    /// Every such step takes so long, and this is what the sink says it may take.
+    Takes(Step, Duration, Option<Duration>),
 }
 
 /// A step of a sink.
@@ -162,7 +162,7 @@ impl Trick {
             Self::StandsStill(still, times) if *still == step && times.fetch_add(1, Ordering::SeqCst) == 0 => {
                 std::future::pending().await
             }
-            Self::CommitsIn(long, _) if step == Step::Commit => tokio::time::sleep(*long).await,
+            Self::Takes(slow, long, _) if step == *slow => tokio::time::sleep(*long).await,
             _ => {}
         }
     }
@@ -215,7 +215,12 @@ impl SinkRun for TamperedRun {
     }
 
     fn step_limit(&self) -> Option<Duration> {
-        let Trick::CommitsIn(_, said) = &self.trick else { return None };
+        let Trick::Takes(Step::Commit, _, said) = &self.trick else { return None };
+        *said
+    }
+
+    fn publish_limit(&self) -> Option<Duration> {
+        let Trick::Takes(Step::Finish, _, said) = &self.trick else { return None };
         *said
     }
 
