@@ -53,10 +53,7 @@ impl Connector {
         let peer = Peer { driver, secrets: string.secrets(), target: self.string.redacted() };
         let session = Session { connection, peer };
         for statement in driver.session {
-            session
-                .connection
-                .execute(statement, (), None)
-                .map_err(|error| session.peer.error("beginning a session", &error))?;
+            session.say(Some(statement))?;
         }
         Ok(session)
     }

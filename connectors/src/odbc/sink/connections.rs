@@ -22,7 +22,7 @@ impl Connections {
             let session = connector.open()?;
             let failed = |error: odbc_api::Error| session.peer.error("beginning a session that writes", &error);
             for statement in session.peer.driver.dialect.session {
-                session.connection.execute(statement, (), None).map_err(failed)?;
+                session.say(Some(statement))?;
             }
             if transactions {
                 // Without any, the guarantee says so.

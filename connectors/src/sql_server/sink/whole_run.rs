@@ -17,7 +17,7 @@ use super::{
     into_table::IntoTable,
     settings::OWN_SCHEMA,
     staging::{self, Staging},
-    statements::Owned,
+    statements::{Owned, literal, run_script},
     table::TableColumn,
 };
 use crate::sql::quote_ident;
@@ -73,7 +73,7 @@ impl WholeRun {
     pub(crate) fn begin(&self, owned: &Owned) -> String {
         let Self { table, declarations, .. } = self;
         owned.unless_succeeded(
-            &format!("IF OBJECT_ID(N'{}') IS NULL BEGIN ", table.replace('\'', "''")),
+            &format!("IF OBJECT_ID({}) IS NULL BEGIN ", literal(table)),
             &format!("{}; CREATE TABLE {table} ({declarations}); END; ", owned.forget_chunks()),
         )
     }
@@ -82,7 +82,7 @@ impl WholeRun {
     pub(crate) fn publish(&self, owned: &Owned, receipts: &[Receipt]) -> String {
         let Self { table, columns, into, script, .. } = self;
         let rows = receipts.iter().map(|receipt| receipt.rows).sum();
-        let script = script.as_deref().map(super::statements::run_script).unwrap_or_default();
+        let script = script.as_deref().map(run_script).unwrap_or_default();
         let take = into.take(table, columns, rows);
         owned.unless_succeeded(&script, &format!("{take}DROP TABLE {table}; {}", owned.succeed()))
     }
