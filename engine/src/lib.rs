@@ -25,6 +25,7 @@ pub mod digest;
 pub mod disk_space;
 pub mod error;
 pub mod exact;
+pub mod files;
 pub mod mapping;
 pub mod progress;
 pub mod registry;

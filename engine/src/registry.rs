@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Error, ErrorKind, Result, Side, sink::Sink, source::Source};
+use crate::{Error, ErrorKind, Result, Side, files::Files, sink::Sink, source::Source};
 
 /// Implemented by a connector that can be read from. `connect` opens no connection: it checks the
 /// settings.
@@ -54,12 +54,17 @@ pub trait StoreKind {
     fn connect(spec: Self::Spec) -> Result<Arc<dyn Store>>;
 }
 
-/// A data store that `test-connection` can try.
+/// A data store: what a linked service is without a dataset.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Tries the steps of a connection in order (DNS, TCP, TLS, login, permission) and stops at the
     /// first that fails.
     async fn probe(&self) -> Vec<ProbeStep>;
+
+    /// Its files; `None` if it has none, as a database.
+    fn files(&self) -> Option<Arc<dyn Files>> {
+        None
+    }
 }
 
 /// One step of a connection test.
