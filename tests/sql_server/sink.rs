@@ -2,6 +2,7 @@
 
 mod conformance;
 mod delivery;
+mod growing;
 mod keys;
 mod own_runs;
 mod procedure;

@@ -158,3 +158,35 @@ async fn computed_columns_follow_the_others() {
     let request = client.bulk_insert("dbo.c").await.unwrap();
     drop(request);
 }
+
+#[tokio::test]
+async fn a_text_may_become_longer_and_nothing_else_about_its_column_changes() {
+    let server = Server::start().unwrap();
+    let mut client = tiberius(&server).await;
+    run(
+        &mut client,
+        "CREATE TABLE dbo.t (id int NOT NULL CONSTRAINT pk_t PRIMARY KEY, a nvarchar(4) NOT NULL, k nvarchar(4) NOT NULL UNIQUE);
+         INSERT INTO dbo.t VALUES (1, N'aaaa', N'k')",
+    )
+    .await;
+    assert_eq!(failure(&mut client, "INSERT INTO dbo.t VALUES (2, N'aaaaa', N'l')").await, 2628);
+    run(&mut client, "BEGIN TRAN; ALTER TABLE dbo.t ALTER COLUMN a nvarchar(5) NOT NULL; ROLLBACK").await;
+    assert_eq!(failure(&mut client, "INSERT INTO dbo.t VALUES (2, N'aaaaa', N'l')").await, 2628);
+    run(&mut client, "ALTER TABLE dbo.t ALTER COLUMN a nvarchar(5) NOT NULL").await;
+    run(&mut client, "INSERT INTO dbo.t VALUES (2, N'aaaaa', N'l')").await;
+    run(&mut client, "ALTER TABLE dbo.t ALTER COLUMN a nvarchar(max) NOT NULL").await;
+    let lengths = "SELECT max_length FROM sys.columns WHERE object_id = OBJECT_ID(N'dbo.t') AND name = N'a'";
+    assert_eq!(server.execute("sales", lengths).unwrap(), [["-1"]]);
+    assert_eq!(server.execute("sales", "SELECT a FROM dbo.t ORDER BY id").unwrap(), [["aaaa"], ["aaaaa"]]);
+    for (statement, number) in [
+        ("ALTER TABLE dbo.t ALTER COLUMN b nvarchar(9) NOT NULL", 4924),
+        // It would take nulls from then on.
+        ("ALTER TABLE dbo.t ALTER COLUMN a nvarchar(max)", 50000),
+        ("ALTER TABLE dbo.t ALTER COLUMN a nvarchar(5) NOT NULL", 50000),
+        ("ALTER TABLE dbo.t ALTER COLUMN id bigint NOT NULL", 50000),
+        ("ALTER TABLE dbo.t ALTER COLUMN k nvarchar(9) NOT NULL", 50000),
+        ("ALTER TABLE dbo.t ALTER COLUMN k nvarchar(4) COLLATE Latin1_General_BIN2 NOT NULL", 50000),
+    ] {
+        assert_eq!(failure(&mut client, statement).await, number, "{statement}");
+    }
+}

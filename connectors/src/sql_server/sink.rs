@@ -9,7 +9,9 @@ mod clashes;
 mod create;
 pub(super) mod encode;
 mod fit;
+mod grow;
 mod into_table;
+mod layout;
 mod load;
 mod procedure;
 mod rights;
@@ -25,7 +27,7 @@ mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
@@ -47,6 +49,9 @@ use super::{login::Login, pool::Pool, settings::TypeSettings, source::SqlServerS
 
 /// What a session holds beside its blocks: packets, the state of the line.
 const SESSION: u64 = 256 * 1024;
+
+/// The type of a column whose length depends on what comes, for people.
+const GROWING: &str = "nvarchar, as long as its texts";
 
 /// A table of one SQL Server.
 pub(crate) struct SqlServerSink {
@@ -107,8 +112,12 @@ impl SqlServerSink {
     /// How columns fit into a table that is not there yet.
     fn fit_of_the_future(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
         if self.settings.auto_create {
-            let types = create::types(schema)?;
-            return Ok(types.into_iter().map(|sink_type| ColumnFit { sink_type, loss: None }).collect());
+            let types = create::types(schema)?.into_iter().zip(schema.fields());
+            let fit = |(made, field): (String, &FieldRef)| {
+                let sink_type = if create::grows(field) { GROWING.to_owned() } else { made };
+                ColumnFit { sink_type, loss: None }
+            };
+            return Ok(types.map(fit).collect());
         }
         if self.settings.script.is_none() {
             return Err(no_table(&self.settings));
@@ -145,7 +154,7 @@ impl Sink for SqlServerSink {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
             Seen { ledger: Some(ledger), shape, has_keys, procedure, create };
         match target {
-            Some(target) => Ok(Fit::of(schema, &target.table, self.settings.lossy)?.fits),
+            Some(target) => Ok(Fit::of(schema, &target.table, self.settings.liberty())?.fits),
             None => self.fit_of_the_future(schema),
         }
     }

@@ -157,9 +157,9 @@ async fn plan_shows_the_statements_and_makes_nothing() {
     let sink = stage.sink("new", json!({"tableOption": "autoCreate", "preCopyScript": "SELECT 1"}));
     let rows = batch(vec![("id", ints(&[1])), ("name", texts(&["a"]))]);
     let fits = sink.fit(&rows.schema()).await.unwrap();
-    assert_eq!(fits[1].sink_type, "nvarchar(max)");
+    assert_eq!(fits[1].sink_type, "nvarchar, as long as its texts");
     let told = sink.describe();
-    let create = format!("CREATE TABLE [{}].[new] ([id] int NULL, [name] nvarchar(max) NULL)", stage.target.schema());
+    let create = format!("CREATE TABLE [{}].[new] ([id] int NULL, [name] nvarchar(17) NULL)", stage.target.schema());
     assert_eq!(told.statements, ["SELECT 1".to_owned(), create]);
     assert!(sink.guarantee().contains("exactly once"));
     assert_eq!(

@@ -1,12 +1,14 @@
 //! The catalogue: which tables there are and of what columns. It is kept in SQLite beside the rows, so that it is as
 //! transactional as they are, and shown to T-SQL as the views of `sys`.
 
+mod alter;
 mod describe;
 mod partitions;
 mod rows;
 mod schemas;
 mod views;
 
+pub(super) use alter::{add_column, drop_column, widen_column};
 pub(super) use describe::{Shape, system_type_id};
 pub(super) use partitions::{
     PartitionFunction, create_partition_function, create_partition_scheme, partition_function,
@@ -474,39 +476,6 @@ pub(super) fn drop_rows(sqlite: &Connection, object_id: i64) -> Result<(), SqlEr
     Ok(())
 }
 
-/// ALTER TABLE ... ADD column.
-pub(super) fn add_column(
-    sqlite: &Connection,
-    mut entry: TableEntry,
-    column: &ColumnDefinition,
-) -> Result<(), SqlError> {
-    if entry.column(&column.name).is_some() {
-        return Err(SqlError::new(2705, 16, format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, entry.name)).state(4));
-    }
-    if column.computed.is_some() || !column.nullable || column.identity.is_some() {
-        return Err(SqlError::not_taught("ALTER TABLE ADD with NOT NULL or IDENTITY"));
-    }
-    let (table, before) = (entry.physical(), entry.clone());
-    entry.columns.push(column.clone());
-    sqlite.execute_batch(&format!(
-        "{} ALTER TABLE {table} ADD COLUMN {}; {}",
-        undo::unwatch_rows(&before),
-        physical_column(column),
-        undo::watch_rows(&entry)
-    ))?;
-    undo::keep(
-        sqlite,
-        &format!(
-            "{} ALTER TABLE {table} DROP COLUMN {}; {}",
-            undo::unwatch_rows(&entry),
-            quoted(&column.name),
-            undo::watch_rows(&before)
-        ),
-    )?;
-    save(sqlite, &entry, false)?;
-    views::replace_columns(sqlite, &entry)
-}
-
 /// Gives a table another name in its schema.
 pub(super) fn rename_table(sqlite: &Connection, entry: &TableEntry, name: &str) -> Result<(), SqlError> {
     sqlite.execute(
@@ -516,29 +485,4 @@ pub(super) fn rename_table(sqlite: &Connection, entry: &TableEntry, name: &str) 
     let objects = format!("UPDATE {} SET name = ?1 WHERE object_id = ?2", entry.view("objects"));
     sqlite.execute(&objects, params![name, entry.object_id])?;
     Ok(())
-}
-
-/// ALTER TABLE ... DROP COLUMN.
-pub(super) fn drop_column(sqlite: &Connection, mut entry: TableEntry, name: &str) -> Result<(), SqlError> {
-    if entry.column(name).is_none() {
-        return Err(SqlError::new(
-            4924,
-            16,
-            format!("ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{}'.", entry.name),
-        ));
-    }
-    let statement =
-        format!("{} ALTER TABLE {} DROP COLUMN {}", undo::unwatch_rows(&entry), entry.physical(), quoted(name));
-    sqlite.execute_batch(&statement).map_err(|_| {
-        SqlError::new(
-            4922,
-            16,
-            format!("ALTER TABLE DROP COLUMN {name} failed because one or more objects access this column."),
-        )
-        .state(9)
-    })?;
-    entry.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
-    sqlite.execute_batch(&undo::watch_rows(&entry))?;
-    save(sqlite, &entry, false)?;
-    views::replace_columns(sqlite, &entry)
 }

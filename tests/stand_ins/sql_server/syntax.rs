@@ -193,6 +193,8 @@ pub(super) enum Statement {
         on: bool,
     },
     AddColumn(Name, ColumnDefinition),
+    /// ALTER COLUMN.
+    WidenColumn(Name, ColumnDefinition),
     DropColumn(Name, String),
     CreateSchema(String),
     DropSchema {

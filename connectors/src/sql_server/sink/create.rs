@@ -6,7 +6,10 @@ use ropeway_engine::{
     source::{SOURCE_SYSTEM, SOURCE_TYPE, is_uuid},
 };
 
-use super::super::types::{self, Kind};
+use super::{
+    super::types::{self, Kind},
+    grow::FIRST,
+};
 use crate::sql::quote_ident;
 
 /// UTF-16 units of the longest nvarchar that is not `(max)`.
@@ -15,12 +18,18 @@ const LONGEST_WIDE: u32 = 4_000;
 const LONGEST_BINARY: u32 = 8_000;
 
 /// The type of each column: that of the source where it says one, else the one that holds every value of the Arrow
-/// type. Texts become nvarchar: no code page stands in the way.
+/// type. Texts become nvarchar: no code page stands in the way. Where nobody declared how long they are, the column grows with
+/// them ([`grow`](super::grow)).
 ///
 /// # Errors
 /// [`ErrorKind::Spec`] with `SqlAutoCreateTableTypeMapFailed` for a type that SQL Server has nothing for.
 pub(crate) fn types(schema: &SchemaRef) -> Result<Vec<String>> {
     schema.fields().iter().map(|field| type_of(field).ok_or_else(|| unmapped(field))).collect()
+}
+
+/// True for a column of texts whose length nobody declared.
+pub(crate) fn grows(field: &Field) -> bool {
+    field.data_type().is_string() && Declared::of(field).text().is_none()
 }
 
 /// The statement that creates the table.
@@ -76,7 +85,7 @@ fn type_of(field: &Field) -> Option<String> {
         DataType::FixedSizeBinary(16) if is_uuid(field) => "uniqueidentifier".to_owned(),
         DataType::FixedSizeBinary(length) => format!("binary({})", u32::try_from(*length).ok().filter(|n| *n > 0)?),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => declared.binary(),
-        other if other.is_string() => declared.text(),
+        other if other.is_string() => declared.text().unwrap_or_else(|| FIRST.to_owned()),
         _ => return None,
     })
 }
@@ -143,22 +152,24 @@ impl Declared {
         }
     }
 
-    fn text(&self) -> String {
+    /// `None` if nobody says how long texts are.
+    fn text(&self) -> Option<String> {
         match self.kind {
-            Some(Kind::Guid) => return "uniqueidentifier".to_owned(),
-            Some(Kind::Xml) => return "xml".to_owned(),
-            Some(Kind::DateTimeOffset(scale)) => return format!("datetimeoffset({})", scale.min(7)),
+            Some(Kind::Guid) => return Some("uniqueidentifier".to_owned()),
+            Some(Kind::Xml) => return Some("xml".to_owned()),
+            Some(Kind::DateTimeOffset(scale)) => return Some(format!("datetimeoffset({})", scale.min(7))),
             _ => {}
         }
         let length = self.length.filter(|length| *length <= LONGEST_WIDE);
-        match (self.base.as_str(), length) {
+        Some(match (self.base.as_str(), length) {
             ("sysname", _) => "nvarchar(128)".to_owned(),
             // Databases with this type write it in lower case, as SQL Server is read.
             ("uuid", _) => "uniqueidentifier".to_owned(),
             ("char" | "nchar", Some(length)) if self.kind.is_some() => format!("nchar({length})"),
             (base, Some(length)) if base.contains("char") => format!("nvarchar({length})"),
-            _ => "nvarchar(max)".to_owned(),
-        }
+            _ if self.kind.is_some() => "nvarchar(max)".to_owned(),
+            _ => return None,
+        })
     }
 }
 
@@ -188,12 +199,12 @@ mod tests {
             ("MariaDB", micros, "datetime(3)", "datetime2(6)"),
             ("MariaDB", DataType::Binary, "timestamp", "varbinary(max)"),
             ("PostgreSQL", DataType::Utf8, "varchar(20)", "nvarchar(40)"),
-            ("PostgreSQL", DataType::Utf8, "varchar(4000)", "nvarchar(max)"),
+            ("PostgreSQL", DataType::Utf8, "varchar(4000)", "nvarchar(17)"),
             ("PostgreSQL", DataType::Utf8, "char(4)", "nvarchar(8)"),
-            ("PostgreSQL", DataType::Utf8, "varchar(255)", "nvarchar(max)"),
+            ("PostgreSQL", DataType::Utf8, "varchar(255)", "nvarchar(17)"),
             ("PostgreSQL", DataType::Utf8, "uuid", "uniqueidentifier"),
-            ("SQLite", DataType::Utf8, "varchar(10)", "nvarchar(max)"),
-            ("", DataType::Utf8, "varchar(10)", "nvarchar(max)"),
+            ("SQLite", DataType::Utf8, "varchar(10)", "nvarchar(17)"),
+            ("", DataType::Utf8, "varchar(10)", "nvarchar(17)"),
         ] {
             assert_eq!(column_of(system, of, declaration), expected, "{declaration} of {system}");
         }
@@ -211,7 +222,7 @@ mod tests {
             (DataType::Utf8, "uniqueidentifier", "uniqueidentifier"),
             (DataType::Utf8, "datetimeoffset(3)", "datetimeoffset(3)"),
             (DataType::Utf8, "timestamp(3)", "nvarchar(max)"),
-            (DataType::Utf8, "x); DROP TABLE t --", "nvarchar(max)"),
+            (DataType::Utf8, "x); DROP TABLE t --", "nvarchar(17)"),
             (DataType::Binary, "timestamp", "binary(8)"),
             (DataType::Binary, "varbinary(20)", "varbinary(20)"),
             (DataType::Decimal128(19, 4), "money", "money"),

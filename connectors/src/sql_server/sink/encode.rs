@@ -27,7 +27,10 @@ use ropeway_engine::{
 
 use self::cells::Cells;
 pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
-use super::clashes::halves;
+use super::{
+    clashes::halves,
+    grow::{self, Outgrown},
+};
 use crate::unfit;
 
 /// The token in front of every row.
@@ -83,6 +86,8 @@ pub(crate) struct Column {
     pub(crate) takes: DataType,
     pub(crate) make: Make,
     pub(crate) form: Form,
+    /// The bytes that the column has room for now, if it becomes longer when a text does.
+    pub(crate) room: Option<usize>,
 }
 
 impl Column {
@@ -124,6 +129,14 @@ pub(crate) struct Encoder {
     marks: bool,
 }
 
+/// What becomes of a batch.
+pub(crate) enum Encoding {
+    /// Its rows.
+    Rows(Encoded),
+    /// Columns that have to become longer first.
+    Outgrown(Vec<Outgrown>),
+}
+
 /// The rows of a batch.
 pub(crate) struct Encoded {
     pub(crate) blocks: Vec<Bytes>,
@@ -147,10 +160,14 @@ impl Encoder {
 
     /// # Errors
     /// [`ErrorKind::Data`] for a value that a column cannot hold exactly; the column is named, the value is not.
-    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
+    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Encoding> {
         let converted =
             |column: &Column| column.converted(batch.column(column.source)).map_err(|why| column.refused(why));
         let arrays = self.columns.iter().map(converted).collect::<Result<Vec<_>>>()?;
+        let outgrown = self.outgrown(&arrays);
+        if !outgrown.is_empty() {
+            return Ok(Encoding::Outgrown(outgrown));
+        }
         let marks = if self.marks { marks(&self.digester.rows(batch)?).to_vec() } else { Vec::new() };
         let cells = self.columns.iter().zip(&arrays);
         let mut cells = cells
@@ -167,7 +184,16 @@ impl Encoder {
             blocks.push(block(&cells, &lengths[start..end], start));
             start = end;
         }
-        Ok(Encoded { blocks, rows: batch.num_rows() as u64, digest: self.digester.digest(batch)? })
+        let digest = self.digester.digest(batch)?;
+        Ok(Encoding::Rows(Encoded { blocks, rows: batch.num_rows() as u64, digest }))
+    }
+
+    fn outgrown(&self, arrays: &[ArrayRef]) -> Vec<Outgrown> {
+        let of = |(column, (of, array)): (usize, (&Column, &ArrayRef))| {
+            let units = grow::outgrown(array, of.room?)?;
+            Some(Outgrown { column, units })
+        };
+        self.columns.iter().zip(arrays).enumerate().filter_map(of).collect()
     }
 
     /// The values that `encode` would refuse.

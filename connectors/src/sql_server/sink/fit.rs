@@ -8,9 +8,20 @@ use ropeway_engine::{Error, ErrorKind, Result, sink::ColumnFit};
 
 use super::{
     super::types::{self, Kind},
+    create,
     encode::{Column, Form, Make, makes},
+    grow,
     table::{Table, TableColumn},
 };
+
+/// What may happen to values and columns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Liberty {
+    /// Whether a column may lose something.
+    pub(crate) lossy: bool,
+    /// Whether columns of texts whose length nobody declared become longer.
+    pub(crate) grows: bool,
+}
 
 /// The columns of a table for the rows of a source.
 pub(crate) struct Fit {
@@ -25,7 +36,7 @@ impl Fit {
     ///
     /// # Errors
     /// [`ErrorKind::Spec`] for a column that the table lacks or cannot hold, and for one that needs a value and gets none.
-    pub(crate) fn of(schema: &SchemaRef, table: &Table, lossy: bool) -> Result<Self> {
+    pub(crate) fn of(schema: &SchemaRef, table: &Table, liberty: Liberty) -> Result<Self> {
         let (mut fits, mut columns) = (Vec::new(), Vec::<(usize, Column)>::new());
         for (source, field) in schema.fields().iter().enumerate() {
             let at = position(field.name(), table)?;
@@ -40,7 +51,10 @@ impl Fit {
             }
             let way = way(field, to).map_err(|why| refused(why, field, table).with("type", &to.declaration))?;
             fits.push(ColumnFit { sink_type: to.declaration.clone(), loss: way.loss.map(str::to_owned) });
-            let form = form(to, lossy);
+            let room = (liberty.grows && create::grows(field)).then(|| grow::room(to)).flatten();
+            // Where the column grows, whoever encodes asks for its room.
+            let most_bytes = if room.is_some() { i32::MAX as usize } else { to.most_bytes() };
+            let form = Form { most_bytes, ..form(to, liberty.lossy) };
             columns.push((
                 at,
                 Column {
@@ -50,6 +64,7 @@ impl Fit {
                     takes: way.takes,
                     make: way.make,
                     form,
+                    room,
                 },
             ));
         }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,18 +23,16 @@ use super::{
     super::{
         errors::number,
         pool::Pool,
-        wire::{Query, Session, TextRow, bulk::BulkLoad},
+        wire::{Query, Session, TextRow},
     },
-    clashes::Keys,
     create,
-    encode::Encoder,
-    fit::Fit,
+    grow::Outgrown,
+    layout::{Layout, Wanted},
     rights::{self, Ledger},
-    settings::{Behavior, Settings},
-    staging::Staging,
+    settings::Settings,
     statements::{self, Owned, PAGE, SESSION},
     target::Target,
-    whole_run::{PUBLICATION, WholeRun},
+    whole_run::PUBLICATION,
     writer::TableWriter,
 };
 use crate::ledger::{self, Entry};
@@ -42,12 +40,11 @@ use crate::ledger::{self, Entry};
 /// What the chunks of a run share.
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
-    pub(crate) encoder: Encoder,
-    pub(crate) load: Arc<BulkLoad>,
-    /// Where rows go through tables of their own.
-    pub(crate) staging: Option<Staging>,
-    /// Where all rows appear at once.
-    whole_run: Option<WholeRun>,
+    wanted: Wanted,
+    /// As the table was when it was looked at last.
+    layout: Mutex<Arc<Layout>>,
+    /// Held by whoever makes columns longer.
+    growing: tokio::sync::Mutex<()>,
     /// Seconds that the server has for the rows of a chunk.
     pub(crate) batch_timeout: Option<u32>,
     pub(crate) owned: Owned,
@@ -75,6 +72,25 @@ struct Opening {
 impl Shared {
     async fn session(&self) -> Result<Session> {
         self.pool.session(SESSION).await
+    }
+
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes columns longer that were too short in this layout; gives the layout that is true now, in which somebody else
+    /// may have made them longer.
+    pub(crate) async fn grow(&self, seen: &Arc<Layout>, outgrown: &[Outgrown]) -> Result<Arc<Layout>> {
+        let _growing = self.growing.lock().await;
+        let layout = self.layout();
+        if !Arc::ptr_eq(seen, &layout) {
+            return Ok(layout);
+        }
+        let mut session = self.session().await?;
+        let layout = Arc::new(layout.grown(&mut session, &self.wanted, outgrown).await?);
+        self.pool.put_back(session);
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&layout);
+        Ok(layout)
     }
 
     /// The receipt of a chunk, if the ledger has it.
@@ -116,51 +132,28 @@ impl TableRun {
         if settings.auto_create && Target::look(&mut session, settings).await?.is_none() {
             create_table(&mut session, settings, &context).await?;
         }
-        let target = Target::look(&mut session, settings).await?.ok_or_else(|| no_table(settings))?;
-
-        let columns = Fit::of(&context.schema, &target.table, settings.lossy)?.columns;
         let has_ledger = ledger == Ledger::Kept;
-        // Only a stage can be asked which keys are taken.
-        let keys = match settings.behavior {
-            Behavior::Insert if has_ledger && context.leaves_out && !settings.whole_run => {
-                Keys::of(&mut session, &target.table, &columns).await?
-            }
-            _ => None,
+        let wanted = Wanted {
+            settings: settings.clone(),
+            schema: Arc::clone(&context.schema),
+            run: owned.run.clone(),
+            several: context.chunks > 1,
+            leaves_out: context.leaves_out,
+            has_ledger,
         };
-        let is_wanted = has_ledger && context.chunks > 1 || keys.is_some();
-        let whole_run = if settings.whole_run {
-            let into = settings.way_out(&target.table, &columns)?;
-            Some(WholeRun::of(&owned.run, &columns, into, settings.script.clone())?)
-        } else {
-            None
-        };
-        let staging = match &whole_run {
-            Some(whole_run) => {
-                session.run(&whole_run.begin(&owned)).await?;
-                Some(whole_run.staging(&columns)?)
-            }
-            None => settings.staging(&target, &columns, is_wanted)?.map(|staging| staging.minding(keys)),
-        };
-        if let Some(staging) = &staging {
+        let layout = Layout::look(&mut session, &wanted).await?;
+        if let Some(whole_run) = &layout.whole_run {
+            session.run(&whole_run.begin(&owned)).await?;
+        }
+        if let Some(staging) = &layout.staging {
             staging.tidy(&mut session, &owned.run, Some(owned.epoch)).await?;
         }
         pool.put_back(session);
-        let minded = staging.as_ref().and_then(Staging::keys);
-        let (marks, is_marked) = (minded.into_iter().flat_map(Keys::loaded), minded.is_some());
-        let load = BulkLoad {
-            table: target.table.name,
-            columns: columns.iter().map(|(_, to)| (to.metadata.clone(), to.collation.clone())).chain(marks).collect(),
-            // A stage is nobody else's.
-            table_lock: settings.table_lock || staging.is_some(),
-            gives_identity: staging.is_none(),
-        };
         let shared = Shared {
             pool: Arc::clone(pool),
-            encoder: Encoder::new(&context.schema, columns.into_iter().map(|(column, _)| column).collect())?
-                .marking(is_marked),
-            load: Arc::new(load),
-            staging,
-            whole_run,
+            wanted,
+            layout: Mutex::new(Arc::new(layout)),
+            growing: tokio::sync::Mutex::default(),
             batch_timeout: settings.batch_timeout,
             owned,
             has_ledger,
@@ -200,11 +193,12 @@ impl SinkRun for TableRun {
     }
 
     fn misfits(&self, batch: &RecordBatch) -> Result<Vec<Misfit>> {
-        self.shared.encoder.misfits(batch)
+        self.shared.layout().encoder.misfits(batch)
     }
 
     async fn clashes(&self, chunk: ChunkId, attempt: Attempt) -> Result<Vec<Clash>> {
-        let Some(staging) = &self.shared.staging else { return Ok(Vec::new()) };
+        let layout = self.shared.layout();
+        let Some(staging) = &layout.staging else { return Ok(Vec::new()) };
         let Some(keys) = staging.keys() else { return Ok(Vec::new()) };
         let stage = staging.stage(&self.shared.owned.run, chunk, attempt)?;
         let mut session = self.shared.session().await?;
@@ -225,18 +219,18 @@ impl SinkRun for TableRun {
     }
 
     fn publish_limit(&self) -> Option<Duration> {
-        self.shared.whole_run.as_ref().map(|_| PUBLICATION)
+        self.shared.wanted.settings.whole_run.then_some(PUBLICATION)
     }
 
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
-        let Shared { pool, owned, staging, whole_run, has_ledger, .. } = &*self.shared;
+        let (layout, Shared { pool, owned, has_ledger, .. }) = (self.shared.layout(), &*self.shared);
         let mut session = self.shared.session().await?;
-        match whole_run {
+        match &layout.whole_run {
             Some(whole_run) => session.run(&whole_run.publish(owned, receipts)).await.map_err(of_the_script)?,
             None if *has_ledger => session.run(&owned.finish()).await?,
             None => {}
         }
-        if let Some(staging) = staging {
+        if let Some(staging) = &layout.staging {
             staging.tidy(&mut session, &owned.run, None).await?;
         }
         pool.put_back(session);

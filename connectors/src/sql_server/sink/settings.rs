@@ -10,6 +10,7 @@ use super::{
         time_span,
     },
     encode::Column,
+    fit::Liberty,
     into_table::IntoTable,
     procedure::Named,
     staging::{self, Staging},
@@ -95,6 +96,11 @@ impl Settings {
                 .map(|text| time_span::seconds("writeBatchTimeout", text))
                 .transpose()?,
         })
+    }
+
+    /// What may happen to values and columns.
+    pub(crate) fn liberty(&self) -> Liberty {
+        Liberty { lossy: self.lossy, grows: self.auto_create }
     }
 
     /// Whether rows of several chunks at once, of an upsert or of a procedure go through tables of their own.

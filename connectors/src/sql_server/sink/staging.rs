@@ -154,11 +154,5 @@ fn prefix(run: &RunId) -> String {
 }
 
 fn declared(to: &TableColumn) -> Result<String> {
-    let collate = to
-        .collation
-        .as_deref()
-        .filter(|_| to.has_collation())
-        .map_or_else(String::new, |name| format!(" COLLATE {name}"));
-    let null = if to.metadata.is_nullable() { "NULL" } else { "NOT NULL" };
-    Ok(format!("{} {}{collate} {null}", quote_ident(to.name())?, to.declaration))
+    Ok(format!("{} {}{}", quote_ident(to.name())?, to.declaration, to.collated()))
 }

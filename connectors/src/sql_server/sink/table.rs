@@ -194,6 +194,13 @@ impl TableColumn {
         }
     }
 
+    /// What stands behind its type where it is declared: ` COLLATE Latin1_General_CI_AS NOT NULL`.
+    pub(crate) fn collated(&self) -> String {
+        let collate = self.collation.as_deref().filter(|_| self.has_collation());
+        let collate = collate.map_or_else(String::new, |name| format!(" COLLATE {name}"));
+        format!("{collate}{}", if self.metadata.is_nullable() { " NULL" } else { " NOT NULL" })
+    }
+
     /// How its texts are encoded, where they are not UTF-16.
     pub(crate) fn encoding(&self) -> Option<EncodingType> {
         self.metadata.get_collation().map(EncodingType::LcidBased)

@@ -64,6 +64,11 @@ impl WholeRun {
         Ok(Self { table, declarations: declarations.join(", "), columns: names.join(", "), into, script })
     }
 
+    /// The table, quoted.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
     /// Stages out of which chunks get into the table.
     pub(crate) fn staging(&self, columns: &[(Column, TableColumn)]) -> Result<Staging> {
         Staging::into_table(OWN_SCHEMA, IntoTable::heap(&self.table), columns)

@@ -19,6 +19,9 @@ use super::{
         patience::Patience,
         wire::{Query, Session, bulk::BulkLoad},
     },
+    encode::{Encoded, Encoding},
+    grow,
+    layout::Layout,
     load::Loading,
     run::Shared,
     staging::Staging,
@@ -30,6 +33,8 @@ use crate::ledger::Entry;
 /// closes, and the server rolls back.
 pub(crate) struct TableWriter {
     shared: Arc<Shared>,
+    /// As the table was when the first row was about to go.
+    layout: Arc<Layout>,
     loading: Option<Loading>,
     /// The attempt's own table, if rows go through one; quoted.
     stage: Option<String>,
@@ -41,18 +46,19 @@ pub(crate) struct TableWriter {
 impl TableWriter {
     pub(crate) fn new(shared: Arc<Shared>, chunk: ChunkId, attempt: Attempt) -> Result<Self> {
         let stage = |staging: &Staging| staging.stage(&shared.owned.run, chunk, attempt);
-        let stage = shared.staging.as_ref().map(stage).transpose()?;
+        let layout = shared.layout();
+        let stage = layout.staging.as_ref().map(stage).transpose()?;
         let written = Entry { chunk, attempt, rows: 0, bytes: 0, digest: Default::default() };
         let patience = Patience::of(shared.batch_timeout);
-        Ok(Self { shared, loading: None, stage, patience, written })
+        Ok(Self { shared, layout, loading: None, stage, patience, written })
     }
 
     async fn push(&mut self, block: Bytes) -> Result<()> {
         if let Some(loading) = &mut self.loading {
             return in_time(&mut self.patience, loading.push(block)).await;
         }
-        let session = in_time(&mut self.patience, ready(&self.shared, self.stage.as_deref())).await?;
-        let Shared { load, moved, .. } = &*self.shared;
+        let session = in_time(&mut self.patience, ready(&self.shared, &self.layout, self.stage.as_deref())).await?;
+        let (load, moved) = (&self.layout.load, &self.shared.moved);
         let load = match &self.stage {
             Some(stage) => Arc::new(BulkLoad { table: stage.clone(), ..BulkLoad::clone(load) }),
             None => Arc::clone(load),
@@ -61,12 +67,29 @@ impl TableWriter {
         Ok(())
     }
 
+    /// The rows of a batch, for which columns may have to become longer. Rows that went to the table before are under a
+    /// lock that is in the way, and those of a stage are in a table that stays as it is: the chunk begins again.
+    async fn encoded(&mut self, batch: RecordBatch) -> Result<Encoded> {
+        loop {
+            let (layout, batch) = (Arc::clone(&self.layout), batch.clone());
+            let outgrown = match cpu::run(move || layout.encoder.encode(&batch)).await?? {
+                Encoding::Rows(encoded) => return Ok(encoded),
+                Encoding::Outgrown(outgrown) => outgrown,
+            };
+            let has_rows = self.loading.take().is_some();
+            self.layout = self.shared.grow(&self.layout, &outgrown).await?;
+            if has_rows {
+                return Err(grow::begin_again());
+            }
+        }
+    }
+
     /// The batch that ends the chunk. From a stage the rows are taken in the same transaction, before the fence: other
     /// chunks wait there.
     fn last_batch(&self) -> Query {
-        let Shared { owned, staging, has_ledger, .. } = &*self.shared;
+        let Shared { owned, has_ledger, .. } = &*self.shared;
         let commit = if *has_ledger { owned.commit(&self.written) } else { statements::commit_alone() };
-        match (staging, &self.stage) {
+        match (&self.layout.staging, &self.stage) {
             (Some(staging), Some(stage)) => {
                 let take = staging.take(stage, self.written.rows);
                 Query { sql: format!("{BEGIN}; {take}DROP TABLE {stage}; {commit}"), parameters: staging.values() }
@@ -95,7 +118,7 @@ impl TableWriter {
         let done = async {
             let mut session = match loading {
                 Some(loading) => loading.finish().await?,
-                None => ready(&self.shared, self.stage.as_deref()).await?,
+                None => ready(&self.shared, &self.layout, self.stage.as_deref()).await?,
             };
             session.run_query(last).await?;
             Ok(session)
@@ -108,9 +131,9 @@ impl TableWriter {
 
 /// A session that is ready for rows: its transaction is open, or the stage is made. A stage is made once: the pool may
 /// run its preamble on one session after another.
-async fn ready(shared: &Shared, stage: Option<&str>) -> Result<Session> {
+async fn ready(shared: &Shared, layout: &Layout, stage: Option<&str>) -> Result<Session> {
     let mut session = shared.pool.session(SESSION).await?;
-    let first = match (&shared.staging, stage) {
+    let first = match (&layout.staging, stage) {
         (Some(staging), Some(stage)) => staging.create(stage),
         _ => BEGIN.to_owned(),
     };
@@ -137,8 +160,7 @@ impl ChunkWriter for TableWriter {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let shared = Arc::clone(&self.shared);
-        let encoded = cpu::run(move || shared.encoder.encode(&batch)).await??;
+        let encoded = self.encoded(batch).await?;
         self.written.rows += encoded.rows;
         self.written.digest += encoded.digest;
         for block in encoded.blocks {

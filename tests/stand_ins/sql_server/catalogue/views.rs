@@ -336,6 +336,18 @@ pub(super) fn statistics(sqlite: &Connection, entry: &TableEntry) -> Result<Vec<
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// The columns of a table's indexes and constraints.
+pub(super) fn indexed_columns(sqlite: &Connection, entry: &TableEntry) -> Result<Vec<String>, SqlError> {
+    let query = format!(
+        "SELECT c.name FROM {} AS i JOIN {} AS c ON c.object_id = i.object_id AND c.column_id = i.column_id WHERE i.object_id = ?1",
+        entry.view("index_columns"),
+        entry.view("columns")
+    );
+    let mut query = sqlite.prepare(&query)?;
+    let names = query.query_map([entry.object_id], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn remove_object(sqlite: &Connection, entry: &TableEntry) -> Result<(), SqlError> {
     for view in [
         "objects",

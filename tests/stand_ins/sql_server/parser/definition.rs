@@ -60,6 +60,10 @@ impl Parser {
             }
             return Ok(Statement::AddColumn(table, self.column()?.0));
         }
+        if self.accept("ALTER") {
+            self.expect("COLUMN")?;
+            return Ok(Statement::WidenColumn(table, self.column()?.0));
+        }
         self.expect("DROP")?;
         self.expect("COLUMN")?;
         Ok(Statement::DropColumn(table, self.identifier()?))

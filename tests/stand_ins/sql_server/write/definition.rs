@@ -54,6 +54,7 @@ impl State {
                 catalogue::switch(sqlite, name.as_deref().unwrap_or(&self.database), *option, *on)?;
             }
             Statement::AddColumn(name, column) => catalogue::add_column(sqlite, table(name)?, column)?,
+            Statement::WidenColumn(name, column) => catalogue::widen_column(sqlite, table(name)?, column)?,
             Statement::DropColumn(..) if self.transactions > 0 => {
                 return Err(SqlError::not_taught("ALTER TABLE DROP COLUMN inside of a transaction"));
             }

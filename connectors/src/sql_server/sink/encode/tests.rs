@@ -14,7 +14,7 @@ fn form(frame: Frame) -> Form {
 }
 
 fn column(source: usize, takes: DataType, make: Make, frame: Frame) -> Column {
-    Column { source, name: format!("c{source}"), nullable: true, takes, make, form: form(frame) }
+    Column { source, name: format!("c{source}"), nullable: true, takes, make, form: form(frame), room: None }
 }
 
 fn encode(arrays: Vec<ArrayRef>, columns: Vec<Column>) -> Result<Encoded> {
@@ -22,7 +22,10 @@ fn encode(arrays: Vec<ArrayRef>, columns: Vec<Column>) -> Result<Encoded> {
         arrays.iter().enumerate().map(|(at, array)| Field::new(format!("c{at}"), array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let encoder = Encoder::new(&schema, columns)?;
-    encoder.encode(&RecordBatch::try_new(schema, arrays).unwrap())
+    match encoder.encode(&RecordBatch::try_new(schema, arrays).unwrap())? {
+        Encoding::Rows(encoded) => Ok(encoded),
+        Encoding::Outgrown(columns) => panic!("{columns:?}"),
+    }
 }
 
 fn bytes(encoded: &Encoded) -> Vec<u8> {
