@@ -1,5 +1,6 @@
-//! Dates, times and spans as .NET reads and writes them, in the cultures en-US and invariant.
+//! Dates, times, spans and floats as .NET reads and writes them, in the cultures en-US and invariant.
 
+mod float;
 mod pattern;
 mod read;
 mod span;
@@ -12,6 +13,7 @@ use chrono::NaiveDateTime;
 
 pub use self::time_format::{ClockTime, TimeFormat, TimeKind};
 pub(crate) use self::{
+    float::float,
     pattern::{Piece, ROUND_TRIP, expand, pieces},
     read::general,
     write::write,

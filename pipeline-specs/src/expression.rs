@@ -9,6 +9,7 @@
 
 mod access;
 mod check;
+mod content;
 mod dotnet_date;
 mod evaluate;
 mod functions;
@@ -17,6 +18,8 @@ mod scanner;
 mod scope;
 mod template;
 mod time_zone;
+mod xml;
+mod xpath;
 
 use std::fmt;
 

@@ -233,7 +233,6 @@ fn expressions() {
         said(&[(PIPELINE, table, "@pipeline().parameters.tabel\"")], &inputs())
     );
     assert_snapshot!("unknown_function", said(&[(PIPELINE, table, "@concta('a')\"")], &inputs()));
-    assert_snapshot!("unsupported_function", said(&[(PIPELINE, table, "@xpath('a', 'b')\"")], &inputs()));
     assert_snapshot!("unavailable_root", said(&[(PIPELINE, table, "@item().name\"")], &inputs()));
 }
 

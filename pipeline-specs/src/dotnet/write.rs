@@ -15,7 +15,11 @@ pub(crate) fn write(reading: Reading, pieces: &[Piece], out: &mut String) {
 }
 
 fn field(Reading { at, zone }: Reading, letter: char, run: usize, out: &mut String) {
-    let number = |value: u32, width: usize| format!("{value:0width$}");
+    // The formatting of the standard library takes no widths beyond 16 bits.
+    let number = |value: u32, width: usize| {
+        let digits = value.to_string();
+        "0".repeat(width.saturating_sub(digits.len())) + &digits
+    };
     let text = match (letter, run) {
         ('d', 1 | 2) => number(at.day(), run),
         ('d', 3) => at.format("%a").to_string(),

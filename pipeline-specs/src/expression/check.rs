@@ -53,8 +53,6 @@ fn call(at: usize, name: &str, arguments: usize, problems: &mut Vec<Problem>) {
     }
     if let Some(function) = functions::find(name) {
         problems.extend(function.check_arity(arguments).err().map(|message| (Severity::Error, at, message)));
-    } else if functions::documented(name).is_some() {
-        problems.push((Severity::Warning, at, functions::unknown(name)));
     } else {
         problems.push((Severity::Error, at, functions::unknown(name)));
     }

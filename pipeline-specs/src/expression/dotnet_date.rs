@@ -1,6 +1,6 @@
 //! Points in time of expressions: text in, text out.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 use crate::dotnet::{Reading, Zone, expand, general, pieces, write};
 
@@ -9,6 +9,15 @@ use crate::dotnet::{Reading, Zone, expand, general, pieces, write};
 pub(super) struct Moment {
     pub(super) at: NaiveDateTime,
     pub(super) utc: bool,
+}
+
+impl Moment {
+    /// Units of 100 ns since the year 1 began.
+    pub(super) fn ticks(self) -> i64 {
+        let days = i64::from(self.at.num_days_from_ce()) - 1;
+        let seconds = days * 86_400 + i64::from(self.at.num_seconds_from_midnight());
+        seconds * 10_000_000 + i64::from(self.at.nanosecond() / 100)
+    }
 }
 
 impl From<DateTime<Utc>> for Moment {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     ExpressionError, Result,
     access::{kind, member},
-    functions::{self, text_of},
+    functions::{self, MAX_BYTES, text_of},
     parser::{Expr, Key, Start},
     scope::{Root, Scope},
     template::{Part, Template},
@@ -16,13 +16,13 @@ use crate::diagnostic::list;
 
 /// Evaluated nodes of one string.
 const MAX_STEPS: usize = 100_000;
-/// Bytes of one result, and of all results of functions in one string.
-const MAX_BYTES: usize = 1 << 20;
-const MAX_PRODUCED: usize = 16 << 20;
+/// Bytes of all results of functions in one string, and of all their arguments.
+const MAX_PRODUCED: usize = 64 << 20;
+const MAX_TAKEN: usize = 256 << 20;
 
 /// Evaluates a whole string.
 pub(super) fn template(template: &Template, scope: &Scope) -> Result<Value> {
-    let mut evaluation = Evaluation { scope, steps: 0, produced: 0 };
+    let mut evaluation = Evaluation { scope, steps: 0, produced: 0, taken: 0 };
     match template {
         Template::Text(text) => Ok(Value::String(text.clone())),
         Template::Whole(expr) => evaluation.expression(expr).map(Cow::into_owned),
@@ -32,9 +32,12 @@ pub(super) fn template(template: &Template, scope: &Scope) -> Result<Value> {
                 match part {
                     Part::Text(plain) => text.push_str(plain),
                     Part::Expr(expr) => {
-                        let value = evaluation.expression(expr)?;
-                        text.push_str(&text_of(&value));
-                        evaluation.admit(text.len(), expr.at)?;
+                        let part = text_of(evaluation.expression(expr)?.as_ref());
+                        evaluation.admit(part.len(), expr.at)?;
+                        text.push_str(&part);
+                        if text.len() > MAX_BYTES {
+                            return Err(too_large(expr.at));
+                        }
                     }
                 }
             }
@@ -47,6 +50,7 @@ struct Evaluation<'s> {
     scope: &'s Scope,
     steps: usize,
     produced: usize,
+    taken: usize,
 }
 
 impl<'s> Evaluation<'s> {
@@ -80,7 +84,12 @@ impl<'s> Evaluation<'s> {
         function.check_arity(arguments.len()).map_err(|message| error(at, message))?;
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            values.push(self.expression(argument)?.into_owned());
+            let value = self.expression(argument)?;
+            self.taken += weight(&value);
+            if self.taken > MAX_TAKEN {
+                return Err(error(at, format!("the expression hands on more than {MAX_TAKEN} bytes of arguments")));
+            }
+            values.push(value.into_owned());
         }
         let value = (function.call)(&values, self.scope)
             .map_err(|message| error(at, format!("the function '{}' {message}", function.name)))?;
@@ -142,7 +151,7 @@ impl<'s> Evaluation<'s> {
     fn admit(&mut self, bytes: usize, at: usize) -> Result<()> {
         self.produced += bytes;
         if bytes > MAX_BYTES || self.produced > MAX_PRODUCED {
-            return Err(error(at, format!("the expression's result is larger than {MAX_BYTES} bytes")));
+            return Err(too_large(at));
         }
         Ok(())
     }
@@ -163,6 +172,10 @@ fn weight(value: &Value) -> usize {
         Value::Object(object) => object.iter().map(|(key, item)| key.len() + 8 + weight(item)).sum(),
         _ => 8,
     }
+}
+
+fn too_large(at: usize) -> ExpressionError {
+    error(at, format!("the expression's result is larger than {MAX_BYTES} bytes"))
 }
 
 fn error(at: usize, message: String) -> ExpressionError {

@@ -1,12 +1,16 @@
 //! The functions, one table per family, found by name in any case.
 
 mod argument;
+mod binary;
 mod collection;
 mod conversion;
 mod date;
 mod logical;
 mod math;
+mod set;
 mod string;
+mod uri;
+mod xml;
 
 use serde_json::Value;
 
@@ -38,31 +42,24 @@ impl Function {
     }
 }
 
-const TABLES: [&[Function]; 6] =
-    [string::TABLE, collection::TABLE, logical::TABLE, conversion::TABLE, math::TABLE, date::TABLE];
+/// The most bytes of one result.
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
-/// Documented by Data Factory and not here yet: an error by name, never a wrong value.
-const NOT_YET: [&str; 19] = [
-    "base64",
-    "base64ToBinary",
-    "base64ToString",
-    "binary",
-    "dataUri",
-    "dataUriToBinary",
-    "dataUriToString",
-    "decodeBase64",
-    "decodeDataUri",
-    "decodeUriComponent",
-    "encodeUriComponent",
-    "intersection",
-    "rand",
-    "ticks",
-    "union",
-    "uriComponent",
-    "uriComponentToBinary",
-    "xml",
-    "xpath",
+const TABLES: [&[Function]; 10] = [
+    string::TABLE,
+    collection::TABLE,
+    set::TABLE,
+    logical::TABLE,
+    conversion::TABLE,
+    binary::TABLE,
+    uri::TABLE,
+    xml::TABLE,
+    math::TABLE,
+    date::TABLE,
 ];
+
+/// Those that evaluate only the arguments they need.
+const LAZY: [&str; 3] = ["if", "and", "or"];
 
 const ROOTS: [&str; 9] = [
     "pipeline",
@@ -80,31 +77,27 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     TABLES.into_iter().flatten().find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
-/// Every name a person can call, for suggestions.
-fn names() -> impl Iterator<Item = &'static str> {
-    let eager = TABLES.into_iter().flatten().map(|function| function.name);
-    eager.chain(["if", "and", "or"]).chain(NOT_YET).chain(ROOTS)
-}
-
-/// The canonical name of a function that is documented but not here.
-pub(super) fn documented(name: &str) -> Option<&'static str> {
-    NOT_YET.into_iter().find(|known| known.eq_ignore_ascii_case(name))
+/// Every function.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.into_iter().flatten().map(|function| function.name).chain(LAZY)
 }
 
 /// Whether it is one of those that evaluate only the arguments they need.
 pub(super) fn is_lazy(name: &str) -> bool {
-    ["if", "and", "or"].iter().any(|known| known.eq_ignore_ascii_case(name))
+    LAZY.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// What to say of a name that cannot be called.
 pub(super) fn unknown(name: &str) -> String {
-    if let Some(name) = documented(name) {
-        return format!("the function '{name}' is not supported by Ropeway yet");
-    }
-    match closest(name, names()) {
+    match closest(name, names().chain(ROOTS)) {
         Some(meant) => format!("there is no function '{name}'; did you mean '{meant}'?"),
         None => format!("there is no function '{name}'"),
     }
+}
+
+/// What to say of a result that would be larger than [`MAX_BYTES`].
+fn too_large() -> String {
+    format!("would give more than {MAX_BYTES} bytes")
 }
 
 /// Whether Data Factory has such a root, whatever the place.

@@ -5,32 +5,33 @@ use super::{ExpressionError, Result};
 /// A position in the text of an expression.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'t> {
-    text: &'t str,
-    at: usize,
+    rest: &'t str,
+    position: usize,
 }
 
 impl<'t> Scanner<'t> {
-    pub(super) fn new(text: &'t str, at: usize) -> Self {
-        Self { text, at }
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { rest: text, position: 0 }
     }
 
-    pub(super) fn byte_position(&self) -> usize {
-        self.at
-    }
-
-    /// The position in characters, for messages.
+    /// The position in characters, for messages. It is counted on the way: counted from the start at every node, a
+    /// long text would take the square of its length.
     pub(super) fn position(&self) -> usize {
-        self.text[..self.at].chars().count()
+        self.position
     }
 
     pub(super) fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        self.rest.chars().next()
+    }
+
+    pub(super) fn starts_with(&self, wanted: &str) -> bool {
+        self.rest.starts_with(wanted)
     }
 
     pub(super) fn take(&mut self, wanted: &str) -> bool {
-        let found = self.rest().starts_with(wanted);
+        let found = self.starts_with(wanted);
         if found {
-            self.at += wanted.len();
+            self.advance(wanted.len());
         }
         found
     }
@@ -48,10 +49,8 @@ impl<'t> Scanner<'t> {
     }
 
     pub(super) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'t str {
-        let rest = self.rest();
-        let length = rest.find(|c| !accept(c)).unwrap_or(rest.len());
-        self.at += length;
-        &rest[..length]
+        let length = self.rest.find(|c| !accept(c)).unwrap_or(self.rest.len());
+        self.advance(length)
     }
 
     /// A name: letters, digits, `_`, and `-` inside, for the language has no minus.
@@ -91,7 +90,10 @@ impl<'t> Scanner<'t> {
         ExpressionError { at: self.position(), message }
     }
 
-    fn rest(&self) -> &'t str {
-        &self.text[self.at..]
+    fn advance(&mut self, bytes: usize) -> &'t str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        self.position += taken.chars().count();
+        taken
     }
 }

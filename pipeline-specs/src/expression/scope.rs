@@ -5,7 +5,6 @@ use std::{cell::Cell, collections::BTreeMap};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 /// The roots of one place in a definition: `pipeline()`, `dataset()`, `activity('X')` and so on.
 #[derive(Clone)]
@@ -13,7 +12,7 @@ pub(crate) struct Scope {
     roots: BTreeMap<&'static str, Root>,
     pub(super) now: DateTime<Utc>,
     seed: String,
-    guids: Cell<u64>,
+    draws: Cell<u64>,
 }
 
 #[derive(Clone)]
@@ -26,17 +25,18 @@ pub(super) enum Root {
 
 impl Scope {
     /// A scope without roots. `now` is what `utcNow()` says throughout; `seed` and the number of the call give
-    /// each `guid()`, so that a resumed run sees the same ones.
+    /// each `guid()` and `rand()`, so that a resumed run sees the same ones.
     pub(crate) fn new(now: DateTime<Utc>, seed: &str) -> Self {
-        Self { roots: BTreeMap::new(), now, seed: seed.to_owned(), guids: Cell::new(0) }
+        Self { roots: BTreeMap::new(), now, seed: seed.to_owned(), draws: Cell::new(0) }
     }
 
-    pub(super) fn next_guid(&self) -> Uuid {
-        let call = self.guids.replace(self.guids.get() + 1);
+    /// The next 16 bytes that nobody can guess who does not know the seed.
+    pub(super) fn draw(&self) -> [u8; 16] {
+        let call = self.draws.replace(self.draws.get() + 1);
         let digest = Sha256::digest(format!("{}\n{call}", self.seed));
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+        bytes
     }
 
     /// Adds `name()`.

@@ -39,7 +39,8 @@ pub(super) fn parse(text: &str) -> Result<Template> {
 }
 
 fn whole(text: &str) -> Result<Template> {
-    let mut scanner = Scanner::new(text, 1);
+    let mut scanner = Scanner::new(text);
+    scanner.take("@");
     let expr = expression(&mut scanner)?;
     match scanner.peek() {
         None => Ok(Template::Whole(expr)),
@@ -48,29 +49,28 @@ fn whole(text: &str) -> Result<Template> {
 }
 
 fn parts(text: &str) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut plain = String::new();
-    let mut rest = 0;
-    while let Some(offset) = text[rest..].find('@') {
-        let at = rest + offset;
-        plain.push_str(&text[rest..at]);
-        if text[at..].starts_with("@{") {
-            let mut scanner = Scanner::new(text, at + 2);
-            let expr = expression(&mut scanner)?;
-            scanner.expect('}', "after the expression in '@{'")?;
+    let mut scanner = Scanner::new(text);
+    let (mut parts, mut plain) = (Vec::new(), String::new());
+    // '@@' is one '@' where it stands for an escape: at the start, or before a brace.
+    if scanner.take("@@") {
+        plain.push('@');
+    }
+    loop {
+        plain.push_str(scanner.take_while(|c| c != '@'));
+        if scanner.take("@@{") {
+            plain.push_str("@{");
+        } else if scanner.take("@{") {
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
-            parts.push(Part::Expr(expr));
-            rest = scanner.byte_position();
-        } else {
-            // '@@' is one '@' where it stands for an escape: at the start, or before a brace.
-            let escaped = text[at..].starts_with("@@{") || (at == 0 && text.starts_with("@@"));
+            parts.push(Part::Expr(expression(&mut scanner)?));
+            scanner.expect('}', "after the expression in '@{'")?;
+        } else if scanner.take("@") {
             plain.push('@');
-            rest = at + if escaped { 2 } else { 1 };
+        } else {
+            break;
         }
     }
-    plain.push_str(&text[rest..]);
     if !plain.is_empty() {
         parts.push(Part::Text(plain));
     }

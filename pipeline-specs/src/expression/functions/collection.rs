@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    Function,
+    Function, MAX_BYTES,
     argument::{array, count, text, wrong},
     conversion::text_of,
+    too_large,
 };
 use crate::expression::scope::Scope;
 
@@ -49,17 +50,17 @@ fn last(arguments: &[Value], _: &Scope) -> Result<Value, String> {
     end(arguments, |items| items.last().cloned(), |text| text.chars().next_back())
 }
 
+/// Null of an empty collection, so that `first(...)?.x` can be asked of what may have no elements.
 fn end(
     arguments: &[Value],
     of_array: fn(&[Value]) -> Option<Value>,
     of_text: fn(&str) -> Option<char>,
 ) -> Result<Value, String> {
-    let found = match &arguments[0] {
-        Value::Array(items) => of_array(items),
-        Value::String(text) => of_text(text).map(|c| c.to_string().into()),
-        _ => return Err(wrong(arguments, 0, "an array or text")),
-    };
-    found.ok_or_else(|| "needs at least one element, got an empty collection".to_owned())
+    match &arguments[0] {
+        Value::Array(items) => Ok(of_array(items).unwrap_or_default()),
+        Value::String(text) => Ok(of_text(text).map(|c| c.to_string().into()).unwrap_or_default()),
+        _ => Err(wrong(arguments, 0, "an array or text")),
+    }
 }
 
 fn length(arguments: &[Value], _: &Scope) -> Result<Value, String> {
@@ -71,8 +72,12 @@ fn length(arguments: &[Value], _: &Scope) -> Result<Value, String> {
 }
 
 fn join(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    let items: Vec<String> = array(arguments, 0)?.iter().map(text_of).collect();
-    Ok(items.join(text(arguments, 1)?).into())
+    let (items, delimiter) = (array(arguments, 0)?, text(arguments, 1)?);
+    if items.len().saturating_mul(delimiter.len()) > MAX_BYTES {
+        return Err(too_large());
+    }
+    let items: Vec<String> = items.iter().map(text_of).collect();
+    Ok(items.join(delimiter).into())
 }
 
 fn skip(arguments: &[Value], _: &Scope) -> Result<Value, String> {

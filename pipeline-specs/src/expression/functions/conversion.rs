@@ -3,7 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{ANY, Function, argument::wrong};
-use crate::{expression::scope::Scope, json::MAX_DEPTH};
+use crate::{
+    dotnet,
+    expression::{content::Content, scope::Scope, xml},
+    json::MAX_DEPTH,
+};
 
 pub(super) const TABLE: &[Function] = &[
     Function { name: "array", arguments: 1..=1, call: |a, _| Ok(vec![a[0].clone()].into()) },
@@ -16,17 +20,20 @@ pub(super) const TABLE: &[Function] = &[
     Function { name: "string", arguments: 1..=1, call: |a, _| Ok(text_of(&a[0]).into()) },
 ];
 
-/// A value as text: JSON for objects and arrays, `True` and `False`, nothing for null.
+/// A value as text: XML for XML, JSON for other objects and for arrays, `True` and `False`, nothing for null.
 pub(in crate::expression) fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(flag) => if *flag { "True" } else { "False" }.to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => float.to_string(),
+            Some(float) if number.is_f64() => dotnet::float(float),
             _ => number.to_string(),
         },
-        other => other.to_string(),
+        other => match Content::of(other).filter(Content::is_xml).map(Content::into_text) {
+            Some(Ok(xml)) => xml,
+            _ => other.to_string(),
+        },
     }
 }
 
@@ -65,12 +72,14 @@ fn int(arguments: &[Value], _: &Scope) -> Result<Value, String> {
 }
 
 fn json(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    let text = match &arguments[0] {
-        Value::Null => return Ok(Map::new().into()),
-        Value::String(text) => text,
-        other => return Ok(other.clone()),
+    let text = match (&arguments[0], Content::of(&arguments[0])) {
+        (Value::Null, _) => return Ok(Map::new().into()),
+        (_, Some(content)) if content.is_xml() => return xml::to_json(&content.into_text()?),
+        (_, Some(content)) => content.into_text()?,
+        (Value::String(text), None) => text.clone(),
+        (other, None) => return Ok(other.clone()),
     };
-    let value = serde_json::from_str(text).map_err(|error| format!("needs JSON text as argument 1: {error}"))?;
+    let value = serde_json::from_str(&text).map_err(|error| format!("needs JSON text as argument 1: {error}"))?;
     if depth(&value) > MAX_DEPTH {
         return Err(format!("needs JSON that is nested at most {MAX_DEPTH} levels deep"));
     }

@@ -37,6 +37,7 @@ pub(super) const TABLE: &[Function] = &[
     },
     Function { name: "dayOfMonth", arguments: 1..=1, call: |a, _| Ok(moment(a)?.at.day().into()) },
     Function { name: "dayOfYear", arguments: 1..=1, call: |a, _| Ok(moment(a)?.at.ordinal().into()) },
+    Function { name: "ticks", arguments: 1..=1, call: |a, _| Ok(moment(a)?.ticks().into()) },
     Function { name: "convertFromUtc", arguments: 2..=3, call: convert_from_utc },
     Function { name: "convertToUtc", arguments: 2..=3, call: convert_to_utc },
     Function { name: "convertTimeZone", arguments: 3..=4, call: convert_time_zone },

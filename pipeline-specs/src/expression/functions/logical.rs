@@ -53,7 +53,7 @@ fn compare(arguments: &[Value]) -> Result<Ordering, String> {
 }
 
 /// Integers exactly, everything else as floats.
-fn compare_numbers(left: &Value, right: &Value) -> Option<Ordering> {
+pub(super) fn compare_numbers(left: &Value, right: &Value) -> Option<Ordering> {
     match (left.as_i64(), right.as_i64()) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),

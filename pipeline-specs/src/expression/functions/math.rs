@@ -1,10 +1,13 @@
 //! Arithmetic: integers stay integers and overflow is an error; a float on either side makes a float.
 
+use std::cmp::Ordering;
+
 use serde_json::{Number, Value};
 
 use super::{
     ANY, Function,
     argument::{integer, wrong},
+    logical::compare_numbers,
 };
 use crate::expression::scope::Scope;
 
@@ -14,9 +17,10 @@ pub(super) const TABLE: &[Function] = &[
     Function { name: "mul", arguments: 2..=2, call: |a, _| arithmetic(a, i64::checked_mul, |x, y| x * y) },
     Function { name: "div", arguments: 2..=2, call: |a, _| arithmetic(divisible(a)?, i64::checked_div, |x, y| x / y) },
     Function { name: "mod", arguments: 2..=2, call: |a, _| arithmetic(divisible(a)?, i64::checked_rem, |x, y| x % y) },
-    Function { name: "min", arguments: 1..=ANY, call: |a, _| extreme(a, |new, best| new < best) },
-    Function { name: "max", arguments: 1..=ANY, call: |a, _| extreme(a, |new, best| new > best) },
+    Function { name: "min", arguments: 1..=ANY, call: |a, _| extreme(a, Ordering::is_lt) },
+    Function { name: "max", arguments: 1..=ANY, call: |a, _| extreme(a, Ordering::is_gt) },
     Function { name: "range", arguments: 2..=2, call: range },
+    Function { name: "rand", arguments: 2..=2, call: rand },
 ];
 
 /// The longest array `range` makes; Data Factory has the same limit.
@@ -46,19 +50,19 @@ fn number(arguments: &[Value], index: usize) -> Result<f64, String> {
 }
 
 /// Of the arguments, or of the one argument that is an array.
-fn extreme(arguments: &[Value], better: fn(f64, f64) -> bool) -> Result<Value, String> {
+fn extreme(arguments: &[Value], better: fn(Ordering) -> bool) -> Result<Value, String> {
     let items = match arguments {
         [Value::Array(items)] => items,
         _ => arguments,
     };
-    let mut best: Option<(usize, f64)> = None;
-    for index in 0..items.len() {
-        let value = number(items, index)?;
-        if best.is_none_or(|(_, known)| better(value, known)) {
-            best = Some((index, value));
+    let mut best: Option<&Value> = None;
+    for (index, item) in items.iter().enumerate() {
+        number(items, index)?;
+        if best.is_none_or(|known| compare_numbers(item, known).is_some_and(better)) {
+            best = Some(item);
         }
     }
-    best.map(|(index, _)| items[index].clone()).ok_or_else(|| "needs at least one number".to_owned())
+    best.cloned().ok_or_else(|| "needs at least one number".to_owned())
 }
 
 fn range(arguments: &[Value], _: &Scope) -> Result<Value, String> {
@@ -68,4 +72,15 @@ fn range(arguments: &[Value], _: &Scope) -> Result<Value, String> {
     }
     let end = start.checked_add(count).ok_or_else(|| "gives a number beyond 64 bits".to_owned())?;
     Ok((start..end).map(Value::from).collect())
+}
+
+/// From the least number to before the greatest; the same again when a run is resumed.
+fn rand(arguments: &[Value], scope: &Scope) -> Result<Value, String> {
+    let (least, end) = (integer(arguments, 0)?, integer(arguments, 1)?);
+    let span = u64::try_from(i128::from(end) - i128::from(least)).ok().filter(|span| *span > 0);
+    let span = span.ok_or_else(|| format!("needs an end that is greater than the least number {least}, got {end}"))?;
+    let [a, b, c, d, e, f, g, h, ..] = scope.draw();
+    let share = (u128::from(u64::from_le_bytes([a, b, c, d, e, f, g, h])) * u128::from(span)) >> 64;
+    let drawn = i64::try_from(i128::from(least) + share as i128);
+    drawn.map(Value::from).map_err(|_| "gives a number beyond 64 bits".to_owned())
 }

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    ANY, Function,
+    ANY, Function, MAX_BYTES,
     argument::{count, optional_text, text},
     conversion::text_of,
+    too_large,
 };
 use crate::expression::scope::Scope;
 
@@ -18,45 +19,79 @@ pub(super) const TABLE: &[Function] = &[
     Function { name: "replace", arguments: 3..=3, call: replace },
     Function { name: "split", arguments: 2..=2, call: split },
     Function { name: "substring", arguments: 2..=3, call: substring },
-    Function { name: "toLower", arguments: 1..=1, call: |a, _| Ok(text(a, 0)?.to_lowercase().into()) },
-    Function { name: "toUpper", arguments: 1..=1, call: |a, _| Ok(text(a, 0)?.to_uppercase().into()) },
+    Function { name: "toLower", arguments: 1..=1, call: |a, _| Ok(mapped(text(a, 0)?, lower).into()) },
+    Function { name: "toUpper", arguments: 1..=1, call: |a, _| Ok(mapped(text(a, 0)?, upper).into()) },
     Function { name: "trim", arguments: 1..=1, call: |a, _| Ok(text(a, 0)?.trim().into()) },
     Function { name: "guid", arguments: 0..=1, call: guid },
 ];
 
 fn concat(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    Ok(arguments.iter().map(text_of).collect::<String>().into())
+    let mut whole = String::new();
+    for argument in arguments {
+        whole.push_str(&text_of(argument));
+        if whole.len() > MAX_BYTES {
+            return Err(too_large());
+        }
+    }
+    Ok(whole.into())
 }
 
 fn ends_with(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    Ok(text(arguments, 0)?.to_lowercase().ends_with(&text(arguments, 1)?.to_lowercase()).into())
+    Ok(without_case(arguments, 0)?.ends_with(&without_case(arguments, 1)?).into())
 }
 
 fn starts_with(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    Ok(text(arguments, 0)?.to_lowercase().starts_with(&text(arguments, 1)?.to_lowercase()).into())
+    Ok(without_case(arguments, 0)?.starts_with(&without_case(arguments, 1)?).into())
 }
 
 fn index_of(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    let (whole, wanted) = (text(arguments, 0)?.to_lowercase(), text(arguments, 1)?.to_lowercase());
-    Ok(position(&whole, whole.find(&wanted)))
+    position(arguments, |whole, wanted| whole.find(wanted))
 }
 
 fn last_index_of(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    let (whole, wanted) = (text(arguments, 0)?.to_lowercase(), text(arguments, 1)?.to_lowercase());
-    Ok(position(&whole, whole.rfind(&wanted)))
+    position(arguments, |whole, wanted| whole.rfind(wanted))
 }
 
-/// Positions count UTF-16 units, as .NET does.
-fn position(whole: &str, byte: Option<usize>) -> Value {
-    byte.map_or(Value::from(-1), |byte| whole[..byte].encode_utf16().count().into())
+/// Positions count UTF-16 units of the text as it is, as .NET does.
+fn position(arguments: &[Value], find: fn(&str, &str) -> Option<usize>) -> Result<Value, String> {
+    let whole = without_case(arguments, 0)?;
+    let Some(byte) = find(&whole, &without_case(arguments, 1)?) else { return Ok((-1).into()) };
+    let before = whole[..byte].chars().count();
+    Ok(text(arguments, 0)?.chars().take(before).map(char::len_utf16).sum::<usize>().into())
+}
+
+/// The text in the form in which .NET compares without case: letter by letter in upper case.
+fn without_case(arguments: &[Value], index: usize) -> Result<String, String> {
+    Ok(mapped(text(arguments, index)?, upper))
+}
+
+fn mapped(text: &str, letter: fn(char) -> char) -> String {
+    text.chars().map(letter).collect()
+}
+
+/// In .NET's invariant culture a letter becomes one letter: `ß` has no upper case, and `İ` no lower one.
+fn upper(letter: char) -> char {
+    only(letter.to_uppercase()).unwrap_or(letter)
+}
+
+fn lower(letter: char) -> char {
+    only(letter.to_lowercase()).unwrap_or(letter)
+}
+
+fn only(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
 }
 
 fn replace(arguments: &[Value], _: &Scope) -> Result<Value, String> {
-    let old = text(arguments, 1)?;
+    let (whole, old, new) = (text(arguments, 0)?, text(arguments, 1)?, text(arguments, 2)?);
     if old.is_empty() {
         return Err("needs text that is not empty as argument 2".to_owned());
     }
-    Ok(text(arguments, 0)?.replace(old, text(arguments, 2)?).into())
+    let length = whole.matches(old).count().saturating_mul(new.len());
+    if length > MAX_BYTES {
+        return Err(too_large());
+    }
+    Ok(whole.replace(old, new).into())
 }
 
 fn split(arguments: &[Value], _: &Scope) -> Result<Value, String> {
@@ -85,7 +120,7 @@ fn substring(arguments: &[Value], _: &Scope) -> Result<Value, String> {
 }
 
 fn guid(arguments: &[Value], scope: &Scope) -> Result<Value, String> {
-    let id = scope.next_guid();
+    let id = uuid::Builder::from_random_bytes(scope.draw()).into_uuid();
     let text = match optional_text(arguments, 0)?.unwrap_or("D") {
         "D" | "d" => id.hyphenated().to_string(),
         "N" | "n" => id.simple().to_string(),
