@@ -1,6 +1,7 @@
 //! Dates, times, spans and floats as .NET reads and writes them, in the cultures en-US and invariant.
 
 mod float;
+mod general;
 mod pattern;
 mod read;
 mod span;
@@ -14,8 +15,8 @@ use chrono::NaiveDateTime;
 pub use self::time_format::{ClockTime, TimeFormat, TimeKind};
 pub(crate) use self::{
     float::float,
+    general::general,
     pattern::{Piece, ROUND_TRIP, expand, pieces},
-    read::general,
     write::write,
 };
 

@@ -12,9 +12,9 @@ pub(crate) enum Piece {
     Literal(String),
 }
 
-/// A standard format's custom form.
+/// A standard format's custom form. No format is the general one.
 pub(crate) fn expand(pattern: &str) -> Result<&str, String> {
-    if pattern.chars().count() != 1 {
+    if pattern.chars().nth(1).is_some() {
         return Ok(pattern);
     }
     Ok(match pattern {
@@ -29,7 +29,7 @@ pub(crate) fn expand(pattern: &str) -> Result<&str, String> {
         "f" => "dddd, MMMM d, yyyy h:mm tt",
         "F" | "U" => "dddd, MMMM d, yyyy h:mm:ss tt",
         "g" => "M/d/yyyy h:mm tt",
-        "G" => "M/d/yyyy h:mm:ss tt",
+        "" | "G" => "M/d/yyyy h:mm:ss tt",
         "m" | "M" => "MMMM d",
         "y" | "Y" => "MMMM yyyy",
         other => return Err(format!("does not know the date format '{other}'")),

@@ -1,53 +1,8 @@
-//! Reading: by a format, every character of which must be there, or in one of the general forms.
+//! Reading by a format, every character of which must be there.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
+use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::{Piece, Reading, Zone};
-
-/// ISO 8601 and `MM/dd/yyyy`, with or without a time and an offset.
-pub(crate) fn general(text: &str) -> Option<Reading> {
-    let (body, zone) = split_zone(text.trim());
-    Some(Reading { at: local(body)?, zone })
-}
-
-fn local(text: &str) -> Option<NaiveDateTime> {
-    let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => (&text[..at], text[at + 1..].trim()),
-        None => (text, ""),
-    };
-    // A year of two digits could be of any century.
-    let has_year = date.split(['-', '/']).any(|part| part.len() == 4);
-    let date =
-        ["%Y-%m-%d", "%m/%d/%Y", "%Y/%m/%d"].iter().find_map(|format| NaiveDate::parse_from_str(date, format).ok())?;
-    if !(1..=9999).contains(&date.year()) || !has_year {
-        return None;
-    }
-    if time.is_empty() {
-        return date.and_hms_opt(0, 0, 0);
-    }
-    let formats = ["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"];
-    let time = formats.iter().find_map(|format| NaiveTime::parse_from_str(time, format).ok())?;
-    // A second that is called 60 is none that .NET knows.
-    (time.nanosecond() < 1_000_000_000).then_some(date.and_time(time))
-}
-
-/// The text without its zone.
-fn split_zone(text: &str) -> (&str, Zone) {
-    if let Some(body) = text.strip_suffix(['Z', 'z']) {
-        return (body.trim_end(), Zone::Utc);
-    }
-    let Some(at) = text.rfind(['+', '-']).filter(|at| text[..*at].contains(':')) else {
-        return (text, Zone::Unspecified);
-    };
-    let sign = if text.as_bytes()[at] == b'-' { -1 } else { 1 };
-    let digits = text[at + 1..].replace(':', "");
-    let minutes = match (digits.len(), digits.parse::<i16>()) {
-        (2, Ok(hours)) => hours * 60,
-        (4, Ok(both)) => both / 100 * 60 + both % 100,
-        _ => return (text, Zone::Unspecified),
-    };
-    (text[..at].trim_end(), Zone::Offset(sign * minutes))
-}
 
 /// Why texts of a format cannot be read, if they cannot.
 pub(super) fn unreadable(pieces: &[Piece]) -> Option<String> {
@@ -161,7 +116,7 @@ pub(super) fn exact(text: &str, pieces: &[Piece]) -> Option<Reading> {
     if rest.is_empty() { parts.reading(afternoon) } else { None }
 }
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -175,7 +130,7 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Between so many digits.
 pub(super) fn digits(rest: &mut &str, least: usize, most: usize) -> Option<u32> {

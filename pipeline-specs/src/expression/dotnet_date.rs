@@ -26,7 +26,7 @@ impl From<DateTime<Utc>> for Moment {
     }
 }
 
-/// Reads ISO 8601 and `MM/dd/yyyy`, with or without a time. An offset is converted to UTC.
+/// Reads a date in any of the general forms. An offset is converted to UTC.
 pub(super) fn parse(text: &str) -> Result<Moment, String> {
     let text = text.trim();
     let Reading { at, zone } = general(text)

@@ -1,7 +1,7 @@
 //! Windows time zones, by the map that Unicode keeps to the zones of IANA.
 
 use chrono::{MappedLocalTime, NaiveDateTime, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use windows_timezones::WindowsTimezone;
 
 use super::dotnet_date::Moment;
@@ -26,7 +26,21 @@ pub(super) fn to_utc(local: Moment, zone: &str) -> Result<Moment, String> {
     Ok(Moment { at, utc: true })
 }
 
+/// By its name as Windows writes it, or by the same letters and digits in any case: people leave the dot out.
 fn find(name: &str) -> Result<Tz, String> {
-    let zone: Result<WindowsTimezone, _> = name.trim().parse();
-    zone.map(Tz::from).map_err(|_| format!("needs a Windows time zone such as 'W. Europe Standard Time', got '{name}'"))
+    let zone = name.trim().parse::<WindowsTimezone>().ok().or_else(|| similar(name));
+    zone.map(Tz::from)
+        .ok_or_else(|| format!("needs a Windows time zone such as 'W. Europe Standard Time', got '{name}'"))
+}
+
+fn similar(name: &str) -> Option<WindowsTimezone> {
+    let wanted = letters(name);
+    let mut zones = TZ_VARIANTS.iter().filter_map(|tz| WindowsTimezone::try_from(*tz).ok());
+    zones.find(|zone| letters(zone.name()) == wanted)
+}
+
+fn letters(name: &str) -> String {
+    // The signs tell UTC-11 from UTC+11.
+    let kept = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-'));
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
