@@ -1,15 +1,19 @@
 //! File formats as pure, synchronous encoders: no runtime, no IO.
 //!
-//! A file is always a preamble, then the fragments of its chunks in order, then a trailer. A chunk
+//! A file is always a preamble, then the fragments of its chunks in order, then a trailer; between two fragments that have
+//! rows may stand a separator. A chunk
 //! encodes its fragment without knowing where in the file it will stand, so the chunks of one file
 //! are encoded and stored in parallel; a part file of a folder is a file with one fragment.
 
 pub(crate) mod charset;
 pub(crate) mod compression;
 pub(crate) mod delimited_text;
+mod hierarchy;
 mod input;
+mod json;
 mod lines;
 pub(crate) mod parquet;
+mod text_input;
 
 use std::sync::Arc;
 
@@ -40,6 +44,10 @@ pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> R
             let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
             Ok(Arc::new(DelimitedText::new(properties(dataset)?, settings)?))
         }
+        "Json" => {
+            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            Ok(Arc::new(json::Json::new(properties(dataset)?, settings)?))
+        }
         // No definition can ask for it: it is for logs of our own.
         lines::DATASET => Ok(Arc::new(properties::<lines::Lines>(dataset)?)),
         other => Err(unknown(other)),
@@ -62,6 +70,10 @@ pub(crate) fn for_reading(
             let format = DelimitedText::new(properties(dataset)?, delimited_text::WriteSettings::default())?;
             Ok(Arc::new(TextFiles::new(format, settings)?))
         }
+        "Json" => {
+            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            Ok(Arc::new(json::JsonFiles::of(properties(dataset)?, settings)?))
+        }
         other => Err(unknown(other)),
     }
 }
@@ -77,7 +89,7 @@ fn properties<T: DeserializeOwned>(of: &Value) -> Result<T> {
 fn unknown(dataset_type: &str) -> Error {
     Error::new(
         ErrorKind::Spec,
-        "this dataset type is not a file format that Ropeway knows; use DelimitedText or Parquet",
+        "this dataset type is not a file format that Ropeway knows; use DelimitedText, Json or Parquet",
     )
     .with("type", dataset_type.escape_debug())
 }
@@ -108,6 +120,10 @@ pub(crate) trait Format: Send + Sync + 'static {
     fn preamble(&self, schema: &SchemaRef) -> Result<Vec<u8>>;
     /// Starts a fragment.
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>>;
+    /// The bytes between two fragments of one file that both have rows.
+    fn separator(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
     /// The bytes after the last fragment, from all fragments in file order.
     fn trailer(&self, schema: &SchemaRef, fragments: &[Fragment]) -> Result<Vec<u8>>;
     /// Reads back files that were written with these columns: every value as it went in, or an error.

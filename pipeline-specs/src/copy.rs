@@ -17,7 +17,7 @@ use crate::{
     secret::Settings,
     skipping::{self, Skipping},
     support::{self, End, Moment},
-    translator::{self, Mapping, Reporter},
+    translator::{self, Hierarchy, Mapping, Reporter},
 };
 
 /// A Copy that can run.
@@ -92,13 +92,9 @@ pub(crate) fn resolve(
         .real
         .get("translator")
         .and_then(|value| translator::object(value, &property(&path, "translator"), findings));
-    let mapping = translator::mapping(
-        translator.as_ref(),
-        settings.real.get("source").unwrap_or(&null),
-        &path,
-        &mut Reporter { moment, findings },
-    );
-    let place = Place { activity, context, inputs, parallel_copies };
+    let (mapping, hierarchy) =
+        translator::mapping(translator.as_ref(), &settings.real, &path, &mut Reporter { moment, findings });
+    let place = Place { activity, context, inputs, parallel_copies, hierarchy };
     let source = place.side(End::Source, &mut settings, findings);
     let sink = place.side(End::Sink, &mut settings, findings);
     let (source, source_identity) = source?;
@@ -171,6 +167,7 @@ struct Place<'a> {
     context: &'a Context,
     inputs: &'a Inputs,
     parallel_copies: Option<u32>,
+    hierarchy: Hierarchy,
 }
 
 impl Place<'_> {
@@ -191,6 +188,15 @@ impl Place<'_> {
         for (key, twin) in [("linkedService", &service.settings), ("dataset", &dataset.settings), (end.key(), &copy)] {
             real.insert(key.to_owned(), twin.real.clone());
             identity.insert(key.to_owned(), twin.masked.clone());
+        }
+        let hierarchy = if end == End::Source { &self.hierarchy.source } else { &self.hierarchy.sink };
+        if let (Some(hierarchy), Some(Value::Object(copy))) = (hierarchy, real.get_mut(end.key())) {
+            let format = copy.entry("formatSettings").or_insert(Value::Null);
+            if format.is_null() {
+                *format = json!({});
+            }
+            // Beside Data Factory's own properties: what the translator says is for the format.
+            format["hierarchy"] = hierarchy.clone();
         }
         if end == End::Source {
             real.insert("parallelCopies".to_owned(), self.parallel_copies.into());

@@ -100,9 +100,11 @@ const TABLE: &[(&str, Properties)] = &[
     ("OdbcSource", &[("query", Done), ("partitionOption", Done), ("partitionSettings", Done)]),
     ("DelimitedTextSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("ParquetSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("SyntheticSource", &[("additionalColumns", Done)]),
     ("DelimitedTextReadSettings", &[("skipLineCount", Done)]),
     ("ParquetReadSettings", &[]),
+    ("JsonReadSettings", &[]),
     ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
     (
         "FileServerReadSettings",
@@ -141,11 +143,13 @@ const TABLE: &[(&str, Properties)] = &[
     ),
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
+    ("JsonSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     (
         "DelimitedTextWriteSettings",
         &[("quoteAllText", Done), ("fileExtension", Done), ("maxRowsPerFile", Done), ("fileNamePrefix", Done)],
     ),
     ("ParquetWriteSettings", &[("maxRowsPerFile", Done), ("fileNamePrefix", Done)]),
+    ("JsonWriteSettings", &[("filePattern", Done)]),
     (
         "StoreWriteSettings",
         &[
@@ -177,6 +181,8 @@ const TABLE: &[(&str, Properties)] = &[
         ],
     ),
     ("ParquetDatasetTypeProperties", &[("location", Done), ("compressionCodec", Done)]),
+    ("JsonDatasetTypeProperties", &[("location", Done), ("encodingName", Done), ("compression", Done)]),
+    ("DatasetCompression", &[("type", Done), ("level", Done)]),
     ("SyntheticTableDatasetTypeProperties", &[("table", Done), ("scaleFactor", Done)]),
     ("DatasetLocation", &[("folderPath", Done), ("fileName", Done)]),
     ("FileServerLocation", &[]),
@@ -309,14 +315,15 @@ const READS: &[Store] = &[
     Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSource", "SqlSource"])] },
     Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISource", "SqlSource"])] },
     Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSource"])] },
-    Store {
-        linked_service: "FileServer",
-        pairs: &[("DelimitedText", &["DelimitedTextSource"]), ("Parquet", &["ParquetSource"])],
-    },
+    Store { linked_service: "FileServer", pairs: FILE_SOURCES },
     Store { linked_service: "Synthetic", pairs: &[("SyntheticTable", &["SyntheticSource"])] },
 ];
 
-const FILE_SINKS: &[(&str, &[&str])] = &[("DelimitedText", &["DelimitedTextSink"]), ("Parquet", &["ParquetSink"])];
+const FILE_SOURCES: &[(&str, &[&str])] =
+    &[("DelimitedText", &["DelimitedTextSource"]), ("Parquet", &["ParquetSource"]), ("Json", &["JsonSource"])];
+
+const FILE_SINKS: &[(&str, &[&str])] =
+    &[("DelimitedText", &["DelimitedTextSink"]), ("Parquet", &["ParquetSink"]), ("Json", &["JsonSink"])];
 
 const WRITES: &[Store] = &[
     Store { linked_service: "AzureBlobStorage", pairs: FILE_SINKS },

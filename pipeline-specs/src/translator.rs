@@ -4,10 +4,13 @@
 mod additional;
 mod column;
 mod conversion;
+mod hierarchy;
 mod legacy;
+mod path;
 
 use serde_json::{Map, Value};
 
+pub(crate) use self::hierarchy::Hierarchy;
 pub use self::{
     additional::{AdditionalColumn, AdditionalValue},
     column::{ColumnMapping, INTERIM_TYPES, MappedColumn},
@@ -32,9 +35,6 @@ pub struct Mapping {
     /// How values are converted.
     pub conversion: ConversionSettings,
 }
-
-/// Members that reshape hierarchical data.
-const HIERARCHICAL: [&str; 2] = ["collectionReference", "mapComplexValuesToString"];
 
 /// Where problems are reported: in one definition, either looked at or about to run.
 pub(crate) struct Reporter<'a> {
@@ -85,34 +85,32 @@ pub(crate) fn object(translator: &Value, path: &str, findings: &mut Findings) ->
     Some(translator)
 }
 
-/// What the translator and the source of a Copy say of columns; `None` if they say nothing. `path` is that of the
-/// Copy's `typeProperties`.
+/// What the translator and the source of a Copy say of columns; `None` if they say nothing of those that leave the source.
+/// `settings` are the Copy's `typeProperties`, and `path` is theirs.
 pub(crate) fn mapping(
     translator: Option<&Value>,
-    source: &Value,
+    settings: &Value,
     path: &str,
     to: &mut Reporter<'_>,
-) -> Option<Mapping> {
+) -> (Option<Mapping>, Hierarchy) {
+    let (source, sink) = (&settings["source"], &settings["sink"]);
     let additional = additional::read(source, &property(path, "source"), to);
     let path = property(path, "translator");
     let empty = Map::new();
     let translator = translator.and_then(Value::as_object).unwrap_or(&empty);
-    for name in HIERARCHICAL {
-        if get(translator, name).is_some_and(asks_for_something) {
-            let message =
-                format!("'{name}' is for hierarchical data such as JSON, which Ropeway does not copy yet; remove it");
-            to.unsupported("unsupported-translator", &property(&path, name), &message);
-        }
-    }
     if get(translator, "columnFlattenSettings").is_some_and(asks_for_something) {
-        let message = "'columnFlattenSettings' is ignored: it has a meaning for hierarchical data only";
+        let message = "'columnFlattenSettings' is ignored: objects and arrays are mapped by their paths, or copied as text \
+                       by 'mapComplexValuesToString'";
         to.ignored(&property(&path, "columnFlattenSettings"), message);
     }
-    let columns = columns(translator, &path, to);
+    let mut columns = columns(translator, &path, to);
+    let ends = hierarchy::Ends { source, sink, additional: &additional };
+    let hierarchy = ends.hierarchy(translator, columns.as_mut(), &path, to);
     let type_conversion = conversion::flag(translator, "typeConversion", &path, to).unwrap_or(false);
     let conversion = conversion::read(translator, type_conversion, &path, to);
     let says_something = !additional.is_empty() || columns.is_some() || type_conversion;
-    says_something.then_some(Mapping { additional, columns, type_conversion, conversion })
+    let mapping = says_something.then_some(Mapping { additional, columns, type_conversion, conversion });
+    (mapping, hierarchy)
 }
 
 /// The columns, in the newest of Data Factory's three ways to write them.

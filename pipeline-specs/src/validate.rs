@@ -107,8 +107,7 @@ fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut F
         support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
         skipping::check(settings, &path, factory, Moment::Validate, findings);
         let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));
-        let source = settings.get("source").unwrap_or(&Value::Null);
-        translator::mapping(translator, source, &path, &mut Reporter { moment: Moment::Validate, findings });
+        translator::mapping(translator, settings, &path, &mut Reporter { moment: Moment::Validate, findings });
     }
 }
 

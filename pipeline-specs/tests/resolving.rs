@@ -444,3 +444,86 @@ fn the_size_of_batches_has_a_meaning_for_stored_procedures_only() {
         assert_eq!(warned.lines().count(), 1, "{warned}");
     }
 }
+
+/// A copy from one JSON file to another, with this translator.
+fn of_objects(translator: Value) -> Definitions {
+    let mut definitions = Definitions::new();
+    definitions.services[0].1 = json!({"type": "FileServer", "typeProperties": {"host": "."}});
+    for (end, folder) in [(&mut definitions.source, "in"), (&mut definitions.sink, "out")] {
+        end["type"] = "Json".into();
+        end["typeProperties"] = json!({
+            "location": {"type": "FileServerLocation", "folderPath": folder},
+            "encodingName": "UTF-8", "compression": {"type": "gzip", "level": "Fastest"},
+        });
+    }
+    definitions.source["linkedServiceName"] = json!({"referenceName": "From"});
+    definitions.pipeline["activities"][0]["typeProperties"] = json!({
+        "source": {"type": "JsonSource", "formatSettings": {"type": "JsonReadSettings"}},
+        "sink": {"type": "JsonSink", "formatSettings": {"type": "JsonWriteSettings", "filePattern": "arrayOfObjects"}},
+        "translator": translator,
+    });
+    definitions
+}
+
+#[test]
+fn paths_go_to_the_formats_and_names_to_the_engine() {
+    let translator = json!({
+        "type": "TabularTranslator", "collectionReference": "$['orders'][*]", "mapComplexValuesToString": "true",
+        "mappings": [
+            {"source": {"path": "$['number']", "type": "String"}, "sink": {"path": "$.order.number"}},
+            {"source": {"path": "['tags'][0]"}, "sink": {"name": "tag"}},
+            {"source": {"name": "city"}, "sink": {"path": "$.order.city"}},
+            {"source": {"path": "$['number']"}, "sink": {"name": "again"}},
+            {"source": {"path": "$['run']"}, "sink": {"name": "run"}},
+        ],
+    });
+    let mut definitions = of_objects(translator);
+    definitions.pipeline["activities"][0]["typeProperties"]["source"]["additionalColumns"] =
+        json!([{"name": "run", "value": "1"}]);
+    let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+    let source = copy.source.settings.into_exposed();
+    let column = |name: &str, path: Value, of_element: bool, text: bool| json!({"name": name, "path": path, "ofElement": of_element, "text": text});
+    let expected = json!({
+        "collection": [{"name": "orders"}],
+        "columns": [
+            column("$['number']", json!([{"name": "number"}]), false, true),
+            column("['tags'][0]", json!([{"name": "tags"}, {"index": 0}]), true, false),
+            column("city", json!([{"name": "city"}]), false, false),
+        ],
+        "complexAsText": true,
+    });
+    assert_eq!(source["source"]["formatSettings"]["hierarchy"], expected);
+    let sink = copy.sink.settings.into_exposed();
+    let expected = json!([
+        {"name": "$.order.number", "path": ["order", "number"]},
+        {"name": "$.order.city", "path": ["order", "city"]},
+    ]);
+    assert_eq!(sink["sink"]["formatSettings"]["hierarchy"], expected);
+    let columns = copy.mapping.unwrap().columns.unwrap();
+    let names =
+        columns.iter().map(|column| (column.source.name.as_deref().unwrap(), column.sink.name.as_deref().unwrap()));
+    let expected = [
+        ("$['number']", "$.order.number"),
+        ("['tags'][0]", "tag"),
+        ("city", "$.order.city"),
+        ("$['number']", "again"),
+        ("run", "run"),
+    ];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn mappings_of_objects_that_cannot_be_followed_are_refused_by_name() {
+    let mapping = |source: Value, sink: Value| json!({"type": "TabularTranslator", "mappings": [{"source": source, "sink": sink}]});
+    for (translator, said) in [
+        (mapping(json!({"path": "$..a"}), json!({"name": "a"})), "mappings[0].source.path: '$..a' is no path"),
+        (mapping(json!({"path": "$.a[*].b"}), json!({"name": "a"})), "collectionReference"),
+        (mapping(json!({"ordinal": 1}), json!({"name": "a"})), "mappings[0].source.ordinal: objects have no first"),
+        (mapping(json!({"path": "$.a"}), json!({"path": "$.b[0]"})), "mappings[0].sink.path: '$.b[0]' is no place"),
+        (json!({"type": "TabularTranslator", "collectionReference": "$.a"}), "needs 'mappings'"),
+    ] {
+        let found = of_objects(translator.clone()).resolve(&inputs("{}"), &Outcomes::new()).unwrap_err();
+        assert!(found.contains(said), "{translator}: {found}");
+    }
+    assert!(of_objects(Value::Null).resolve(&inputs("{}"), &Outcomes::new()).is_ok());
+}

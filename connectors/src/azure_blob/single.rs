@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use bytes::Bytes;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
@@ -88,6 +89,7 @@ impl SinkRun for SingleBlobRun {
         Ok(Opened::Writer(Box::new(Writer {
             chunk: chunk.id,
             attempt,
+            separator: self.sink.format.separator()?.into(),
             encoding: Encoding::new(self.sink.format.as_ref(), &self.context.schema)?,
             upload: self.sink.upload(&self.blob, &self.context, &part, self.sizes),
         })))
@@ -117,11 +119,15 @@ impl SinkRun for SingleBlobRun {
         let mut receipts: Vec<&Receipt> = receipts.iter().collect();
         receipts.sort_by_key(|receipt| receipt.chunk);
         let (mut blocks, mut fragments) = (Vec::new(), Vec::with_capacity(receipts.len()));
+        let (has_separator, mut has_rows) = (!self.sink.format.separator()?.is_empty(), false);
         for receipt in &receipts {
             let detail = ChunkBlocks::deserialize(&receipt.detail).map_err(not_ours)?;
-            let length = detail.blocks.iter().map(|block| block.1).sum();
-            fragments.push(Fragment { length, detail: detail.fragment });
-            blocks.extend(detail.blocks);
+            // Every fragment with rows begins with a separator, which the first of them goes without.
+            let separators = usize::from(has_separator && receipt.rows > 0 && !has_rows);
+            has_rows |= receipt.rows > 0;
+            let of_chunk = detail.blocks.into_iter().skip(separators).collect::<Vec<_>>();
+            fragments.push(Fragment { length: of_chunk.iter().map(|block| block.1).sum(), detail: detail.fragment });
+            blocks.extend(of_chunk);
         }
         let (format, schema) = (Arc::clone(&self.sink.format), Arc::clone(&self.context.schema));
         let (preamble, trailer) =
@@ -178,6 +184,8 @@ impl SinkRun for SingleBlobRun {
 struct Writer {
     chunk: ChunkId,
     attempt: Attempt,
+    /// What stands before the first row, in a block of its own; empty once it is there.
+    separator: Bytes,
     encoding: Encoding,
     upload: Upload,
 }
@@ -185,6 +193,10 @@ struct Writer {
 #[async_trait]
 impl ChunkWriter for Writer {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() > 0 && !self.separator.is_empty() {
+            self.upload.push(std::mem::take(&mut self.separator)).await?;
+            self.upload.cut().await?;
+        }
         let bytes = self.encoding.write(batch).await?;
         self.upload.push(bytes).await
     }

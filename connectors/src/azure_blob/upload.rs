@@ -62,6 +62,14 @@ impl Upload {
         self.earlier_faults()
     }
 
+    /// Ends the block that is being filled: what comes next begins another one.
+    ///
+    /// # Errors
+    /// The fault of an earlier block.
+    pub(crate) async fn cut(&mut self) -> Result<()> {
+        if self.filling.is_empty() { Ok(()) } else { self.send().await }
+    }
+
     /// Bytes taken in so far.
     pub(crate) fn length(&self) -> u64 {
         self.staged.iter().map(|block| block.1).sum::<u64>() + self.filling.len() as u64
@@ -72,9 +80,7 @@ impl Upload {
     /// # Errors
     /// The first fault of a block.
     pub(crate) async fn finish(mut self) -> Result<Vec<StagedBlock>> {
-        if !self.filling.is_empty() {
-            self.send().await?;
-        }
+        self.cut().await?;
         while let Some(done) = self.uploads.join_next().await {
             outcome(done)?;
         }

@@ -51,6 +51,24 @@ pub(super) struct SingleFile {
     pub(super) name: String,
 }
 
+/// A part of a file.
+enum Section {
+    /// Bytes of the format's own.
+    Bytes(Vec<u8>),
+    /// Rows.
+    Piece(Piece),
+}
+
+impl Section {
+    /// Its length and its hash.
+    fn identity(self) -> (u64, String) {
+        match self {
+            Self::Bytes(bytes) => (bytes.len() as u64, blake3::hash(&bytes).to_hex().to_string()),
+            Self::Piece(piece) => (piece.bytes, piece.hash),
+        }
+    }
+}
+
 impl Publication for SingleFile {
     fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
         let missing = missing(receipts, |_, piece| self.shared.staged(piece))?;
@@ -93,22 +111,36 @@ impl SingleFile {
         self.shared.folder.join(&self.name)
     }
 
-    /// The bytes before and after the fragments, and the fragments' pieces in order.
-    fn frame(&self, receipts: &[Receipt]) -> Result<(Vec<u8>, Vec<Piece>, Vec<u8>)> {
+    /// What the file is made of, in order.
+    fn frame(&self, receipts: &[Receipt]) -> Result<Vec<Section>> {
         let pieces = receipts.iter().map(Piece::of).collect::<Result<Vec<_>>>()?.concat();
         let fragments: Vec<_> =
             pieces.iter().map(|piece| Fragment { length: piece.bytes, detail: piece.detail.clone() }).collect();
         let format = &self.shared.format;
-        let trailer = format.trailer(&self.shared.schema, &fragments)?;
-        Ok((format.preamble(&self.shared.schema)?, pieces, trailer))
+        let (separator, trailer) = (format.separator()?, format.trailer(&self.shared.schema, &fragments)?);
+        let mut sections = vec![Section::Bytes(format.preamble(&self.shared.schema)?)];
+        let mut has_rows = false;
+        for piece in pieces {
+            if piece.rows > 0 && std::mem::replace(&mut has_rows, true) {
+                sections.push(Section::Bytes(separator.clone()));
+            }
+            sections.push(Section::Piece(piece));
+        }
+        sections.push(Section::Bytes(trailer));
+        Ok(sections)
     }
 
     fn join(&self, receipts: &[Receipt], path: &Path) -> Result<()> {
-        let (preamble, pieces, trailer) = self.frame(receipts)?;
         let mut whole = disk::create_new(path)?;
         let failed = |error| disk::failed("write", path, error);
-        whole.write_all(&preamble).map_err(failed)?;
-        for piece in &pieces {
+        for section in self.frame(receipts)? {
+            let piece = match section {
+                Section::Bytes(bytes) => {
+                    whole.write_all(&bytes).map_err(failed)?;
+                    continue;
+                }
+                Section::Piece(piece) => piece,
+            };
             let from = self.shared.staging.path().join(&piece.name);
             // Between two files this is copy_file_range: the bytes never pass through us.
             let copied = io::copy(&mut disk::open(&from)?, &mut whole).map_err(failed)?;
@@ -121,23 +153,18 @@ impl SingleFile {
                 .with("path", disk::shown(&from)));
             }
         }
-        whole.write_all(&trailer).map_err(failed)?;
         disk::sync(&whole, path)
     }
 
     /// True if the target holds exactly the bytes of these receipts.
     fn is_published(&self, receipts: &[Receipt]) -> Result<bool> {
-        let (preamble, pieces, trailer) = self.frame(receipts)?;
-        let bytes = preamble.len() as u64 + pieces.iter().map(|piece| piece.bytes).sum::<u64>() + trailer.len() as u64;
+        let sections: Vec<_> = self.frame(receipts)?.into_iter().map(Section::identity).collect();
         let path = self.path();
-        if disk::length(&path) != Some(bytes) {
+        if disk::length(&path) != Some(sections.iter().map(|(bytes, _)| bytes).sum()) {
             return Ok(false);
         }
         let mut file = io::BufReader::new(disk::open(&path)?);
-        let mut hashes = vec![(preamble.len() as u64, blake3::hash(&preamble).to_hex().to_string())];
-        hashes.extend(pieces.into_iter().map(|piece| (piece.bytes, piece.hash)));
-        hashes.push((trailer.len() as u64, blake3::hash(&trailer).to_hex().to_string()));
-        for (bytes, hash) in hashes {
+        for (bytes, hash) in sections {
             let mut hasher = blake3::Hasher::new();
             let read = io::copy(&mut file.by_ref().take(bytes), &mut hasher)
                 .map_err(|error| disk::failed("read", &path, error))?;

@@ -48,6 +48,11 @@ impl Charset {
         }
     }
 
+    /// True if it has every character.
+    pub(crate) fn is_unicode(self) -> bool {
+        matches!(self, Self::Utf8 | Self::Utf16 { .. })
+    }
+
     /// The mark at the beginning of a file. UTF-8 gets none: many readers would take it for a
     /// part of the first column's name.
     pub(crate) fn mark(self) -> &'static [u8] {

@@ -16,11 +16,22 @@ use flate2::{
 use ropeway_engine::{Error, ErrorKind, Result};
 
 use super::CompressionLevel;
+use crate::lenient;
+use serde::Deserialize;
 
 /// An empty last block of fixed codes.
 const FINAL_DEFLATE_BLOCK: [u8; 2] = [0x03, 0x00];
 
-/// `compressionCodec` and `compressionLevel` of a text dataset.
+/// `compression` of a dataset.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DatasetCompression {
+    #[serde(rename = "type", deserialize_with = "lenient::option::text")]
+    codec: Option<String>,
+    level: Option<CompressionLevel>,
+}
+
+/// How a whole file is compressed: `compressionCodec` and `compressionLevel` of a text dataset, `compression` of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,
@@ -30,6 +41,24 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
+    /// # Errors
+    /// As for [`named`](Self::named).
+    pub(crate) fn of(dataset: Option<&DatasetCompression>) -> Result<Self> {
+        let Some(DatasetCompression { codec, level }) = dataset else { return Ok(Self::None) };
+        Self::named(codec.as_deref(), level.unwrap_or_default())
+    }
+
+    /// Looks at `compressionProperties` of a source.
+    ///
+    /// # Errors
+    /// They are about archives.
+    pub(crate) fn unpacks(self, properties: Option<&serde_json::Value>) -> Result<()> {
+        if properties.is_none_or(serde_json::Value::is_null) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Spec, "archives (compressionProperties) cannot be read; unpack the files first"))
+    }
+
     pub(crate) fn named(codec: Option<&str>, level: CompressionLevel) -> Result<Self> {
         match codec.unwrap_or_default().to_ascii_lowercase().as_str() {
             "" | "none" => Ok(Self::None),
@@ -150,4 +179,9 @@ impl Compressor {
             Self::Deflate(encoder) => encoder.flush(),
         }
     }
+}
+
+/// The error of a compressor.
+pub(super) fn failed(error: io::Error) -> Error {
+    Error::new(ErrorKind::Bug, "text cannot be compressed; please report it").caused_by(error)
 }

@@ -11,12 +11,12 @@
 //! | bytes | base64 |
 //! | null | `nullValue`, never quoted; a text that looks like it is quoted |
 
-mod cells;
+pub(super) mod cells;
 mod dialect;
 mod encoder;
 mod parse;
 mod parser;
-mod read_back;
+pub(super) mod read_back;
 mod reader;
 mod settings;
 
@@ -36,7 +36,11 @@ pub(crate) use self::{
     reader::{TextFiles, TextReadSettings},
     settings::WriteSettings,
 };
-use super::{Format, Fragment, FragmentEncoder, ReadFormat, charset::Charset, compression::Compression};
+use super::{
+    Format, Fragment, FragmentEncoder, ReadFormat,
+    charset::Charset,
+    compression::{self, Compression},
+};
 
 /// The format of a `DelimitedText` dataset.
 #[derive(Clone, Debug)]
@@ -104,7 +108,7 @@ impl Format for DelimitedText {
             return Ok(header);
         }
         let mut compressor = self.compression.compressor();
-        compressor.write(&header).and_then(|()| compressor.finish()).map_err(compressing)?;
+        compressor.write(&header).and_then(|()| compressor.finish()).map_err(compression::failed)?;
         Ok(compressor.take())
     }
 
@@ -121,10 +125,6 @@ impl Format for DelimitedText {
         self.fit(schema)?;
         Ok(Arc::new(read_back::ReadBack::new(self, schema)?))
     }
-}
-
-fn compressing(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Bug, "text cannot be compressed; please report it").caused_by(error)
 }
 
 #[cfg(test)]

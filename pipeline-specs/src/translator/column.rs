@@ -26,6 +26,8 @@ pub struct ColumnMapping {
 pub struct MappedColumn {
     /// The name of the column.
     pub name: Option<String>,
+    /// The JSON path of its value in an object.
+    pub path: Option<String>,
     /// Its position, from 1.
     pub ordinal: Option<usize>,
     /// The interim type, one of [`INTERIM_TYPES`].
@@ -79,18 +81,11 @@ pub(super) fn read(item: &Value, path: &str, to: &mut Reporter<'_>) -> Option<Co
 
 fn column(end: &Map<String, Value>, path: &str, to: &mut Reporter<'_>) -> MappedColumn {
     let at = |name| property(path, name);
-    if let Some(value) = given(end, "path") {
-        if !to.is_open(value) {
-            let message = "'path' is for hierarchical data such as JSON, which Ropeway does not copy yet; map columns \
-                           by 'name' or 'ordinal'";
-            to.unsupported("unsupported-mapping", &at("path"), message);
-        }
-        return MappedColumn::default();
-    }
     conversion::culture(end, path, to);
     let interim = text(end, "type", path, to).and_then(|name| interim(&name, &at("type"), to));
     MappedColumn {
         name: text(end, "name", path, to),
+        path: text(end, "path", path, to),
         ordinal: ordinal(end, path, to),
         interim,
         format: conversion::format(end, "format", kind(interim), path, to),

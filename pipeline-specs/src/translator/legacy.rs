@@ -28,11 +28,6 @@ pub(super) fn object(names: &Map<String, Value>, path: &str, to: &mut Reporter<'
         let path = property(path, source);
         match sink {
             value if to.is_open(value) => {}
-            Value::String(sink) if is_path(source) || is_path(sink) => to.unsupported(
-                "unsupported-mapping",
-                &path,
-                "a JSON path is for hierarchical data, which Ropeway does not copy yet; map columns by their names",
-            ),
             Value::String(sink) if !sink.is_empty() => columns.push(mapping(source, sink, &path)),
             _ => to.unsupported("wrong-mapping", &path, "the name of the column in the sink must be a text"),
         }
@@ -40,11 +35,15 @@ pub(super) fn object(names: &Map<String, Value>, path: &str, to: &mut Reporter<'
     columns
 }
 
+/// Where objects are mapped, their paths stand where names do.
 fn is_path(name: &str) -> bool {
     name.starts_with('$') || name.starts_with("['")
 }
 
 fn mapping(source: &str, sink: &str, path: &str) -> ColumnMapping {
-    let column = |name: &str| MappedColumn { name: Some(name.to_owned()), ..MappedColumn::default() };
+    let column = |name: &str| match is_path(name) {
+        true => MappedColumn { path: Some(name.to_owned()), ..MappedColumn::default() },
+        false => MappedColumn { name: Some(name.to_owned()), ..MappedColumn::default() },
+    };
     ColumnMapping { source: column(source), sink: column(sink), path: path.to_owned() }
 }

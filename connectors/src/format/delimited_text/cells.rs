@@ -16,10 +16,10 @@ use ropeway_engine::{Error, ErrorKind, Result, source::is_uuid, text::digits as 
 use super::dialect::{Dialect, Problem};
 
 /// Writes the value of a row.
-pub(super) type Cell<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<(), Problem> + 'a>;
+pub(in crate::format) type Cell<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<(), Problem> + 'a>;
 
 /// The form of a column's text, for the person.
-pub(super) fn text_form(field: &Field) -> Result<&'static str> {
+pub(in crate::format) fn text_form(field: &Field) -> Result<&'static str> {
     use DataType as T;
     Ok(match field.data_type() {
         T::Null | T::Utf8 | T::LargeUtf8 | T::Utf8View => "text",
@@ -46,7 +46,7 @@ pub(super) fn text_form(field: &Field) -> Result<&'static str> {
 }
 
 /// The cells of a column without nulls: the caller has looked at them.
-pub(super) fn cells<'a>(field: &Field, values: &'a ArrayRef, dialect: &'a Dialect) -> Result<Cell<'a>> {
+pub(in crate::format) fn cells<'a>(field: &Field, values: &'a ArrayRef, dialect: &'a Dialect) -> Result<Cell<'a>> {
     use DataType as T;
     Ok(match values.data_type() {
         T::Utf8 => text(values.as_string::<i32>(), dialect),
@@ -93,7 +93,7 @@ pub(super) fn cells<'a>(field: &Field, values: &'a ArrayRef, dialect: &'a Dialec
 }
 
 /// The column in a type that [`cells`] takes.
-pub(super) fn plain(values: &ArrayRef) -> Result<ArrayRef> {
+pub(in crate::format) fn plain(values: &ArrayRef) -> Result<ArrayRef> {
     match values.data_type() {
         DataType::Dictionary(_, value_type) => cast(values, value_type).map_err(|error| {
             Error::new(ErrorKind::Bug, "a dictionary cannot be unfolded; please report it").caused_by(error)

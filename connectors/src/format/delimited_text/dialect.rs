@@ -72,7 +72,7 @@ impl Dialect {
     }
 
     /// Values as they are, for a comparison: nothing is special, and nothing stands for null.
-    pub(super) fn bare() -> Self {
+    pub(in crate::format) fn bare() -> Self {
         Self {
             column_delimiter: String::new(),
             row_delimiter: String::new(),

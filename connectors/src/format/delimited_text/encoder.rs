@@ -7,8 +7,12 @@ use ropeway_engine::{
 };
 use serde_json::Value;
 
-use super::{DelimitedText, cells, compressing, dialect::Dialect};
-use crate::format::{Finished, FragmentEncoder, charset::Charset, compression::Compressor};
+use super::{DelimitedText, cells, dialect::Dialect};
+use crate::format::{
+    Finished, FragmentEncoder,
+    charset::Charset,
+    compression::{self, Compressor},
+};
 
 /// Encodes one fragment.
 pub(super) struct Encoder {
@@ -65,13 +69,13 @@ impl Encoder {
 
     fn compress(&mut self, batch: &RecordBatch) -> Result<()> {
         if self.charset == Charset::Utf8 {
-            self.compressor.write(&self.lines).map_err(compressing)?;
+            self.compressor.write(&self.lines).map_err(compression::failed)?;
         } else {
             let text = std::str::from_utf8(&self.lines).map_err(|error| {
                 Error::new(ErrorKind::Bug, "a line is not UTF-8; please report it").caused_by(error)
             })?;
             let encoded = self.charset.encode(text).map_err(|c| unmappable(self.charset, batch, c))?;
-            self.compressor.write(&encoded).map_err(compressing)?;
+            self.compressor.write(&encoded).map_err(compression::failed)?;
         }
         self.lines.clear();
         Ok(())
@@ -96,7 +100,7 @@ impl FragmentEncoder for Encoder {
     }
 
     fn finish(&mut self) -> Result<Finished> {
-        self.compressor.finish().map_err(compressing)?;
+        self.compressor.finish().map_err(compression::failed)?;
         Ok(Finished { rows: self.rows, digest: self.digest, detail: Value::Null })
     }
 }

@@ -107,7 +107,7 @@ fn restored(batch: &RecordBatch, written: &Schema, null_is_empty: bool) -> Resul
 
 /// The values whose texts these are. Parsing may be lenient, for the values are written again: what
 /// is not their exact text is no value.
-fn restored_column(texts: &StringArray, field: &Field) -> Result<ArrayRef> {
+pub(in crate::format) fn restored_column(texts: &StringArray, field: &Field) -> Result<ArrayRef> {
     let values = parse::column(texts, field).ok_or_else(|| wrong(field))?;
     if matches!(values.data_type(), DataType::Utf8 | DataType::Null) {
         return Ok(values);

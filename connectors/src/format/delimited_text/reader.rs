@@ -1,7 +1,7 @@
 //! Lines to rows. Every column is text, as in Data Factory: what it should become is for the
 //! mapping to say.
 
-use std::{collections::HashMap, io::Read, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringBuilder},
@@ -21,12 +21,12 @@ use super::{
     parser::{self, Fault, Record},
 };
 use crate::{
-    format::{Batches, Input, Portions, ReadFormat, Slice, charset::TextDecoder},
+    format::{
+        Batches, Input, Portions, ReadFormat, Slice,
+        text_input::{READ_BYTES, TextInput},
+    },
     lenient,
 };
-
-/// Bytes read at once.
-const READ_BYTES: usize = 128 << 10;
 
 /// A record longer than this is a quote that was never closed, or a file made to fill the memory.
 const LONGEST_RECORD: usize = 64 << 20;
@@ -50,23 +50,16 @@ pub(crate) struct TextFiles {
 
 impl TextFiles {
     pub(crate) fn new(format: DelimitedText, settings: TextReadSettings) -> Result<Self> {
-        if settings.compression_properties.is_some_and(|properties| !properties.is_null()) {
-            return Err(Error::new(
-                ErrorKind::Spec,
-                "archives (compressionProperties) cannot be read; unpack the files first",
-            ));
-        }
+        format.compression.unpacks(settings.compression_properties.as_ref())?;
         Ok(Self { format, skip_lines: settings.skip_line_count.unwrap_or(0) })
     }
 
     pub(super) fn open(&self, file: Input) -> Result<Lines> {
         let mut lines = Lines {
-            input: self.format.compression.reader(file.from(0)),
-            decoder: self.format.charset.decoder(),
+            input: TextInput::new(&file, self.format.compression, self.format.charset),
             dialect: self.format.dialect.clone(),
             text: String::new(),
             consumed: 0,
-            ended: false,
             row: 0,
         };
         lines.skip(self.skip_lines)?;
@@ -131,13 +124,11 @@ impl ReadFormat for TextFiles {
 
 /// The records of a file.
 pub(super) struct Lines {
-    input: Box<dyn Read + Send>,
-    decoder: TextDecoder,
+    input: TextInput,
     dialect: Dialect,
     text: String,
     /// Bytes of `text` that are done with.
     consumed: usize,
-    ended: bool,
     /// The record that was read last, from 1; header and skipped lines count.
     row: u64,
 }
@@ -159,21 +150,21 @@ impl Lines {
     fn parse(&mut self, record: &mut Record) -> Result<Option<usize>> {
         loop {
             let rest = &self.text[self.consumed..];
-            if rest.is_empty() && self.ended {
+            if rest.is_empty() && self.input.ended() {
                 return Ok(None);
             }
             let parsed = if rest.is_empty() {
                 Err(Fault::NeedsMore)
             } else {
-                parser::record(&self.dialect, rest, self.ended, record)
+                parser::record(&self.dialect, rest, self.input.ended(), record)
             };
             match parsed {
                 Ok(length) => return Ok(Some(length)),
-                Err(Fault::NeedsMore) if !self.ended && rest.len() <= LONGEST_RECORD => {
+                Err(Fault::NeedsMore) if !self.input.ended() && rest.len() <= LONGEST_RECORD => {
                     // Twice as much each time: a long record is looked at from its start again.
                     let enough = 2 * rest.len();
                     self.fill()?;
-                    while self.text.len() < enough && !self.ended {
+                    while self.text.len() < enough && !self.input.ended() {
                         self.fill()?;
                     }
                 }
@@ -182,7 +173,7 @@ impl Lines {
                         .bad("a row has more columns than can be read; check the delimiters")
                         .with("limit", parser::MOST_COLUMNS));
                 }
-                Err(Fault::NeedsMore) if !self.ended => {
+                Err(Fault::NeedsMore) if !self.input.ended() => {
                     return Err(self
                         .bad("a row is longer than can be read; check rowDelimiter, quoteChar and escapeChar")
                         .with("limit in bytes", LONGEST_RECORD));
@@ -220,25 +211,7 @@ impl Lines {
     fn fill(&mut self) -> Result<()> {
         self.text.drain(..self.consumed);
         self.consumed = 0;
-        let mut bytes = vec![0; READ_BYTES];
-        let read = self.input.read(&mut bytes).map_err(|error| {
-            let kind = match error.kind() {
-                std::io::ErrorKind::InvalidData
-                | std::io::ErrorKind::InvalidInput
-                | std::io::ErrorKind::UnexpectedEof => ErrorKind::Data,
-                _ => ErrorKind::Unavailable,
-            };
-            Error::new(
-                kind,
-                "the file cannot be read on; check that its compressionCodec is right and that it is complete",
-            )
-            .caused_by(error)
-        })?;
-        self.ended = read == 0;
-        self.decoder.decode(&bytes[..read], self.ended, &mut self.text).map_err(|_| {
-            Error::new(ErrorKind::Data, "the file is not in its encoding; set the encodingName of the dataset")
-                .with("after row", self.row)
-        })
+        self.input.fill(&mut self.text).map_err(|error| error.with("after row", self.row))
     }
 }
 

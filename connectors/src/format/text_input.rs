@@ -1,0 +1,55 @@
+//! The text of a file, piece by piece: decompressed and decoded.
+
+use std::io::{ErrorKind as Io, Read};
+
+use ropeway_engine::{Error, ErrorKind, Result};
+
+use super::{
+    Input,
+    charset::{Charset, TextDecoder},
+    compression::Compression,
+};
+
+/// Bytes read at once.
+pub(super) const READ_BYTES: usize = 128 << 10;
+
+/// Reads the text of a file from its beginning.
+pub(super) struct TextInput {
+    input: Box<dyn Read + Send>,
+    decoder: TextDecoder,
+    ended: bool,
+}
+
+impl TextInput {
+    pub(super) fn new(file: &Input, compression: Compression, charset: Charset) -> Self {
+        Self { input: compression.reader(file.from(0)), decoder: charset.decoder(), ended: false }
+    }
+
+    /// True once all of the text was given.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Appends the next piece of the text.
+    ///
+    /// # Errors
+    /// Bytes that are no text in the file's encoding, or not compressed as the dataset says.
+    pub(super) fn fill(&mut self, text: &mut String) -> Result<()> {
+        let mut bytes = vec![0; READ_BYTES];
+        let read = self.input.read(&mut bytes).map_err(unreadable)?;
+        self.ended = read == 0;
+        self.decoder.decode(&bytes[..read], self.ended, text).map_err(|_| {
+            Error::new(ErrorKind::Data, "the file is not in its encoding; set the encodingName of the dataset")
+        })
+    }
+}
+
+/// The error of reading a file through its codec.
+pub(super) fn unreadable(error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        Io::InvalidData | Io::InvalidInput | Io::UnexpectedEof => ErrorKind::Data,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, "the file cannot be read on; check that its compression is right and that it is complete")
+        .caused_by(error)
+}
