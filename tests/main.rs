@@ -9,6 +9,7 @@
 
 mod architecture;
 mod azure_blob;
+mod binary;
 mod cli;
 mod copy_run;
 mod end_to_end;

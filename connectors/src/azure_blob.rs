@@ -1,4 +1,4 @@
-//! Azure Blob Storage over HTTPS: a sink of block blobs, and a store that can be tried.
+//! Azure Blob Storage and Data Lake Storage over HTTPS: a source, a sink of block blobs, and a store that can be tried.
 //!
 //! A dataset with a file name is **one blob**: every chunk stages its own blocks, in parallel, and
 //! one Put Block List shows them all. A folder is **one blob per chunk**, a manifest and `_SUCCESS`.
@@ -12,36 +12,56 @@ mod connection_string;
 mod credential;
 mod encode;
 mod errors;
+mod files;
 mod folder;
 pub(crate) mod http;
+mod list_page;
 mod names;
 mod part;
 mod probe;
 mod read_back;
+mod rows;
 mod sas;
+mod service;
 mod shared_key;
 mod single;
 mod sink;
 mod spec;
+mod tree;
 mod upload;
 
 use std::sync::Arc;
 
 use ropeway_engine::{
     Result,
-    registry::{SinkKind, Store, StoreKind},
+    registry::{SinkKind, SourceKind, Store, StoreKind},
     sink::Sink,
+    source::Source,
 };
+
+use self::service::Service;
 
 /// `AzureBlobStorage` of Data Factory.
 pub(crate) struct AzureBlobStorage;
+
+/// `AzureBlobFS` of Data Factory: Data Lake Storage Gen2.
+pub(crate) struct AzureBlobFs;
+
+impl SourceKind for AzureBlobStorage {
+    const NAME: &'static str = "AzureBlobStorage";
+    type Spec = spec::SourceSpec;
+
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Source>> {
+        rows::connect(Service::Blob, spec)
+    }
+}
 
 impl SinkKind for AzureBlobStorage {
     const NAME: &'static str = "AzureBlobStorage";
     type Spec = spec::SinkSpec;
 
     fn connect(spec: Self::Spec) -> Result<Arc<dyn Sink>> {
-        sink::connect(spec)
+        sink::connect(Service::Blob, &spec)
     }
 }
 
@@ -50,6 +70,33 @@ impl StoreKind for AzureBlobStorage {
     type Spec = spec::StoreSpec;
 
     fn connect(spec: Self::Spec) -> Result<Arc<dyn Store>> {
-        Ok(Arc::new(probe::AzureBlobStore::new(&spec)?))
+        Ok(Arc::new(probe::AzureBlobStore::new(Service::Blob, &spec)?))
+    }
+}
+
+impl SourceKind for AzureBlobFs {
+    const NAME: &'static str = "AzureBlobFS";
+    type Spec = spec::SourceSpec;
+
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Source>> {
+        rows::connect(Service::DataLake, spec)
+    }
+}
+
+impl SinkKind for AzureBlobFs {
+    const NAME: &'static str = "AzureBlobFS";
+    type Spec = spec::SinkSpec;
+
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Sink>> {
+        sink::connect(Service::DataLake, &spec)
+    }
+}
+
+impl StoreKind for AzureBlobFs {
+    const NAME: &'static str = "AzureBlobFS";
+    type Spec = spec::StoreSpec;
+
+    fn connect(spec: Self::Spec) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(probe::AzureBlobStore::new(Service::DataLake, &spec)?))
     }
 }

@@ -2,14 +2,15 @@
 //! `FileServer`.
 
 mod disk;
-mod listing;
+mod files;
 mod paths;
 mod publish;
+mod rows;
 mod sink;
-mod source;
 mod spec;
 mod staging;
 mod store;
+mod tree;
 mod writer;
 
 pub(crate) use self::spec::FileServer;

@@ -1,19 +1,24 @@
 //! Sources and sinks of Ropeway, one folder per system, the same file names in each.
 
 mod azure_blob;
+mod binary;
 mod blocking;
 mod entra;
 mod file;
+mod file_source;
 mod format;
 mod layout;
 mod ledger;
 mod lenient;
+mod memory_share;
 mod odbc;
+mod selection;
 mod shared_snapshot;
 mod sql;
 mod sql_server;
 mod synthetic;
 mod unfit;
+mod windows;
 
 use ropeway_engine::registry::Registry;
 
@@ -30,8 +35,12 @@ pub fn registry() -> Registry {
         .store::<synthetic::Synthetic>()
         .sink::<file::FileServer>()
         .store::<file::FileServer>()
+        .source::<azure_blob::AzureBlobStorage>()
         .sink::<azure_blob::AzureBlobStorage>()
         .store::<azure_blob::AzureBlobStorage>()
+        .source::<azure_blob::AzureBlobFs>()
+        .sink::<azure_blob::AzureBlobFs>()
+        .store::<azure_blob::AzureBlobFs>()
         .source::<SqlServer<OnPremises>>()
         .source::<SqlServer<AzureSqlDatabase>>()
         .source::<SqlServer<AzureSqlManagedInstance>>()

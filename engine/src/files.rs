@@ -31,6 +31,12 @@ pub trait Files: Send + Sync + 'static {
     /// Deletes a file. One that is not there any more counts as deleted, because the answer of an earlier attempt may
     /// have been lost.
     async fn delete(&self, path: &str) -> Result<()>;
+
+    /// The same for a file that is as it was when it was listed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`](crate::ErrorKind::Data) if it has changed since; it stays.
+    async fn delete_unchanged(&self, file: &FileEntry) -> Result<()>;
 }
 
 /// What lies in a folder.

@@ -151,10 +151,23 @@ pub async fn run(
         source_wait_ms: counters.source_wait_ns.get() / 1_000_000,
         sink_wait_ms: counters.sink_wait_ns.get() / 1_000_000,
     };
-    let report = serde_json::to_value(&summary)
-        .map_err(|error| Error::new(ErrorKind::Bug, "the report of this run cannot be written").caused_by(error))?;
-    store.close(&report).await?;
+    close((job, store), &plan.chunks, &summary, cancel).await?;
     Ok(summary)
+}
+
+/// Takes away what was copied, if the definition asks for that, and only then writes down that the run is done: who is
+/// killed in between comes by again.
+async fn close(
+    (job, store): (&Job, &dyn CheckpointStore),
+    chunks: &[Chunk],
+    summary: &Summary,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    let retire = || job.source.retire(chunks);
+    retrying(&job.settings.retry, cancel, retire).await.map_err(|error| error.on(Side::Source))?;
+    let report = serde_json::to_value(summary)
+        .map_err(|error| Error::new(ErrorKind::Bug, "the report of this run cannot be written").caused_by(error))?;
+    store.close(&report).await
 }
 
 /// A publication that stands still is not repeated in this process: what is left of the first one

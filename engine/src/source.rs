@@ -71,6 +71,12 @@ pub trait Source: Send + Sync + 'static {
     /// appears later. A source that cannot be cut answers with one chunk.
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>>;
 
+    /// The same with chunks whose rows come from one file each ([`file_of`](Self::file_of)), for whoever has to know it of
+    /// every row.
+    async fn plan_by_file(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.plan(target).await
+    }
+
     /// True if all chunks of this plan have to show one state of the store, the one that
     /// [`begin_snapshot`](Self::begin_snapshot) holds. It ends with its process, so that chunks of two processes never go
     /// together.
@@ -103,6 +109,12 @@ pub trait Source: Send + Sync + 'static {
     /// Those of `read`, except for the rows that [`skips`](Self::skips) speaks of.
     async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
         Ok(self.read(chunk, limit).await?.map_ok(Portion::from).boxed())
+    }
+
+    /// Takes away what was copied, if the definition asks for that. Called when the run is published and, if that was
+    /// asked for, read back; and again by whoever resumes the run, until it has once succeeded.
+    async fn retire(&self, _chunks: &[Chunk]) -> Result<()> {
+        Ok(())
     }
 
     /// Which rows [`read_skipping`](Self::read_skipping) leaves out, in words: `rows with more columns than the

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     activity::Activity,
-    dataset,
+    binary, dataset,
     definition::Kind,
     diagnostic::{Diagnostic, Findings, element, has_errors, list, property},
     evaluation::{Context, Twin},
@@ -82,6 +82,7 @@ pub(crate) fn resolve(
     let null = Value::Null;
     let mut settings = context.evaluate(activity.value.get("typeProperties").unwrap_or(&null), &path, findings);
     support::check(&settings.real, "CopyActivityTypeProperties", &path, moment, findings);
+    let is_binary = binary::check(&settings.real, &path, moment, findings);
     let policy_path = property(&activity.path, "policy");
     let policy = context.evaluate(activity.value.get("policy").unwrap_or(&null), &policy_path, findings);
     let policy = Policy::read(&policy.real, &policy_path, findings);
@@ -112,7 +113,7 @@ pub(crate) fn resolve(
         skipping,
         source,
         sink,
-        mapping,
+        mapping: mapping.filter(|_| !is_binary),
         settings: settings.masked,
         user_properties: user_properties(activity, context, findings),
         fingerprint: fingerprint::of(&identity),

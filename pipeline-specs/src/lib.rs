@@ -12,6 +12,7 @@
 //! This crate opens no connection and knows no other crate of Ropeway. Files are read in `loader.rs` only.
 
 mod activity;
+mod binary;
 mod connection_string;
 mod copy;
 mod dataset;

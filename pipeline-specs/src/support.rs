@@ -61,7 +61,7 @@ const TABLE: &[(&str, Properties)] = &[
             ("dataIntegrationUnits", Ignored("the copy runs on this machine; --parallel and --memory size it")),
             ("enableSkipIncompatibleRow", Done),
             ("redirectIncompatibleRowSettings", Done),
-            ("skipErrorFile", Ignored("it is for binary copies; a file that cannot be read fails the copy")),
+            ("skipErrorFile", Ignored("a file that cannot be read fails the copy, which can be resumed")),
             ("logSettings", Done),
             ("logStorageSettings", Done),
             ("preserve", Ignored("it has a meaning for binary copies only")),
@@ -101,21 +101,16 @@ const TABLE: &[(&str, Properties)] = &[
     ("DelimitedTextSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("ParquetSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("BinarySource", &[("storeSettings", Done), ("formatSettings", Done)]),
+    ("BinaryReadSettings", &[]),
     ("SyntheticSource", &[("additionalColumns", Done)]),
     ("DelimitedTextReadSettings", &[("skipLineCount", Done)]),
     ("ParquetReadSettings", &[]),
     ("JsonReadSettings", &[]),
     ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
-    (
-        "FileServerReadSettings",
-        &[
-            ("recursive", Done),
-            ("wildcardFolderPath", Done),
-            ("wildcardFileName", Done),
-            ("modifiedDatetimeStart", Done),
-            ("modifiedDatetimeEnd", Done),
-        ],
-    ),
+    ("FileServerReadSettings", FILE_SELECTION),
+    ("AzureBlobFSReadSettings", FILE_SELECTION),
+    ("AzureBlobStorageReadSettings", BLOB_SELECTION),
     (
         "CopySink",
         &[
@@ -144,6 +139,7 @@ const TABLE: &[(&str, Properties)] = &[
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("JsonSink", &[("storeSettings", Done), ("formatSettings", Done)]),
+    ("BinarySink", &[("storeSettings", Done)]),
     (
         "DelimitedTextWriteSettings",
         &[("quoteAllText", Done), ("fileExtension", Done), ("maxRowsPerFile", Done), ("fileNamePrefix", Done)],
@@ -156,10 +152,12 @@ const TABLE: &[(&str, Properties)] = &[
             ("maxConcurrentConnections", CONNECTIONS),
             ("disableMetricsCollection", Done),
             ("metadata", Done),
-            ("copyBehavior", Ignored("a sink with a file name gives that one file, a folder gives one file per chunk")),
+            // What is ignored where rows are copied is said in `binary.rs`.
+            ("copyBehavior", Done),
         ],
     ),
     ("AzureBlobStorageWriteSettings", &[("blockSizeInMB", Done)]),
+    ("AzureBlobFSWriteSettings", &[("blockSizeInMB", Done)]),
     ("FileServerWriteSettings", &[]),
     ("SqlServerTableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
     ("AzureSqlTableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
@@ -180,6 +178,7 @@ const TABLE: &[(&str, Properties)] = &[
             ("nullValue", Done),
         ],
     ),
+    ("BinaryDatasetTypeProperties", &[("location", Done)]),
     ("ParquetDatasetTypeProperties", &[("location", Done), ("compressionCodec", Done)]),
     ("JsonDatasetTypeProperties", &[("location", Done), ("encodingName", Done), ("compression", Done)]),
     ("DatasetCompression", &[("type", Done), ("level", Done)]),
@@ -187,6 +186,7 @@ const TABLE: &[(&str, Properties)] = &[
     ("DatasetLocation", &[("folderPath", Done), ("fileName", Done)]),
     ("FileServerLocation", &[]),
     ("AzureBlobStorageLocation", &[("container", Done)]),
+    ("AzureBlobFSLocation", &[("fileSystem", Done)]),
     (
         "SqlServerBaseLinkedServiceTypeProperties",
         &[
@@ -258,7 +258,52 @@ const TABLE: &[(&str, Properties)] = &[
             ("accountKind", Done),
         ],
     ),
+    (
+        "AzureBlobFSLinkedServiceTypeProperties",
+        &[
+            ("url", Done),
+            ("accountKey", Done),
+            ("sasUri", Done),
+            ("sasToken", Done),
+            ("servicePrincipalId", Done),
+            ("servicePrincipalKey", Done),
+            ("servicePrincipalCredentialType", Done),
+            ("servicePrincipalCredential", Done),
+            ("tenant", Done),
+            ("azureCloudType", Done),
+            ("encryptedCredential", Done),
+            ("credential", Done),
+        ],
+    ),
     ("SyntheticLinkedServiceTypeProperties", &[]),
+];
+
+/// How files are chosen; `fileFilter` is a pattern of Windows' own.
+const FILE_SELECTION: Properties = &[
+    ("recursive", Done),
+    ("wildcardFolderPath", Done),
+    ("wildcardFileName", Done),
+    ("fileListPath", Done),
+    ("modifiedDatetimeStart", Done),
+    ("modifiedDatetimeEnd", Done),
+    ("enablePartitionDiscovery", Done),
+    ("partitionRootPath", Done),
+    // The connector refuses it where rows are copied.
+    ("deleteFilesAfterCompletion", Done),
+];
+
+const BLOB_SELECTION: Properties = &[
+    ("recursive", Done),
+    ("wildcardFolderPath", Done),
+    ("wildcardFileName", Done),
+    ("prefix", Done),
+    ("fileListPath", Done),
+    ("modifiedDatetimeStart", Done),
+    ("modifiedDatetimeEnd", Done),
+    ("enablePartitionDiscovery", Done),
+    ("partitionRootPath", Done),
+    // The connector refuses it where rows are copied.
+    ("deleteFilesAfterCompletion", Done),
 ];
 
 const AZURE_SQL: Properties = &[
@@ -315,18 +360,29 @@ const READS: &[Store] = &[
     Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSource", "SqlSource"])] },
     Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISource", "SqlSource"])] },
     Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSource"])] },
+    Store { linked_service: "AzureBlobStorage", pairs: FILE_SOURCES },
+    Store { linked_service: "AzureBlobFS", pairs: FILE_SOURCES },
     Store { linked_service: "FileServer", pairs: FILE_SOURCES },
     Store { linked_service: "Synthetic", pairs: &[("SyntheticTable", &["SyntheticSource"])] },
 ];
 
-const FILE_SOURCES: &[(&str, &[&str])] =
-    &[("DelimitedText", &["DelimitedTextSource"]), ("Parquet", &["ParquetSource"]), ("Json", &["JsonSource"])];
+const FILE_SOURCES: &[(&str, &[&str])] = &[
+    ("Binary", &["BinarySource"]),
+    ("DelimitedText", &["DelimitedTextSource"]),
+    ("Json", &["JsonSource"]),
+    ("Parquet", &["ParquetSource"]),
+];
 
-const FILE_SINKS: &[(&str, &[&str])] =
-    &[("DelimitedText", &["DelimitedTextSink"]), ("Parquet", &["ParquetSink"]), ("Json", &["JsonSink"])];
+const FILE_SINKS: &[(&str, &[&str])] = &[
+    ("Binary", &["BinarySink"]),
+    ("DelimitedText", &["DelimitedTextSink"]),
+    ("Json", &["JsonSink"]),
+    ("Parquet", &["ParquetSink"]),
+];
 
 const WRITES: &[Store] = &[
     Store { linked_service: "AzureBlobStorage", pairs: FILE_SINKS },
+    Store { linked_service: "AzureBlobFS", pairs: FILE_SINKS },
     Store { linked_service: "FileServer", pairs: FILE_SINKS },
     Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSink"])] },
     Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSink", "SqlSink"])] },

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
+    binary,
     definition::{Definition, Kind, PROPERTIES},
     diagnostic::{Diagnostic, Findings, element, property},
     expression::is_dynamic,
@@ -106,6 +107,7 @@ fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut F
         let path = property(&path, "typeProperties");
         support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
         skipping::check(settings, &path, factory, Moment::Validate, findings);
+        binary::check(settings, &path, Moment::Validate, findings);
         let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));
         translator::mapping(translator, settings, &path, &mut Reporter { moment: Moment::Validate, findings });
     }

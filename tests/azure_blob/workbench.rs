@@ -16,7 +16,7 @@ use ropeway_tests::{
     azurite::{self, Azurite},
     blob_service::{self, BlobService},
     private_ca::PrivateCa,
-    raw_blob::{Raw, signed},
+    raw_blob::{Raw, Sending, send, signed},
 };
 use serde_json::{Value, json};
 
@@ -88,14 +88,33 @@ impl Target {
         }
     }
 
+    /// Puts a blob in one go, as another program would.
+    pub(crate) async fn put(&self, name: &str, bytes: &[u8]) {
+        let path = format!("/{CONTAINER}/{}", name.split('/').map(encoded).collect::<Vec<_>>().join("/"));
+        let headers = [("x-ms-blob-type", "BlockBlob")];
+        let sending = Sending { method: "PUT", path: &path, query: &[], headers: &headers, body: bytes };
+        let (status, text) = send(&self.raw(), &sending).await;
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
+    }
+
     async fn request(&self, method: &str, path: &str, query: &[(&str, &str)]) -> (u16, Vec<u8>) {
+        signed(&self.raw(), method, path, query, Vec::new()).await
+    }
+
+    fn raw(&self) -> Raw<'_> {
         let (endpoint, account, key) = match self {
             Self::Real(azurite) => (azurite.endpoint(), azurite::ACCOUNT, azurite::KEY),
             Self::Fake(fake) => (fake.endpoint(), blob_service::ACCOUNT, blob_service::KEY),
         };
-        signed(&Raw { endpoint, account, key, authority: Some(self.authority()) }, method, path, query, Vec::new())
-            .await
+        Raw { endpoint, account, key, authority: Some(self.authority()) }
     }
+}
+
+/// A piece of an address.
+fn encoded(piece: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let shown = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    piece.bytes().map(shown).collect()
 }
 
 /// A Parquet sink on this location; `more` is merged into its settings.
@@ -112,7 +131,7 @@ pub(crate) fn sink(service: Value, authority: Option<PathBuf>, location: Value, 
     ropeway_connectors::registry().connect_sink("AzureBlobStorage", settings)
 }
 
-fn merge(into: &mut Value, from: Value) {
+pub(crate) fn merge(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

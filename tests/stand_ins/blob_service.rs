@@ -113,6 +113,17 @@ impl BlobService {
         self.store().put(container, name, bytes);
     }
 
+    /// Another program leaves a blob whose MD5 is not that of its bytes.
+    pub fn put_damaged(&self, container: &str, name: &str, bytes: &[u8]) {
+        self.store().put(container, name, bytes);
+        self.store().damage(container, name);
+    }
+
+    /// Another program leaves a blob that stands for a folder.
+    pub fn put_folder(&self, container: &str, name: &str) {
+        self.store().put_folder(container, name);
+    }
+
     /// From now on a list has at most so many names a page, as the service may decide at any time.
     pub fn page(&self, names: usize) {
         self.store().page = names;

@@ -7,7 +7,9 @@ use reqwest::Url;
 use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::{connection_string::ConnectionString, credential::Entra, sas::SasPolicy, spec::LinkedService};
+use super::{
+    connection_string::ConnectionString, credential::Entra, sas::SasPolicy, service::blob_endpoint, spec::LinkedService,
+};
 
 /// The emulator's published account; it opens nothing but an emulator on this machine.
 const EMULATOR: (&str, &str) =
@@ -72,6 +74,31 @@ impl Account {
             return Err(missing("serviceEndpoint must start with https: a token is never sent in clear"));
         }
         Ok(Self { name: name_of(&endpoint), login: Login::Entra(Entra::new(service)?), endpoint, container: None })
+    }
+
+    /// The same for a Data Lake account, at its blob endpoint.
+    pub(crate) fn of_data_lake(service: &LinkedService) -> Result<Self> {
+        let account = match (&service.url, &service.sas_uri) {
+            (Some(_), Some(_)) => {
+                return Err(missing("url and sasUri exclude each other; keep one in the linked service"));
+            }
+            (None, None) => return Err(missing("set url or sasUri in the linked service")),
+            (None, Some(uri)) => from_sas(uri, service.sas_token.as_ref())?,
+            (Some(url), None) => {
+                let (endpoint, _) = split(url)?;
+                match &service.account_key {
+                    Some(key) => shared_key(endpoint.as_str(), &name_of(&endpoint), key)?,
+                    None if endpoint.scheme() != "https" => {
+                        return Err(missing("url must start with https: a token is never sent in clear"));
+                    }
+                    None => {
+                        let login = Login::Entra(Entra::new(service)?);
+                        Self { name: name_of(&endpoint), login, endpoint, container: None }
+                    }
+                }
+            }
+        };
+        Ok(Self { endpoint: blob_endpoint(account.endpoint)?, ..account })
     }
 }
 

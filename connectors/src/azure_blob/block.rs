@@ -59,6 +59,11 @@ impl BlockSizes {
         (share > 0).then_some(Self { base, share })
     }
 
+    /// Blocks of one length, as many as a blob takes.
+    pub(crate) fn even(length: usize) -> Self {
+        Self { base: length, share: u32::MAX }
+    }
+
     /// The size of the longest block that starts from this base.
     pub(crate) fn longest(base: usize) -> usize {
         base.max((base * GROWTH).min(LONGEST_GROWN))

@@ -6,8 +6,9 @@ use std::{
     collections::HashMap,
     future::Future,
     num::NonZero,
+    ops::Range,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use azure_core::{
@@ -21,9 +22,12 @@ use azure_storage_blob::{
         BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders,
         BlobContainerClientListBlobsOptions, BlobServiceClientListContainersOptions,
         BlockBlobClientCommitBlockListOptions, BlockBlobClientStageBlockOptions, BlockListType, BlockLookupList,
+        ListBlobsIncludeItem,
     },
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use chrono::DateTime;
 use futures::TryStreamExt;
 use rand::Rng;
 use reqwest::Url;
@@ -33,7 +37,8 @@ use super::{
     account::{Account, Login},
     block::Block,
     errors::{Fault, Place},
-    http,
+    http::{self, WireFault},
+    list_page::{Item, Page},
     shared_key::SharedKeyPolicy,
     spec::Ropeway,
 };
@@ -41,6 +46,8 @@ use crate::entra::OnceMore;
 
 /// A version that the service and the emulator both speak.
 const API_VERSION: &str = "2025-11-05";
+/// Names of a page: with metadata of 8 KiB each they still are an answer that is read.
+const NAMES_A_PAGE: i32 = 2000;
 /// Pauses between the tries of one request.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
 
@@ -60,6 +67,15 @@ pub(crate) struct BlobState {
     pub(crate) length: u64,
     /// Names in lower case.
     pub(crate) metadata: HashMap<String, String>,
+    pub(crate) modified: Option<SystemTime>,
+    pub(crate) md5: Option<[u8; 16]>,
+}
+
+impl BlobState {
+    /// True for what stands for a folder: that of an account with a hierarchical namespace, or one that a program left.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.metadata.get("hdi_isfolder").is_some_and(|value| value == "true")
+    }
 }
 
 /// When a commit may replace what stands there.
@@ -78,6 +94,8 @@ pub(crate) struct Commit {
     pub(crate) length: u64,
     pub(crate) metadata: HashMap<String, String>,
     pub(crate) content_type: &'static str,
+    /// Of the whole blob, if it is known: the service keeps it for those who read.
+    pub(crate) md5: Option<[u8; 16]>,
 }
 
 impl Container {
@@ -146,28 +164,92 @@ impl Container {
         .await
     }
 
-    /// Names and lengths of the blobs whose name starts like this.
-    pub(crate) async fn list(&self, prefix: &str) -> Result<HashMap<String, u64>, Fault> {
-        let client = self.client()?;
+    /// The names of the account's containers.
+    pub(crate) async fn containers(&self) -> Result<Vec<String>, Fault> {
+        let options =
+            BlobServiceClientOptions { client_options: self.options.clone(), version: API_VERSION.to_owned() };
+        let client = BlobServiceClient::new(self.address.clone(), self.credential.clone(), Some(options))?;
         patiently(|| async {
-            let options = BlobContainerClientListBlobsOptions { prefix: Some(prefix.to_owned()), ..Default::default() };
-            let mut items = client.list_blobs(Some(options))?;
-            let mut found = HashMap::new();
-            while let Some(item) = items.try_next().await? {
-                let length = item.properties.and_then(|properties| properties.content_length);
-                if let (Some(name), Some(length)) = (item.name, length) {
-                    found.insert(name, length);
-                }
-            }
-            Ok(found)
+            let found: Vec<_> = client.list_containers(None)?.try_collect().await?;
+            Ok(found.into_iter().filter_map(|container| container.name).collect())
         })
         .await
     }
 
-    fn client(&self) -> Result<BlobContainerClient, Fault> {
+    /// Another container of the same account, over the same connections.
+    pub(crate) fn container(&self, name: &str) -> Self {
+        let mut address = self.address.clone();
+        extend(&mut address, [name].into_iter());
+        Self {
+            address,
+            credential: self.credential.clone(),
+            options: self.options.clone(),
+            moved: Arc::clone(&self.moved),
+            place: Place { container: name.to_owned(), ..self.place.clone() },
+        }
+    }
+
+    /// True if the container exists.
+    pub(crate) async fn is_there(&self) -> Result<bool, Fault> {
+        let client = self.client(None)?;
+        let asked = patiently(|| async { Ok(client.get_properties(None).await.map(drop)?) }).await;
+        match asked {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.status == 404 && matches!(fault.code.as_str(), "ContainerNotFound" | "") => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Names and lengths of the blobs whose name starts like this.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<HashMap<String, u64>, Fault> {
+        let (mut found, mut marker) = (HashMap::new(), None);
+        loop {
+            let page = self.page(None, prefix, marker.as_deref()).await?;
+            found.extend(page.items.into_iter().filter_map(|item| match item {
+                Item::Blob(blob) => Some((blob.name, blob.length)),
+                Item::Prefix(_) => None,
+            }));
+            marker = page.next;
+            if marker.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// A page of the blobs whose name starts like this; with a delimiter those that share the piece up to it are one
+    /// prefix.
+    pub(crate) async fn page(
+        &self,
+        delimiter: Option<&'static str>,
+        prefix: &str,
+        marker: Option<&str>,
+    ) -> Result<Page, Fault> {
+        let client = self.client(delimiter)?;
+        patiently(|| async {
+            let options = BlobContainerClientListBlobsOptions {
+                include: Some(vec![ListBlobsIncludeItem::Metadata]),
+                marker: marker.map(str::to_owned),
+                maxresults: Some(NAMES_A_PAGE),
+                prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
+                ..Default::default()
+            };
+            let page = client.list_blobs(Some(options))?.into_pages().try_next().await?;
+            let body = page.map(|page| page.into_body());
+            let parsed = Page::parse(body.as_ref().map_or(&[], AsRef::as_ref));
+            parsed.map_err(|_| Fault::of_wire(WireFault::Broken("the answer is no list of blobs".into())))
+        })
+        .await
+    }
+
+    /// The client's list knows no delimiter; it keeps what the query of its address says.
+    fn client(&self, delimiter: Option<&str>) -> Result<BlobContainerClient, Fault> {
         let options =
             BlobContainerClientOptions { client_options: self.options.clone(), version: API_VERSION.to_owned() };
-        Ok(BlobContainerClient::new(self.address.clone(), self.credential.clone(), Some(options))?)
+        let mut address = self.address.clone();
+        if let Some(delimiter) = delimiter {
+            address.query_pairs_mut().append_pair("delimiter", delimiter);
+        }
+        Ok(BlobContainerClient::new(address, self.credential.clone(), Some(options))?)
     }
 }
 
@@ -211,6 +293,7 @@ impl Blob {
             if_none_match,
             metadata: Some(commit.metadata.clone()),
             blob_content_type: Some(commit.content_type.to_owned()),
+            blob_content_md5: commit.md5.map(|md5| md5.to_vec()),
             ..Default::default()
         };
         let body = azure_core::http::RequestContent::<_, XmlFormat>::try_from(blocks)?;
@@ -223,7 +306,15 @@ impl Blob {
             let answer = self.client.get_properties(None).await?;
             let etag = answer.headers().get_optional_str(&"etag".into()).unwrap_or_default().to_owned();
             let metadata = answer.metadata()?.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-            Ok(BlobState { etag, length: answer.content_length()?.unwrap_or_default(), metadata: metadata.collect() })
+            let modified = answer.headers().get_optional_str(&"last-modified".into());
+            let md5 = answer.headers().get_optional_str(&"content-md5".into());
+            Ok(BlobState {
+                etag,
+                length: answer.content_length()?.unwrap_or_default(),
+                metadata: metadata.collect(),
+                modified: modified.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(SystemTime::from),
+                md5: md5.and_then(|text| BASE64_STANDARD.decode(text).ok()?.try_into().ok()),
+            })
         })
         .await;
         match asked {
@@ -266,19 +357,18 @@ impl Blob {
         Ok(Some((bytes, state)))
     }
 
-    /// Some bytes of this version of the blob, as many as there are.
-    pub(crate) async fn range(&self, state: &BlobState, start: u64, length: u64) -> Result<Bytes, Fault> {
-        let end = start.saturating_add(length).min(state.length);
-        if start >= end {
+    /// Bytes of this version of the blob.
+    pub(crate) async fn range(&self, etag: &str, range: Range<u64>) -> Result<Bytes, Fault> {
+        if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let etag = Etag::from(state.etag.as_str());
+        let etag = Etag::from(etag);
         patiently(|| async {
             let options = BlobClientDownloadOptions {
                 if_match: Some(etag.clone()),
-                range: Some((start..end).into()),
+                range: Some(range.clone().into()),
                 // One request: the caller asks for as much as it wants at once.
-                partition_size: usize::try_from(end - start).ok().and_then(NonZero::new),
+                partition_size: usize::try_from(range.end - range.start).ok().and_then(NonZero::new),
                 ..Default::default()
             };
             Ok(self.client.download(Some(options)).await?.body.collect().await?)
@@ -286,15 +376,15 @@ impl Blob {
         .await
     }
 
-    /// Deletes the blob if it is still this version; absent is as good.
-    pub(crate) async fn delete(&self, etag: &str) -> Result<(), Fault> {
+    /// Deletes the blob, if it is still this version where one is given; absent is as good.
+    pub(crate) async fn delete(&self, etag: Option<&str>) -> Result<(), Fault> {
         let deleted = patiently(|| async {
-            let options = BlobClientDeleteOptions { if_match: Some(Etag::from(etag)), ..Default::default() };
+            let options = BlobClientDeleteOptions { if_match: etag.map(Etag::from), ..Default::default() };
             Ok(self.client.delete(Some(options)).await.map(drop)?)
         })
         .await;
         match deleted {
-            Err(fault) if fault.status == 404 => Ok(()),
+            Err(fault) if fault.status == 404 && fault.code != "ContainerNotFound" => Ok(()),
             other => other,
         }
     }

@@ -116,7 +116,17 @@ impl Entra {
 }
 
 fn service_principal(service: &LinkedService) -> Result<Identity> {
-    match (&service.tenant, &service.service_principal_id, &service.service_principal_key) {
+    if let Some(kind) =
+        service.service_principal_credential_type.as_deref().filter(|kind| *kind != "ServicePrincipalKey")
+    {
+        return Err(Error::new(
+            ErrorKind::Spec,
+            "a service principal logs in with a key here; set servicePrincipalCredentialType to ServicePrincipalKey",
+        )
+        .with("servicePrincipalCredentialType", kind.escape_debug()));
+    }
+    let key = service.service_principal_key.as_ref().or(service.service_principal_credential.as_ref());
+    match (&service.tenant, &service.service_principal_id, key) {
         (Some(tenant), Some(id), Some(key)) => {
             Ok(Identity::ServicePrincipal { tenant: tenant.clone(), id: id.clone(), key: key.clone() })
         }

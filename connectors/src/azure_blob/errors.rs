@@ -277,6 +277,11 @@ pub(crate) struct Place {
 }
 
 impl Fault {
+    /// An answer that is known from another one.
+    pub(crate) fn of_status(status: u16) -> Self {
+        Self { status, code: String::new(), wire: None, credential: false, retry_after: None, server_time: None }
+    }
+
     /// No answer came.
     pub(crate) fn of_wire(wire: WireFault) -> Self {
         Self {

@@ -86,7 +86,7 @@ impl FolderRun {
     async fn delete_of(&self, blob: &Blob, run: &RunId) -> Result<()> {
         let at = |fault: super::errors::Fault| fault.at(&blob.place);
         match blob.state().await.map_err(at)? {
-            Some(state) if is_of(&state, run) => blob.delete(&state.etag).await.map_err(at),
+            Some(state) if is_of(&state, run) => blob.delete(Some(&state.etag)).await.map_err(at),
             _ => Ok(()),
         }
     }
@@ -108,6 +108,7 @@ impl FolderRun {
             blocks: staged.into_iter().map(|block| block.0).collect(),
             metadata: self.sink.metadata_of(&self.context, &[("digest", hash)]),
             content_type: if name == SUCCESS { "text/plain" } else { "application/json" },
+            md5: None,
         };
         match commit_once(&blob, &self.context.run, &commit, &condition).await? {
             Settled::Ours(_) => Ok(()),

@@ -53,6 +53,21 @@ pub(crate) fn blob(folder: &str, file: &str) -> Result<String> {
     Ok(joined)
 }
 
+/// The name of a blob that is the copy of a file. It is kept as it is, or refused.
+///
+/// # Errors
+/// [`ErrorKind::Data`] for a name that the service would not take, or would change.
+pub(crate) fn copied(path: &str) -> Result<String> {
+    blob("", path).ok().filter(|same| same == path).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Data,
+            "the service takes no blob of this name: wildcards, a dot at the end of a step, or too long; rename the file, leave it out, or set copyBehavior to FlattenHierarchy",
+        )
+        .with("file", path.escape_debug())
+        .code("InvalidFileName")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -184,6 +184,7 @@ impl OpenPart {
                 ],
             ),
             content_type: parts.sink.content_type(),
+            md5: None,
         };
         let bytes = commit.length;
         show(&self.blob, parts, &commit).await?;

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,16 +12,18 @@ use bytes::Bytes;
 use reqwest::Url;
 use ropeway_engine::{
     Error, ErrorKind, Result,
+    files::Files,
     registry::{ProbeStep, Store},
 };
 use tokio::net::TcpStream;
 
 use super::{
-    account::Account,
     block::Block,
     client::{Container, host},
     errors::Fault,
+    files::BlobFiles,
     names,
+    service::Service,
     spec::{Ropeway, StoreSpec},
 };
 
@@ -29,15 +32,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A storage account that can be tried.
 pub(crate) struct AzureBlobStore {
     endpoint: Url,
-    container: Container,
-    /// A container is known: of the login, or asked for.
-    named: bool,
+    account: Arc<Container>,
+    /// That of the login, or the one that was asked for.
+    container: Option<Container>,
+    files: BlobFiles,
     settings: Ropeway,
 }
 
 impl AzureBlobStore {
-    pub(crate) fn new(spec: &StoreSpec) -> Result<Self> {
-        let account = Account::new(&spec.linked_service)?;
+    pub(crate) fn new(service: Service, spec: &StoreSpec) -> Result<Self> {
+        let account = service.account(&spec.linked_service)?;
         let asked = spec.ropeway.container.clone().filter(|name| !name.is_empty());
         if let (Some(asked), Some(own)) = (&asked, &account.container)
             && asked != own
@@ -52,9 +56,15 @@ impl AzureBlobStore {
         if let Some(asked) = &asked {
             names::container(asked)?;
         }
-        let (endpoint, name) = (account.endpoint.clone(), account.container.clone().or(asked));
-        let container = Container::new(account, name.as_deref().unwrap_or_default(), &spec.ropeway)?;
-        Ok(Self { endpoint, container, named: name.is_some(), settings: spec.ropeway.clone() })
+        let (endpoint, only) = (account.endpoint.clone(), account.container.clone());
+        let account = Arc::new(Container::new(account, "", &spec.ropeway)?);
+        Ok(Self {
+            endpoint,
+            container: only.as_ref().or(asked.as_ref()).map(|name| account.container(name)),
+            files: BlobFiles::new(account.clone(), only),
+            account,
+            settings: spec.ropeway.clone(),
+        })
     }
 
     async fn dns(&self) -> Result<Vec<SocketAddr>> {
@@ -84,25 +94,24 @@ impl AzureBlobStore {
     }
 
     async fn login(&self) -> Result<String> {
-        let answer = if self.named {
-            self.container.blob(SCRATCH)?.state().await.map(drop)
-        } else {
-            self.container.account_answers().await
+        let answer = match &self.container {
+            Some(container) => container.blob(SCRATCH)?.state().await.map(drop),
+            None => self.account.account_answers().await,
         };
-        answer.map_err(|fault| fault.at(&self.container.place))?;
-        let account = &self.container.place.account;
-        Ok(if self.named {
+        answer.map_err(|fault| fault.at(&self.container.as_ref().unwrap_or(&self.account).place))?;
+        let account = &self.account.place.account;
+        Ok(if self.container.is_some() {
             format!("account {account}")
         } else {
             format!("account {account}; name a container with --container to try writing")
         })
     }
 
-    async fn write(&self) -> Result<String> {
-        let blob = self.container.blob(SCRATCH)?;
+    async fn write(&self, container: &Container) -> Result<String> {
+        let blob = container.blob(SCRATCH)?;
         let block = Block::new("probe", "probe", 0, Bytes::from_static(b"probe"));
         blob.stage(&block).await.map_err(|fault: Fault| fault.at(&blob.place))?;
-        Ok(format!("container {}: staged a block that is never committed", self.container.place.container))
+        Ok(format!("container {}: staged a block that is never committed", container.place.container))
     }
 
     fn error(&self, message: &'static str) -> Error {
@@ -132,10 +141,16 @@ impl Store for AzureBlobStore {
                 return steps;
             }
         }
-        if push(&mut steps, timed("Login", self.login()).await) && self.named {
-            push(&mut steps, timed("Permission to write", self.write()).await);
+        if push(&mut steps, timed("Login", self.login()).await)
+            && let Some(container) = &self.container
+        {
+            push(&mut steps, timed("Permission to write", self.write(container)).await);
         }
         steps
+    }
+
+    fn files(&self) -> Option<Arc<dyn Files>> {
+        Some(Arc::new(self.files.clone()))
     }
 }
 
@@ -155,7 +170,7 @@ impl AzureBlobStore {
         let answer = client.head(self.endpoint.clone()).send().await;
         answer
             .map(|_| "the certificate is trusted".to_owned())
-            .map_err(|error| Fault::of_wire(super::http::fault(error)).at(&self.container.place))
+            .map_err(|error| Fault::of_wire(super::http::fault(error)).at(&self.account.place))
     }
 }
 

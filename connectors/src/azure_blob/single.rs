@@ -146,6 +146,7 @@ impl SinkRun for SingleBlobRun {
                 .sink
                 .metadata_of(&self.context, &[("digest", digest.to_string()), ("rows", rows.to_string())]),
             content_type: self.sink.content_type(),
+            md5: None,
         };
         let condition = self.opening.etag.clone().map_or(Condition::Absent, Condition::Unchanged);
         match commit_once(&self.blob, &self.context.run, &commit, &condition).await? {

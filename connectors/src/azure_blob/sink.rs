@@ -6,24 +6,25 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    chunk::BatchLimit,
+    chunk::{BatchLimit, RunId},
     sink::{ColumnFit, RunContext, Sink, SinkRun, Takes},
 };
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::{
-    account::Account,
     block::{BlockSizes, StagedBlock},
     client::{Blob, Container},
     commit::{self, RUN},
     folder::FolderRun,
     names, read_back,
+    service::Service,
     single::SingleBlobRun,
-    spec::{Dataset, Ropeway, SinkSettings, SinkSpec},
+    spec::{Ropeway, SinkSettings, SinkSpec},
+    tree::TreeSink,
     upload::{Upload, UploadPlan},
 };
 use crate::{
+    binary::{self, BinaryFiles, CopyBehavior, Naming},
     format::{self, Format},
     layout::FolderSettings,
 };
@@ -42,72 +43,84 @@ pub(crate) struct BlobSink {
     pub(crate) folder: FolderSettings,
     /// Bytes of a block, at first.
     pub(crate) block: usize,
-    target: Target,
 }
 
-#[derive(Clone)]
+/// Where a run writes to.
 enum Target {
+    Rows(Rows),
+    /// Each file to a blob of its own.
+    Files(Naming),
+}
+
+/// Where rows, or the bytes of all files together, are written to.
+#[derive(Clone)]
+enum Rows {
     Blob(String),
     Folder(String),
 }
 
 /// Checks the settings; opens no connection.
-pub(crate) fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
-    let dataset: Dataset = parse("dataset", &spec.dataset)?;
-    let settings: SinkSettings = parse("sink", &spec.sink)?;
-    let location = dataset.location;
-    if location.kind != "AzureBlobStorageLocation" {
-        return Err(Error::new(
-            ErrorKind::Spec,
-            "the dataset's location is not of this store; use AzureBlobStorageLocation",
-        )
-        .with("type", location.kind.escape_debug()));
-    }
-    let account = Account::new(&spec.linked_service)?;
-    let container = location.container.filter(|name| !name.is_empty()).ok_or_else(|| {
-        Error::new(ErrorKind::Spec, "the dataset names no container; set 'container' in its location")
+pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>> {
+    let settings = SinkSettings::deserialize(&spec.sink).map_err(|error| {
+        Error::new(ErrorKind::Spec, format!("the settings of this sink in a storage account are wrong: {error}"))
     })?;
-    names::container(&container)?;
-    if let Some(named) = account.container.as_ref().filter(|named| **named != container) {
-        return Err(Error::new(
-            ErrorKind::Spec,
-            "sasUri is for another container than the dataset's; use the SAS of that container",
-        )
-        .with("sasUri", named.escape_debug())
-        .with("container", container.escape_debug()));
-    }
+    let account = service.account(&spec.linked_service)?;
+    let (container, location) = service.location(&spec.dataset, &account)?;
     let folder = location.folder_path.unwrap_or_default();
-    let target = match location.file_name.filter(|name| !name.is_empty()) {
-        Some(file) => Target::Blob(names::blob(&folder, &file)?),
-        None => Target::Folder(names::blob(&folder, "")?),
+    let path = names::blob(&folder, "")?;
+    let file =
+        location.file_name.filter(|name| !name.is_empty()).map(|file| names::blob(&folder, &file)).transpose()?;
+    let is_binary = spec.dataset["type"] == binary::DATASET;
+    let target = if is_binary {
+        let behavior = binary::behavior(settings.store_settings.copy_behavior.as_deref())?;
+        of_files(behavior, file, &path, spec.ropeway.run.as_ref())?
+    } else {
+        Target::Rows(file.map_or_else(|| Rows::Folder(path.clone()), Rows::Blob))
     };
     let format_settings = spec.sink.get("formatSettings");
-    Ok(Arc::new(Shared(Arc::new(BlobSink {
+    let sink = Arc::new(BlobSink {
         container: Container::new(account, &container, &spec.ropeway)?,
-        format: format::for_writing(&spec.dataset, format_settings)?,
+        format: if is_binary { Arc::new(BinaryFiles) } else { format::for_writing(&spec.dataset, format_settings)? },
         metadata: commit::user_metadata(&settings.store_settings.metadata)?,
         folder: FolderSettings::checked(format_settings)?,
         block: block_size(settings.store_settings.block_size_in_mb, &spec.ropeway)?,
-        target,
-    }))))
+    });
+    Ok(match target {
+        Target::Files(naming) => Arc::new(TreeSink { sink, naming, folder: path }),
+        Target::Rows(rows) => Arc::new(Shared { sink, rows }),
+    })
 }
 
-struct Shared(Arc<BlobSink>);
+/// Where files go that are copied as they are.
+fn of_files(behavior: CopyBehavior, file: Option<String>, folder: &str, run: Option<&RunId>) -> Result<Target> {
+    Ok(match (behavior, file) {
+        (CopyBehavior::MergeFiles, Some(file)) => Target::Rows(Rows::Blob(file)),
+        (CopyBehavior::MergeFiles, None) => Target::Rows(Rows::Blob(names::blob(folder, &binary::merged_name(run)?)?)),
+        (_, Some(file)) => Target::Files(Naming::One(file)),
+        (CopyBehavior::PreserveHierarchy, None) => Target::Files(Naming::Below(folder.to_owned())),
+        (CopyBehavior::FlattenHierarchy, None) => Target::Files(Naming::Flat(folder.to_owned())),
+    })
+}
+
+struct Shared {
+    sink: Arc<BlobSink>,
+    rows: Rows,
+}
 
 #[async_trait]
 impl Sink for Shared {
     async fn takes(&self) -> Result<Takes> {
-        Ok(self.0.format.takes())
+        Ok(self.sink.format.takes())
     }
 
     async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
-        self.0.format.fit(schema)
+        self.sink.format.fit(schema)
     }
 
     fn guarantee(&self) -> String {
-        match &self.0.target {
-            Target::Blob(_) => "every row exactly once; the blob appears, or is replaced, whole and at once",
-            Target::Folder(_) => {
+        match &self.rows {
+            Rows::Blob(_) => "every row exactly once; the blob appears, or is replaced, whole and at once",
+            Rows::Folder(_) => {
                 "every row exactly once in the run's manifest; parts appear one by one, each whole, and _SUCCESS last"
             }
         }
@@ -115,10 +128,10 @@ impl Sink for Shared {
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
-        let sink = Arc::clone(&self.0);
-        match sink.target.clone() {
-            Target::Blob(name) => Ok(Box::new(SingleBlobRun::begin(sink, &name, context).await?)),
-            Target::Folder(path) => Ok(Box::new(FolderRun::begin(sink, path, context).await?)),
+        let sink = Arc::clone(&self.sink);
+        match self.rows.clone() {
+            Rows::Blob(name) => Ok(Box::new(SingleBlobRun::begin(sink, &name, context).await?)),
+            Rows::Folder(path) => Ok(Box::new(FolderRun::begin(sink, path, context).await?)),
         }
     }
 
@@ -128,12 +141,12 @@ impl Sink for Shared {
 
     fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
         // The block that is filled, those on the way, and the encoder's bytes that nobody took yet.
-        let blocks = BlockSizes::longest(self.0.block) + self.0.in_flight();
-        self.0.format.working_set(schema, limit).saturating_add(blocks as u64)
+        let blocks = BlockSizes::longest(self.sink.block) + self.sink.in_flight();
+        self.sink.format.working_set(schema, limit).saturating_add(blocks as u64)
     }
 
     fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
-        Ok(self.0.format.read_back(schema)?.working_set(limit).saturating_add(read_back::WORKING_SET))
+        Ok(self.sink.format.read_back(schema)?.working_set(limit).saturating_add(read_back::WORKING_SET))
     }
 }
 
@@ -213,10 +226,4 @@ fn block_size(megabytes: Option<u64>, settings: &Ropeway) -> Result<usize> {
             Ok(if scarce { SMALL_BLOCK } else { BLOCK })
         }
     }
-}
-
-fn parse<T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T> {
-    T::deserialize(value).map_err(|error| {
-        Error::new(ErrorKind::Spec, format!("the settings of this AzureBlobStorage {what} are wrong: {error}"))
-    })
 }

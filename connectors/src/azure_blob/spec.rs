@@ -1,10 +1,11 @@
 //! The settings, with Data Factory's names.
 
+use ropeway_engine::chunk::RunId;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::lenient;
+use crate::{lenient, selection::ReadSettings};
 
 /// Settings of the sink.
 #[derive(Deserialize)]
@@ -16,6 +17,27 @@ pub(crate) struct SinkSpec {
     pub(crate) sink: Value,
     #[serde(default)]
     pub(crate) ropeway: Ropeway,
+}
+
+/// Settings of the source.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SourceSpec {
+    pub(crate) linked_service: LinkedService,
+    /// Kept whole: the format reads its own part of it.
+    pub(crate) dataset: Value,
+    pub(crate) source: SourceSettings,
+    #[serde(default)]
+    pub(crate) ropeway: Ropeway,
+}
+
+/// `ParquetSource` and `DelimitedTextSource`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SourceSettings {
+    pub(crate) store_settings: Option<ReadSettings>,
+    pub(crate) format_settings: Option<Value>,
+    pub(crate) additional_columns: Option<Value>,
 }
 
 /// Settings of the store alone, for `test-connection`.
@@ -37,9 +59,14 @@ pub(crate) struct LinkedService {
     pub(crate) sas_token: Option<SecretString>,
     pub(crate) service_endpoint: Option<String>,
     pub(crate) container_uri: Option<String>,
+    /// That of a Data Lake account.
+    pub(crate) url: Option<String>,
     pub(crate) authentication_type: Option<String>,
     pub(crate) service_principal_id: Option<String>,
     pub(crate) service_principal_key: Option<SecretString>,
+    /// The same under its newer name.
+    pub(crate) service_principal_credential: Option<SecretString>,
+    pub(crate) service_principal_credential_type: Option<String>,
     pub(crate) tenant: Option<String>,
     pub(crate) azure_cloud_type: Option<String>,
 }
@@ -54,6 +81,8 @@ pub(crate) struct Ropeway {
     pub(crate) container: Option<String>,
     /// The proxy; may hold a password.
     pub(crate) proxy: Option<SecretString>,
+    /// The run, for names that are made.
+    pub(crate) run: Option<RunId>,
     #[serde(deserialize_with = "lenient::option::u64")]
     pub(crate) memory_bytes: Option<u64>,
     #[serde(deserialize_with = "lenient::option::u32")]
@@ -72,13 +101,15 @@ pub(crate) struct Dataset {
     pub(crate) location: Location,
 }
 
-/// `AzureBlobStorageLocation`.
+/// `AzureBlobStorageLocation` and `AzureBlobFSLocation`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Location {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) container: Option<String>,
+    #[serde(rename = "fileSystem")]
+    pub(crate) file_system: Option<String>,
     #[serde(default, deserialize_with = "lenient::option::text")]
     pub(crate) folder_path: Option<String>,
     #[serde(default, deserialize_with = "lenient::option::text")]
@@ -92,12 +123,15 @@ pub(crate) struct SinkSettings {
     pub(crate) store_settings: StoreSettings,
 }
 
-/// `AzureBlobStorageWriteSettings`. `copyBehavior` has no meaning for rows and is not read.
+/// `AzureBlobStorageWriteSettings` and `AzureBlobFSWriteSettings`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct StoreSettings {
     #[serde(rename = "blockSizeInMB", deserialize_with = "lenient::option::u64")]
     pub(crate) block_size_in_mb: Option<u64>,
+    /// It has no meaning for rows.
+    #[serde(deserialize_with = "lenient::option::text")]
+    pub(crate) copy_behavior: Option<String>,
     pub(crate) metadata: Vec<MetadataItem>,
 }
 

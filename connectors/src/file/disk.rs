@@ -30,8 +30,13 @@ pub(super) fn open(path: &Path) -> Result<File> {
     if kind.is_file() {
         return Ok(file);
     }
-    Err(Error::new(ErrorKind::Spec, "this is not a regular file; name a file or a folder of files")
-        .with("path", shown(path)))
+    Err(irregular(path))
+}
+
+/// A device, a pipe or a socket.
+pub(super) fn irregular(path: &Path) -> Error {
+    Error::new(ErrorKind::Spec, "this is not a regular file; name a file or a folder of files")
+        .with("path", shown(path))
 }
 
 /// The same, for a format to read.
@@ -42,6 +47,12 @@ pub(super) fn input(path: &Path) -> Result<Input> {
 /// Makes the content of a file survive a power cut.
 pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
     file.sync_all().map_err(|error| failed("write to disk", path, error))
+}
+
+/// Makes everything survive a power cut that was written to the file system of a folder so far.
+pub(super) fn sync_file_system(folder: &Path) -> Result<()> {
+    let opened = File::open(folder).map_err(|error| failed("open", folder, error))?;
+    rustix::fs::syncfs(&opened).map_err(|error| failed("write to disk", folder, error.into()))
 }
 
 /// Makes the names in a folder survive a power cut.

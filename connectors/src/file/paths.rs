@@ -98,6 +98,18 @@ pub(super) fn relative(text: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A path as a store of files has it: only `/` parts it, because a backslash may be part of a name here.
+pub(super) fn listed(path: &str) -> Result<PathBuf> {
+    let mut below = PathBuf::new();
+    for piece in path.split('/').filter(|_| !path.is_empty()) {
+        if matches!(piece, "" | "." | "..") || piece.contains('\0') {
+            return Err(climbing("path", path));
+        }
+        below.push(piece);
+    }
+    Ok(below)
+}
+
 fn climbing(property: &'static str, text: &str) -> Error {
     Error::new(ErrorKind::Spec, "a path may not leave the folder of the linked service, and a name is one piece without control characters; write it relative to the host")
         .with("property", property)

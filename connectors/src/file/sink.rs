@@ -89,7 +89,7 @@ impl Sink for FileSink {
 }
 
 /// Creates the target folder and the staging folder in it.
-fn prepare(root: &Root, target: &Target, run: &RunId, epoch: u32) -> Result<Staging> {
+pub(super) fn prepare(root: &Root, target: &Target, run: &RunId, epoch: u32) -> Result<Staging> {
     // The root itself is never created: a share that is not mounted must not become a local folder.
     let base = root.real(std::path::Path::new(""))?;
     let mut folder = base;

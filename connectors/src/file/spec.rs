@@ -1,9 +1,10 @@
 //! The settings of files on a file server.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Result,
+    chunk::RunId,
     registry::{SinkKind, SourceKind, Store, StoreKind},
     sink::Sink,
     source::Source,
@@ -12,13 +13,21 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    listing::{ReadSettings, Selection},
-    paths::Root,
+    paths::{Root, Target},
+    rows::LocalRows,
     sink::FileSink,
-    source::FileSource,
     store::FileStore,
+    tree::TreeSink,
 };
-use crate::{format, layout::FolderSettings, lenient};
+use crate::{
+    binary::{self, BinaryFiles, BinarySource, CopyBehavior, Naming},
+    file_source::{FileSource, no_additional_columns},
+    format,
+    layout::FolderSettings,
+    lenient,
+    memory_share::MemoryShare,
+    selection::{Place, ReadSettings, Selection},
+};
 
 /// The connector `FileServer`.
 pub(crate) struct FileServer;
@@ -28,15 +37,32 @@ impl SinkKind for FileServer {
     type Spec = SinkSpec;
 
     fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
-        let location = Location::of(&spec.dataset)?;
+        let target = Location::of(&spec.dataset)?.checked()?;
+        let root = Root::new(&spec.linked_service.host)?;
+        if spec.dataset["type"] == binary::DATASET {
+            return of_files(root, target, &spec);
+        }
         let settings = spec.sink.format_settings.as_ref();
-        Ok(Arc::new(FileSink {
-            root: Root::new(&spec.linked_service.host)?,
-            target: location.checked()?,
-            format: format::for_writing(&spec.dataset, settings)?,
-            folder: FolderSettings::checked(settings)?,
-        }))
+        let format = format::for_writing(&spec.dataset, settings)?;
+        Ok(Arc::new(FileSink { root, target, format, folder: FolderSettings::checked(settings)? }))
     }
+}
+
+/// Where files go that are copied as they are.
+fn of_files(root: Root, mut target: Target, spec: &SinkSpec) -> Result<Arc<dyn Sink>> {
+    let behavior = spec.sink.store_settings.as_ref().and_then(|settings| settings.copy_behavior.as_deref());
+    let naming = match (binary::behavior(behavior)?, &target.file) {
+        (CopyBehavior::MergeFiles, named) => {
+            let made = || binary::merged_name(spec.ropeway.run.as_ref());
+            target.file = Some(named.clone().map_or_else(made, Ok)?);
+            let (format, folder) = (Arc::new(BinaryFiles), FolderSettings::default());
+            return Ok(Arc::new(FileSink { root, target, format, folder }));
+        }
+        (_, Some(file)) => Naming::One(file.clone()),
+        (CopyBehavior::PreserveHierarchy, None) => Naming::Below(String::new()),
+        (CopyBehavior::FlattenHierarchy, None) => Naming::Flat(String::new()),
+    };
+    Ok(Arc::new(TreeSink { root, target, naming }))
 }
 
 impl SourceKind for FileServer {
@@ -45,21 +71,17 @@ impl SourceKind for FileServer {
 
     fn connect(spec: SourceSpec) -> Result<Arc<dyn Source>> {
         let source = spec.source;
-        if source
-            .additional_columns
-            .is_some_and(|columns| columns.as_array().is_some_and(|columns| !columns.is_empty()))
-        {
-            return Err(Error::new(ErrorKind::Spec, "additionalColumns are not supported for files; remove them"));
+        no_additional_columns(source.additional_columns.as_ref())?;
+        let location = Location::of(&spec.dataset)?;
+        let place = Place { container: String::new(), folder: location.folder_path, file: location.file_name };
+        let settings = source.store_settings.unwrap_or_default();
+        let store = Arc::new(LocalRows::new(Root::new(&spec.linked_service.host)?));
+        if spec.dataset["type"] == binary::DATASET {
+            return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?)));
         }
-        Ok(Arc::new(FileSource {
-            root: Root::new(&spec.linked_service.host)?,
-            selection: Selection::new(
-                Location::of(&spec.dataset)?.checked()?,
-                source.store_settings.unwrap_or_default(),
-            )?,
-            format: format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?,
-            found: Mutex::new(None),
-        }))
+        let selection = Selection::of_rows(place, settings)?;
+        let format = format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?;
+        Ok(Arc::new(FileSource::new(store, selection, format)))
     }
 }
 
@@ -87,27 +109,8 @@ pub(crate) struct SourceSpec {
     dataset: Value,
     source: SourceProperties,
     #[serde(default)]
-    ropeway: Ropeway,
+    ropeway: MemoryShare,
 }
-
-/// What is ours, not Data Factory's.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Ropeway {
-    memory_bytes: Option<u64>,
-    parallel: Option<u32>,
-}
-
-impl Ropeway {
-    /// The memory that one chunk's decompressed pages may take: its share of all.
-    fn share(&self) -> u64 {
-        self.memory_bytes.unwrap_or(MEMORY) / u64::from(self.parallel.unwrap_or(PARALLEL).max(1))
-    }
-}
-
-/// Where nothing is said, as the command line would.
-const MEMORY: u64 = 1 << 30;
-const PARALLEL: u32 = 4;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,6 +127,15 @@ pub(crate) struct SinkSpec {
     linked_service: LinkedService,
     dataset: Value,
     sink: SinkProperties,
+    #[serde(default)]
+    ropeway: Ropeway,
+}
+
+/// What is ours, not Data Factory's.
+#[derive(Debug, Default, Deserialize)]
+struct Ropeway {
+    /// The run, for names that are made.
+    run: Option<RunId>,
 }
 
 /// The linked service; a user and a password belong to a mounted share, not to us.
@@ -136,7 +148,16 @@ pub(super) struct LinkedService {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SinkProperties {
+    store_settings: Option<WriteSettings>,
     format_settings: Option<Value>,
+}
+
+/// `FileServerWriteSettings`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WriteSettings {
+    #[serde(deserialize_with = "lenient::option::text")]
+    copy_behavior: Option<String>,
 }
 
 /// `location` of a dataset.

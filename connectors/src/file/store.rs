@@ -1,14 +1,15 @@
 //! `test-connection` for a file server: whether its folder is there, and what we may do in it.
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{fs, path::PathBuf, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use ropeway_engine::{
     Result,
+    files::Files,
     registry::{ProbeStep, Store},
 };
 
-use super::{disk, paths::Root};
+use super::{disk, files::LocalFiles, paths::Root};
 
 /// The folder of a linked service.
 pub(super) struct FileStore {
@@ -31,6 +32,10 @@ impl Store for FileStore {
             }
         }
         steps
+    }
+
+    fn files(&self) -> Option<Arc<dyn Files>> {
+        Some(Arc::new(LocalFiles::new(self.root.clone())))
     }
 }
 

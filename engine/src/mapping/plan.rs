@@ -104,6 +104,11 @@ impl Plan {
         self.steps.iter().all(|step| step.conversion.is_none() && matches!(step.from, From::Column(_)))
     }
 
+    /// Whether a column holds the path of the file that its row comes from.
+    pub(super) fn names_files(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.from, From::File))
+    }
+
     /// Whether a value may have no place in its new type.
     pub(super) fn converts(&self) -> bool {
         self.steps.iter().any(|step| step.conversion.is_some())

@@ -57,6 +57,9 @@ impl Source for MappedSource {
     }
 
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        if self.planned()?.names_files() {
+            return self.source.plan_by_file(target).await;
+        }
         self.source.plan(target).await
     }
 
@@ -81,6 +84,10 @@ impl Source for MappedSource {
             async move { cpu::run(move || plan.portion(portion, file.as_deref())).await? }
         });
         Ok(mapped.boxed())
+    }
+
+    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
+        self.source.retire(chunks).await
     }
 
     fn skips(&self) -> Option<Cow<'static, str>> {

@@ -133,6 +133,10 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.end_snapshot();
     }
 
+    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
+        self.1.around(self.0.retire(chunks)).await
+    }
+
     fn skips(&self) -> Option<Cow<'static, str>> {
         self.0.skips()
     }

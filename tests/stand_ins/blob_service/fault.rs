@@ -9,6 +9,12 @@ pub enum Operation {
     PutBlockList,
     /// Get Blob Properties.
     Head,
+    /// Get Blob.
+    Get,
+    /// List Blobs, List Containers.
+    List,
+    /// Delete Blob.
+    Delete,
     /// Every one.
     Any,
 }

@@ -1,8 +1,16 @@
 //! Lists: of containers, of blobs in pages, of blocks.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE},
+};
+use chrono::{DateTime, Utc};
 
-use super::{answer::Refusal, request::Request, store::Store};
+use super::{
+    answer::Refusal,
+    request::Request,
+    store::{Blob, Store},
+};
 
 /// One page of a container's blobs, in the order of their names.
 pub(crate) fn blobs(request: &Request, container: &str, store: &Store) -> Result<String, Refusal> {
@@ -16,18 +24,65 @@ pub(crate) fn blobs(request: &Request, container: &str, store: &Store) -> Result
         Some(marker) => unmark(marker).ok_or(Refusal(400, "InvalidQueryParameterValue"))?,
         None => String::new(),
     };
+    let delimiter = request.query("delimiter").filter(|delimiter| !delimiter.is_empty());
+    let with_metadata = request.query("include").is_some_and(|include| include.split(',').any(|it| it == "metadata"));
     let names = store.names(container).into_iter().filter(|name| name.starts_with(prefix) && *name >= from);
     let mut names = names.peekable();
     let mut page = String::new();
-    for name in names.by_ref().take(asked.min(store.page)) {
-        let length = store.blob(container, &name).map_or(0, |blob| blob.bytes.len());
-        page += &format!(
-            "<Blob><Name>{}</Name><Properties><Content-Length>{length}</Content-Length></Properties></Blob>",
-            escaped(&name)
-        );
+    for _ in 0..asked.min(store.page) {
+        let Some(name) = names.next() else { break };
+        let shared = delimiter.and_then(|delimiter| {
+            let at = name[prefix.len()..].find(delimiter)?;
+            Some(name[..prefix.len() + at + delimiter.len()].to_owned())
+        });
+        match shared {
+            Some(shared) => {
+                while names.next_if(|name| name.starts_with(&shared)).is_some() {}
+                page += &format!("<BlobPrefix>{}</BlobPrefix>", name_element(&shared));
+            }
+            None => page += &blob_element(&name, store.blob(container, &name), with_metadata),
+        }
     }
     let next = names.next().map_or_else(String::new, |name| format!("{MARKER}{}", BASE64_URL_SAFE.encode(name)));
     Ok(format!("<EnumerationResults><Blobs>{page}</Blobs><NextMarker>{next}</NextMarker></EnumerationResults>"))
+}
+
+fn blob_element(name: &str, blob: Option<&Blob>, with_metadata: bool) -> String {
+    let Some(blob) = blob else { return String::new() };
+    let md5 = blob.md5.as_ref().map_or_else(String::new, |md5| BASE64_STANDARD.encode(md5));
+    let metadata: String = blob
+        .metadata
+        .iter()
+        .filter(|_| with_metadata)
+        .map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)))
+        .collect();
+    // A list has the tag without its quotation marks.
+    format!(
+        "<Blob>{}<Properties><Last-Modified>{}</Last-Modified><Etag>{}</Etag><Content-Length>{}</Content-Length>\
+         <Content-MD5>{md5}</Content-MD5><BlobType>BlockBlob</BlobType></Properties><Metadata>{metadata}</Metadata></Blob>",
+        name_element(name),
+        http_date(blob.modified),
+        blob.etag.trim_matches('"'),
+        blob.bytes.len(),
+    )
+}
+
+/// The form of HTTP, to the second.
+pub(crate) fn http_date(moment: DateTime<Utc>) -> String {
+    moment.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// A name that XML cannot hold is percent-encoded.
+fn name_element(name: &str) -> String {
+    let odd = |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if !name.contains(odd) {
+        return format!("<Name>{}</Name>", escaped(name));
+    }
+    let encoded: String = name
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    format!("<Name Encoded=\"true\">{encoded}</Name>")
 }
 
 /// A marker is the service's own: nobody may make one of a name.

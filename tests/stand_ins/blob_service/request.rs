@@ -62,6 +62,9 @@ impl Request {
             ("PUT", Some("block")) => Operation::PutBlock,
             ("PUT", Some("blocklist")) => Operation::PutBlockList,
             ("HEAD", None) => Operation::Head,
+            ("GET", Some("list")) => Operation::List,
+            ("GET", None) => Operation::Get,
+            ("DELETE", None) => Operation::Delete,
             _ => Operation::Any,
         }
     }
@@ -175,18 +178,30 @@ impl Request {
         let range = self.header("x-ms-range").or_else(|| self.header("range"));
         let whole = blob.bytes.len();
         let (mut status, mut bytes) = (200, &blob.bytes[..]);
-        let mut headers = vec![("etag", blob.etag.clone()), ("x-ms-blob-type", "BlockBlob".to_owned())];
+        let mut headers = vec![
+            ("etag", blob.etag.clone()),
+            ("x-ms-blob-type", "BlockBlob".to_owned()),
+            ("last-modified", listing::http_date(blob.modified)),
+        ];
         if let Some((first, last)) = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) {
             let first: usize = first.parse().map_err(|_| Refusal(400, "InvalidHeaderValue"))?;
             let last = last.parse().unwrap_or(usize::MAX).min(whole.saturating_sub(1));
             if first >= whole {
                 return Err(Refusal(416, "InvalidRange"));
             }
+            if last < first {
+                return Err(Refusal(400, "InvalidHeaderValue"));
+            }
             (status, bytes) = (206, &blob.bytes[first..=last]);
             headers.push(("content-range", format!("bytes {first}-{last}/{whole}")));
         }
         if self.method == "HEAD" {
             headers.push(("content-length", whole.to_string()));
+        }
+        if let Some(md5) = &blob.md5 {
+            // That of a part is another one.
+            let name = if status == 206 { "x-ms-blob-content-md5" } else { "content-md5" };
+            headers.push((name, BASE64_STANDARD.encode(md5)));
         }
         let body = if self.method == "HEAD" { Bytes::new() } else { Bytes::copy_from_slice(bytes) };
         let mut response = answer(status, &headers, body);
@@ -221,7 +236,10 @@ impl Request {
             rest = after.trim();
         }
         let (metadata, content_type) = self.properties()?;
-        Ok(BlockList { entries, metadata, content_type, conditions: self.conditions() })
+        let md5 = self.header("x-ms-blob-content-md5").map(|md5| BASE64_STANDARD.decode(md5));
+        let md5 = md5.transpose().ok().filter(|md5| md5.as_ref().is_none_or(|md5| md5.len() == 16));
+        let md5 = md5.ok_or(Refusal(400, "InvalidMd5"))?;
+        Ok(BlockList { entries, metadata, content_type, md5, conditions: self.conditions() })
     }
 
     /// Metadata and media type that a write sets.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use md5::{Digest, Md5};
 
 use super::{answer::Refusal, request::Request};
 
@@ -22,6 +24,10 @@ pub struct Blob {
     pub metadata: BTreeMap<String, String>,
     /// Its media type.
     pub content_type: String,
+    /// When it was written.
+    pub modified: DateTime<Utc>,
+    /// The MD5 that the service keeps: its own of a blob that was put whole, else what the commit said.
+    pub md5: Option<Vec<u8>>,
     /// Ids and contents of its blocks.
     pub(crate) blocks: Vec<(String, Bytes)>,
 }
@@ -40,6 +46,7 @@ pub(crate) struct BlockList {
     pub(crate) entries: Vec<(String, String)>,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) content_type: String,
+    pub(crate) md5: Option<Vec<u8>>,
     pub(crate) conditions: Conditions,
 }
 
@@ -117,6 +124,18 @@ impl Store {
         self.put_blob((container, name), upload).expect("there is a container, and no condition");
     }
 
+    pub(crate) fn damage(&mut self, container: &str, name: &str) {
+        let place = self.containers.get_mut(container).and_then(|blobs| blobs.get_mut(name));
+        if let Some(blob) = place.and_then(|place| place.committed.as_mut()) {
+            blob.md5 = Some(Md5::digest(b"other bytes").to_vec());
+        }
+    }
+
+    pub(crate) fn put_folder(&mut self, container: &str, name: &str) {
+        let metadata = BTreeMap::from([("hdi_isfolder".to_owned(), "true".to_owned())]);
+        self.put_blob((container, name), Upload { metadata, ..Upload::default() }).expect("there is a container");
+    }
+
     /// Put Blob: the whole content at once. Uncommitted blocks of the name are gone.
     pub(crate) fn put_blob(&mut self, at: (&str, &str), upload: Upload) -> Result<String, Refusal> {
         let etag = self.next_version();
@@ -128,6 +147,8 @@ impl Store {
             etag: etag.clone(),
             metadata: upload.metadata,
             content_type: upload.content_type,
+            modified: Utc::now(),
+            md5: Some(Md5::digest(&upload.bytes).to_vec()),
             blocks: Vec::new(),
         });
         Ok(etag)
@@ -180,6 +201,8 @@ impl Store {
             etag: etag.clone(),
             metadata: list.metadata.clone(),
             content_type: list.content_type.clone(),
+            modified: Utc::now(),
+            md5: list.md5.clone(),
             blocks,
         });
         Ok(etag)

@@ -2,10 +2,17 @@ use std::{fs, num::NonZeroU32, path::Path};
 
 use arrow::array::{AsArray, RecordBatch};
 use futures::TryStreamExt;
-use ropeway_engine::registry::{SourceKind, StoreKind};
+use ropeway_engine::{
+    Result,
+    chunk::BatchLimit,
+    registry::{SourceKind, StoreKind},
+    source::{ChunkTarget, Source},
+};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::*;
+use std::sync::Arc;
+
 use crate::file::{
     FileServer,
     spec::{SourceSpec, StoreSpec},
@@ -67,7 +74,6 @@ async fn files_are_chosen_by_name_folder_and_wildcard() {
     }
     let none = source(root.path(), "in", "", json!({"modifiedDatetimeEnd": "2001-01-01T00:00:00"})).unwrap();
     assert!(none.schema().await.unwrap_err().to_string().contains("no file is there"));
-    assert!(source(root.path(), "in", "", json!({"fileListPath": "x"})).is_err());
     let missing = source(root.path(), "in", "nothing.csv", json!({})).unwrap();
     let error = missing.schema().await.unwrap_err();
     assert!(error.to_string().contains("nothing.csv"), "{error}");
@@ -121,4 +127,82 @@ async fn a_store_says_what_may_be_done_in_it() {
     assert!(steps.len() == 3 && steps.iter().all(|step| step.outcome.is_ok()), "{steps:?}");
     let steps = probe(&root.path().join("missing")).await;
     assert!(steps.len() == 1 && steps[0].outcome.is_err(), "{steps:?}");
+}
+
+fn rows(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let row = |batch: &RecordBatch, at: usize| {
+        batch.columns().iter().map(|column| column.as_string::<i32>().value(at).to_owned()).collect()
+    };
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|at| row(batch, at))).collect()
+}
+
+async fn all(source: &dyn Source) -> Result<Vec<Vec<String>>> {
+    let mut all = Vec::new();
+    source.schema().await?;
+    for chunk in source.plan(target()).await? {
+        let batches: Vec<RecordBatch> = source.read(&chunk, limit()).await?.try_collect().await?;
+        all.extend(rows(&batches));
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn steps_of_the_path_are_columns_where_that_is_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    for (path, id) in [("lake/year=2020/month=08/a.csv", "1"), ("lake/year=2021/month=09/b.csv", "2")] {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("id\n{id}\n")).unwrap();
+    }
+    let found = source(root.path(), "lake", "", json!({"enablePartitionDiscovery": true})).unwrap();
+    assert_eq!(all(found.as_ref()).await.unwrap(), [["1", "2020", "08"], ["2", "2021", "09"]]);
+    let below = json!({"enablePartitionDiscovery": true, "partitionRootPath": "lake/year=2020"});
+    let found = source(root.path(), "lake/year=2020", "", below).unwrap();
+    assert_eq!(all(found.as_ref()).await.unwrap(), [["1", "08"]]);
+    let wild =
+        json!({"enablePartitionDiscovery": true, "wildcardFolderPath": "lake/year=*/*", "wildcardFileName": "*"});
+    let found = source(root.path(), "", "", wild).unwrap();
+    assert_eq!(all(found.as_ref()).await.unwrap(), [["1", "2020", "08"], ["2", "2021", "09"]]);
+
+    // A file whose path has other keys is not mixed with the others, and no key hides a column.
+    fs::write(root.path().join("lake/year=2021/c.csv"), "id\n3\n").unwrap();
+    let found = source(root.path(), "lake", "", json!({"enablePartitionDiscovery": true})).unwrap();
+    assert!(all(found.as_ref()).await.unwrap_err().to_string().contains("c.csv"));
+    fs::create_dir_all(root.path().join("clash/id=7")).unwrap();
+    fs::write(root.path().join("clash/id=7/a.csv"), "id\n1\n").unwrap();
+    let found = source(root.path(), "clash", "", json!({"enablePartitionDiscovery": true})).unwrap();
+    assert!(found.schema().await.unwrap_err().to_string().contains("same name"));
+}
+
+#[tokio::test]
+async fn many_small_files_share_chunks_and_no_row_is_lost_or_doubled() {
+    let root = tempfile::tempdir().unwrap();
+    let count = 2500;
+    for id in 0..count {
+        fs::write(root.path().join(format!("{id:05}.csv")), format!("id\n{id}\n")).unwrap();
+    }
+    let found = source(root.path(), "", "", json!({})).unwrap();
+    found.schema().await.unwrap();
+    let chunks = found.plan(target()).await.unwrap();
+    assert_eq!(chunks.len(), 834, "three files in each");
+    assert!(found.file_of(&chunks[0]).is_none());
+    let expected: Vec<Vec<String>> = (0..count).map(|id| vec![id.to_string()]).collect();
+    assert_eq!(all(found.as_ref()).await.unwrap(), expected);
+
+    let apart = found.plan_by_file(target()).await.unwrap();
+    assert_eq!(apart.len(), count);
+    assert_eq!(found.file_of(&apart[7]).as_deref(), Some("00007.csv"));
+
+    // A file in the middle of a chunk that changes ends the chunk, and is named.
+    fs::write(root.path().join("00001.csv"), "id\n1\n1\n").unwrap();
+    let reading = found.read(&chunks[0], limit()).await.unwrap();
+    let error = reading.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.symbolic_code(), Some("DataConsistencySourceDataChanged"));
+    assert!(error.to_string().contains("00001.csv"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_are_no_reason_to_delete_their_file() {
+    let error = source(Path::new("/data"), "in", "", json!({"deleteFilesAfterCompletion": true})).err().unwrap();
+    assert_eq!(error.symbolic_code(), Some("DeleteFilesAfterCompletionNotSupportedForNonDirectBinaryCopy"));
 }

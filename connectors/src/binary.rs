@@ -1,0 +1,129 @@
+//! Files as they are: a Binary copy moves pieces of files as rows.
+//!
+//! A row is a piece: the path of its file below the dataset's folder, the length of the whole file, where the piece lies,
+//! its bytes, and the MD5 of the whole file if the source knows it. So everything that holds for rows holds for files: a
+//! chunk is a range of a large file or several small ones, it is retried on its own, its digest is compared at both ends,
+//! the journal knows what is done, and a file can be read back piece by piece. Pieces lie on a grid, so that the same file
+//! always makes the same rows.
+
+mod format;
+mod naming;
+mod source;
+mod spans;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
+
+use arrow::{
+    array::{
+        Array, AsArray, BinaryArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch, StringArray,
+    },
+    datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
+};
+use bytes::Bytes;
+use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
+
+pub(crate) use self::{
+    format::BinaryFiles,
+    naming::{CopyBehavior, Naming, behavior, merged_name},
+    source::{BinarySource, BinaryStore},
+    spans::{Copied, Span, assembled, same_md5},
+};
+
+/// The dataset type.
+pub(crate) const DATASET: &str = "Binary";
+
+/// Bytes of a piece; only the last one of a file is shorter.
+pub(crate) const PIECE: u64 = 1 << 20;
+
+/// A piece of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) path: String,
+    /// Of the whole file.
+    pub(crate) length: u64,
+    pub(crate) offset: u64,
+    pub(crate) bytes: Bytes,
+    /// Of the whole file, if the source knows it.
+    pub(crate) md5: Option<[u8; 16]>,
+}
+
+/// The columns of pieces.
+pub(crate) fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let field = |name: &str, data_type: DataType, nullable| {
+            let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), format!("file {name}"))]);
+            Field::new(name, data_type, nullable).with_metadata(metadata)
+        };
+        Arc::new(Schema::new(vec![
+            field("path", DataType::Utf8, false),
+            field("length", DataType::Int64, false),
+            field("offset", DataType::Int64, false),
+            field("content", DataType::Binary, false),
+            field("md5", DataType::FixedSizeBinary(16), true),
+        ]))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// # Errors
+/// [`ErrorKind::Spec`] if these are not the columns of pieces.
+pub(crate) fn are_pieces(columns: &SchemaRef) -> Result<()> {
+    if *columns == schema() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Spec,
+        "a Binary dataset goes with a Binary dataset at the other end; give both ends the same kind of dataset",
+    ))
+}
+
+/// Pieces as rows.
+pub(crate) fn rows(pieces: &[Piece]) -> Result<RecordBatch> {
+    let defect = |error| Error::new(ErrorKind::Bug, "pieces of files make no rows; please report it").caused_by(error);
+    let numbers = |of: fn(&Piece) -> u64| pieces.iter().map(of).map(|number| number as i64).collect::<Int64Array>();
+    let mut md5 = FixedSizeBinaryBuilder::with_capacity(pieces.len(), 16);
+    for piece in pieces {
+        match piece.md5 {
+            Some(known) => md5.append_value(known).map_err(defect)?,
+            None => md5.append_null(),
+        }
+    }
+    let columns: Vec<Arc<dyn Array>> = vec![
+        Arc::new(StringArray::from_iter_values(pieces.iter().map(|piece| piece.path.as_str()))),
+        Arc::new(numbers(|piece| piece.length)),
+        Arc::new(numbers(|piece| piece.offset)),
+        Arc::new(BinaryArray::from_iter_values(pieces.iter().map(|piece| piece.bytes.as_ref()))),
+        Arc::new(md5.finish()),
+    ];
+    RecordBatch::try_new(schema(), columns).map_err(defect)
+}
+
+/// Rows as pieces; their bytes are copied once.
+pub(crate) fn pieces(rows: &RecordBatch) -> Result<Vec<Piece>> {
+    let defect = || Error::new(ErrorKind::Bug, "rows are no pieces of files; please report it");
+    if rows.num_columns() != schema().fields().len() {
+        return Err(defect());
+    }
+    let paths = rows.column(0).as_string_opt::<i32>().ok_or_else(defect)?;
+    let lengths = rows.column(1).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
+    let offsets = rows.column(2).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
+    let contents = rows.column(3).as_binary_opt::<i32>().ok_or_else(defect)?;
+    let md5 = rows.column(4).as_any().downcast_ref::<FixedSizeBinaryArray>().ok_or_else(defect)?;
+    (0..rows.num_rows())
+        .map(|row| {
+            Ok(Piece {
+                path: paths.value(row).to_owned(),
+                length: u64::try_from(lengths.value(row)).map_err(|_| defect())?,
+                offset: u64::try_from(offsets.value(row)).map_err(|_| defect())?,
+                bytes: Bytes::copy_from_slice(contents.value(row)),
+                md5: md5.is_valid(row).then(|| md5.value(row).try_into()).transpose().map_err(|_| defect())?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Files as pieces: a chunk is a range of a large file, or several small ones.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{BatchLimit, Chunk, ChunkId},
+    files::{FileEntry, Files},
+    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{PIECE, Piece, rows, schema};
+use crate::selection::Selection;
+
+/// Bytes that are asked for at once.
+const READ: u64 = 4 * PIECE;
+/// Such reads of a chunk that are on their way at once.
+const READS: usize = 4;
+/// Small files of one chunk at most.
+const FILES: usize = 1000;
+/// Ranges of one file at most: a blob has 50,000 blocks, and each range ends with a short one.
+const RANGES: u64 = 5000;
+/// Files that are deleted at once after the copy.
+const DELETIONS: usize = 16;
+
+/// A store whose files are copied as they are.
+pub(crate) trait BinaryStore: Send + Sync + 'static {
+    /// Its files.
+    fn files(&self) -> Arc<dyn Files>;
+    /// The MD5 of a file's content: what the store keeps, or else, where that costs no second download, computed.
+    fn md5(&self, file: FileEntry) -> BoxFuture<'static, Result<Option<[u8; 16]>>>;
+    /// The name of a file for a person.
+    fn shown(&self, path: &str) -> String;
+}
+
+/// The files of one dataset.
+pub(crate) struct BinarySource {
+    store: Arc<dyn BinaryStore>,
+    selection: Selection,
+    /// How many files and chunks the plan found.
+    found: Mutex<Option<(usize, usize)>>,
+}
+
+/// A range of one file, or several files, as they were when the run was planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recipe {
+    /// Path, length, version and MD5 of each.
+    files: Vec<(String, u64, String, Option<[u8; 16]>)>,
+    /// Of the only file; all of every file without it.
+    range: Option<(u64, u64)>,
+}
+
+impl BinarySource {
+    pub(crate) fn new(store: Arc<dyn BinaryStore>, selection: Selection) -> Self {
+        Self { store, selection, found: Mutex::default() }
+    }
+
+    /// The reads of a chunk, in order.
+    async fn reads(&self, recipe: Recipe, limit: BatchLimit) -> Result<Vec<Read>> {
+        let at_once = (limit.bytes / PIECE).min(limit.rows.get().into()).clamp(1, READ / PIECE) * PIECE;
+        let mut reads = Vec::new();
+        for (path, bytes, version, md5) in recipe.files {
+            let file = FileEntry { path, bytes, modified: None, version, md5 };
+            let (start, end) = recipe.range.unwrap_or((0, bytes));
+            // A file in several ranges has its MD5 in the last of them.
+            let known = if recipe.range.is_none() { md5 } else { None };
+            let known =
+                if recipe.range.is_some() && end == bytes { self.store.md5(file.clone()).await? } else { known };
+            let read = Read {
+                path: self.selection.relative(&file.path).to_owned(),
+                file: Arc::new(file),
+                md5: known,
+                start,
+                end,
+            };
+            let mut from = start;
+            loop {
+                let to = (from + at_once).min(end);
+                reads.push(Read { start: from, end: to, ..read.clone() });
+                from = to;
+                if from >= end {
+                    break;
+                }
+            }
+        }
+        Ok(reads)
+    }
+}
+
+/// A few pieces of one file that are asked for together.
+#[derive(Clone)]
+struct Read {
+    /// Below the dataset's folder.
+    path: String,
+    file: Arc<FileEntry>,
+    md5: Option<[u8; 16]>,
+    start: u64,
+    end: u64,
+}
+
+impl Read {
+    async fn pieces(self, files: Arc<dyn Files>) -> Result<Vec<Piece>> {
+        // There is nothing to ask for in an empty file, but whether it is still there and empty.
+        let bytes = files.read(&self.file, self.start..self.end).await?;
+        Ok(cut(&self.path, (self.file.bytes, self.start), &bytes, self.md5))
+    }
+}
+
+/// Bytes from a place of a file on as pieces of the grid; an empty file has one piece.
+pub(super) fn cut(path: &str, (length, start): (u64, u64), bytes: &Bytes, md5: Option<[u8; 16]>) -> Vec<Piece> {
+    let piece = |from: u64| {
+        let to = (from + PIECE).min(bytes.len() as u64);
+        let bytes = bytes.slice(from as usize..to as usize);
+        Piece { path: path.to_owned(), length, offset: start + from, bytes, md5 }
+    };
+    let count = (bytes.len() as u64).div_ceil(PIECE).max(1);
+    (0..count).map(|number| piece(number * PIECE)).collect()
+}
+
+#[async_trait]
+impl Source for BinarySource {
+    async fn schema(&self) -> Result<SchemaRef> {
+        Ok(schema())
+    }
+
+    async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        let files = self.selection.files(self.store.files().as_ref()).await?;
+        let count = files.len();
+        let total: u64 = files.iter().map(|file| file.bytes).sum();
+        // Every slot gets several chunks where there is enough to copy.
+        let together = target.bytes.min(total / u64::from(target.chunks.max(1))).max(PIECE);
+        let recipes = recipes(files, target.bytes.max(PIECE), together);
+        let chunks = recipes.into_iter().enumerate().map(|(id, recipe)| chunk(id, recipe, self.store.as_ref()));
+        let chunks = chunks.collect::<Result<Vec<_>>>()?;
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((count, chunks.len()));
+        Ok(chunks)
+    }
+
+    async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
+        let reads = self.reads(recipe(chunk)?, limit).await?;
+        let files = self.store.files();
+        let pieces = stream::iter(reads).map(move |read| read.pieces(Arc::clone(&files)).boxed()).buffered(READS);
+        Ok(pieces.and_then(|pieces| std::future::ready(rows(&pieces))).boxed())
+    }
+
+    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
+        if !self.selection.deletes() {
+            return Ok(());
+        }
+        let files = self.store.files();
+        for chunk in chunks {
+            let deletions = recipe(chunk)?.files.into_iter().map(|(path, bytes, version, md5)| {
+                let (files, file) = (Arc::clone(&files), FileEntry { path, bytes, modified: None, version, md5 });
+                async move { files.delete_unchanged(&file).await }
+            });
+            stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
+        }
+        Ok(())
+    }
+
+    fn file_of(&self, chunk: &Chunk) -> Option<String> {
+        match recipe(chunk).ok()?.files.as_slice() {
+            [(path, ..)] => Some(self.selection.relative(path).to_owned()),
+            _ => None,
+        }
+    }
+
+    fn working_set(&self, limit: BatchLimit) -> u64 {
+        // What is on its way, and one read once more as rows.
+        limit.bytes.saturating_add((READS as u64 + 1) * READ)
+    }
+
+    fn describe(&self) -> SourceDescription {
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let deletes = if self.selection.deletes() { "; files are deleted once the copy is published" } else { "" };
+        SourceDescription {
+            statement: self.selection.to_string(),
+            cut: found.map_or_else(
+                || "by files and ranges".to_owned(),
+                |(files, chunks)| {
+                    format!("{files} files in {chunks} chunks: small files together, large ones in ranges")
+                },
+            ),
+            consistency: format!("a file that changes after the plan stops the run{deletes}"),
+        }
+    }
+}
+
+fn recipe(chunk: &Chunk) -> Result<Recipe> {
+    Recipe::deserialize(&chunk.recipe).map_err(|error| {
+        Error::new(ErrorKind::Bug, "the recipe of a chunk of files is damaged; start the run anew").caused_by(error)
+    })
+}
+
+/// Large files in ranges, small ones together, in the order of their paths.
+fn recipes(files: Vec<FileEntry>, range: u64, together: u64) -> Vec<Recipe> {
+    let (mut recipes, mut gathered): (Vec<Recipe>, u64) = (Vec::new(), u64::MAX);
+    for file in files {
+        let FileEntry { path, bytes, version, md5, .. } = file;
+        let of_file = (path, bytes, version, md5);
+        if bytes > range {
+            // Ranges begin on the grid of pieces.
+            let range = range.max(bytes.div_ceil(RANGES)).next_multiple_of(PIECE);
+            let starts = (0..bytes.div_ceil(range)).map(|number| number * range);
+            recipes.extend(starts.map(|start| Recipe {
+                files: vec![of_file.clone()],
+                range: Some((start, (start + range).min(bytes))),
+            }));
+            gathered = u64::MAX;
+            continue;
+        }
+        let sum = gathered.saturating_add(bytes);
+        match recipes.last_mut().filter(|recipe| sum <= together && recipe.files.len() < FILES) {
+            Some(recipe) => {
+                gathered = sum;
+                recipe.files.push(of_file);
+            }
+            None => {
+                gathered = bytes;
+                recipes.push(Recipe { files: vec![of_file], range: None });
+            }
+        }
+    }
+    recipes
+}
+
+fn chunk(id: usize, recipe: Recipe, store: &dyn BinaryStore) -> Result<Chunk> {
+    let id = u32::try_from(id)
+        .map_err(|_| Error::new(ErrorKind::Spec, "these are too many files for one run; copy them folder by folder"))?;
+    let first = recipe.files.first().map_or_else(String::new, |(path, ..)| store.shown(path));
+    let label = match recipe.range {
+        Some((start, end)) => format!("{first}, bytes {start} to {end}"),
+        None if recipe.files.len() > 1 => format!("{first} and {} more files", recipe.files.len() - 1),
+        None => first,
+    };
+    let recipe = serde_json::to_value(recipe).map_err(|error| {
+        Error::new(ErrorKind::Bug, "the recipe of a chunk cannot be written; please report it").caused_by(error)
+    })?;
+    Ok(Chunk { id: ChunkId(id), label, recipe })
+}

@@ -1,0 +1,150 @@
+//! Files to chunks.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use ropeway_engine::{
+    Error, ErrorKind, Result,
+    chunk::{Chunk, ChunkId},
+    files::FileEntry,
+    source::ChunkTarget,
+};
+use serde::{Deserialize, Serialize};
+
+use super::OpenFiles;
+use crate::{
+    blocking::blocking,
+    format::{ReadFormat, Slice},
+};
+
+/// Small files are gathered so that there are about so many chunks of them. Each chunk costs a record in the journal and a
+/// part in the sink; a hundred thousand files would cost a hundred thousand.
+pub(super) const SMALL_FILES: usize = 1000;
+
+/// Files that are looked into at once while the plan is made.
+const LOOKS: usize = 8;
+
+/// What a plan made of files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned {
+    pub(super) files: usize,
+    pub(super) chunks: usize,
+    /// Chunks of several files.
+    pub(super) grouped: usize,
+}
+
+/// One slice of one file, or several files, as they were when the run was planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    /// Path, length and version of each.
+    files: Vec<(String, u64, String)>,
+    pub(super) slice: Slice,
+}
+
+impl Recipe {
+    fn new(files: Vec<FileEntry>, slice: Slice) -> Self {
+        Self { files: files.into_iter().map(|file| (file.path, file.bytes, file.version)).collect(), slice }
+    }
+
+    pub(super) fn of(chunk: &Chunk) -> Result<Self> {
+        Self::deserialize(&chunk.recipe).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the recipe of a chunk of files is damaged; start the run anew").caused_by(error)
+        })
+    }
+
+    /// The files, at least one.
+    pub(super) fn files(self) -> Result<Vec<FileEntry>> {
+        if self.files.is_empty() {
+            return Err(Error::new(ErrorKind::Bug, "the recipe of a chunk has no files; start the run anew"));
+        }
+        let entry = |(path, bytes, version)| FileEntry { path, bytes, modified: None, version, md5: None };
+        Ok(self.files.into_iter().map(entry).collect())
+    }
+
+    fn label(&self, store: &dyn OpenFiles) -> String {
+        let first = self.files.first().map_or_else(String::new, |(path, ..)| store.shown(path));
+        match self.slice {
+            Slice::RowGroups(from, to) => format!("{first}, row groups {from} to {}", to.saturating_sub(1)),
+            Slice::Whole if self.files.len() > 1 => format!("{first} and {} more files", self.files.len() - 1),
+            Slice::Whole => first,
+        }
+    }
+
+    fn chunk(self, id: usize, store: &dyn OpenFiles) -> Result<Chunk> {
+        let id = u32::try_from(id).map_err(|_| {
+            Error::new(ErrorKind::Spec, "these are too many files for one run; copy them folder by folder")
+        })?;
+        let label = self.label(store);
+        let recipe = serde_json::to_value(self).map_err(|error| {
+            Error::new(ErrorKind::Bug, "the recipe of a chunk cannot be written; please report it").caused_by(error)
+        })?;
+        Ok(Chunk { id: ChunkId(id), label, recipe })
+    }
+}
+
+/// The chunks of these files, in their order. Files that are too small to be cut are not looked into, and where they would
+/// be more than `most` chunks several share one.
+pub(super) async fn chunks(
+    store: &Arc<dyn OpenFiles>,
+    format: &Arc<dyn ReadFormat>,
+    files: Vec<FileEntry>,
+    (target, most): (ChunkTarget, usize),
+) -> Result<(Planned, Vec<Chunk>)> {
+    let count = files.len();
+    let together = if most > 1 { count.div_ceil(most) } else { 1 };
+    let recipes: Vec<Vec<Recipe>> = stream::iter(groups(files, target, together))
+        .map(|group| recipes(Arc::clone(store), Arc::clone(format), group, target))
+        .buffered(LOOKS)
+        .try_collect()
+        .await?;
+    let recipes = recipes.into_iter().flatten();
+    let mut grouped = 0;
+    let chunks = recipes.enumerate().map(|(id, recipe)| {
+        grouped += usize::from(recipe.files.len() > 1);
+        recipe.chunk(id, store.as_ref())
+    });
+    let chunks = chunks.collect::<Result<Vec<_>>>()?;
+    Ok((Planned { files: count, chunks: chunks.len(), grouped }, chunks))
+}
+
+/// Small files together, large ones alone.
+fn groups(files: Vec<FileEntry>, target: ChunkTarget, together: usize) -> Vec<Vec<FileEntry>> {
+    let (mut groups, mut bytes): (Vec<Vec<FileEntry>>, u64) = (Vec::new(), u64::MAX);
+    for file in files {
+        let longer = bytes.saturating_add(file.bytes);
+        match groups.last_mut().filter(|group| group.len() < together && longer <= target.bytes) {
+            Some(group) => {
+                bytes = longer;
+                group.push(file);
+            }
+            None => {
+                bytes = file.bytes;
+                groups.push(vec![file]);
+            }
+        }
+    }
+    groups
+}
+
+async fn recipes(
+    store: Arc<dyn OpenFiles>,
+    format: Arc<dyn ReadFormat>,
+    files: Vec<FileEntry>,
+    target: ChunkTarget,
+) -> Result<Vec<Recipe>> {
+    let [file] = files.as_slice() else { return Ok(vec![Recipe::new(files, Slice::Whole)]) };
+    // Every slot gets several chunks where the file is large enough to be cut at all.
+    let slice_bytes = target.bytes.min(file.bytes / u64::from(target.chunks.max(1))).max(1 << 20);
+    if file.bytes <= slice_bytes {
+        return Ok(vec![Recipe::new(files, Slice::Whole)]);
+    }
+    blocking(move || {
+        let [file] = files.as_slice() else { return Ok(Vec::new()) };
+        let opened = store.open(file)?;
+        let slices = format
+            .slices(opened.input()?, slice_bytes)
+            .map_err(|error| opened.unchanged().err().unwrap_or_else(|| error.with("file", store.shown(&file.path))))?;
+        Ok(slices.into_iter().map(|slice| Recipe::new(files.clone(), slice)).collect())
+    })
+    .await
+}

@@ -1,0 +1,44 @@
+//! Binary copies: files as they are, from a Binary dataset to a Binary dataset.
+
+use serde_json::Value;
+
+use crate::{
+    diagnostic::{Findings, Severity, property},
+    support::Moment,
+};
+
+/// Whether files are copied as they are, and what of the settings goes only with that, or never.
+pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut Findings) -> bool {
+    let class = |side: &str| settings.pointer(side).and_then(Value::as_str).unwrap_or_default();
+    let (source, sink) = (class("/source/type"), class("/sink/type"));
+    let given = |at: &str| settings.pointer(at).is_some_and(|value| !value.is_null() && value != "");
+    let ignored = if moment == (Moment::Run { strict: true }) { Severity::Error } else { Severity::Warning };
+    match (source == "BinarySource", sink == "BinarySink") {
+        (true, true) if given("/translator") => {
+            let message = "'translator' is ignored: a binary copy has no columns".to_owned();
+            findings.push(ignored, "ignored-property", &property(path, "translator"), message);
+            true
+        }
+        (true, true) => true,
+        (false, false) => {
+            if given("/sink/storeSettings/copyBehavior") {
+                let path = property(&property(&property(path, "sink"), "storeSettings"), "copyBehavior");
+                let message = "'copyBehavior' is ignored where rows are copied: a sink with a file name gives that one \
+                               file, a folder gives one file per chunk";
+                findings.push(ignored, "ignored-property", &path, message.to_owned());
+            }
+            false
+        }
+        // The other end may be misspelt or an expression, which is told elsewhere.
+        _ if source.is_empty() || sink.is_empty() => false,
+        _ => {
+            let severity = if moment == Moment::Validate { Severity::Warning } else { Severity::Error };
+            let message = format!(
+                "'{source}' does not go with '{sink}': a Binary dataset is copied to a Binary dataset only; give both ends \
+                 the same kind of dataset"
+            );
+            findings.push(severity, "unsupported-type", path, message);
+            false
+        }
+    }
+}

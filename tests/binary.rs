@@ -1,0 +1,7 @@
+//! Binary copies: files as they are, between file servers and storage accounts, by the whole engine.
+
+mod deletion;
+mod kill;
+mod refusals;
+mod stores;
+mod workbench;
