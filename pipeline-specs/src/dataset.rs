@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     copy::ResolvedSide,
-    definition::{Definition, Kind, PROPERTIES, VERSION_1},
+    definition::{Definition, Kind, PROPERTIES},
     diagnostic::{Diagnostic, Findings, property},
     evaluation::{Context, Twin},
     factory::Factory,
@@ -66,10 +66,6 @@ pub(crate) fn resolve(
     inputs: &Inputs,
 ) -> Result<(Resolved, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut findings = Findings::new(&definition.file);
-    if definition.version_1 {
-        findings.error("version-1", "$", VERSION_1);
-        return Err(findings.into_vec());
-    }
     let context = context.clone().with("dataset", parameters.into());
     let settings = settings(definition, &context, inputs, &mut findings);
     let service = service(factory, definition, &context, inputs, &mut findings);

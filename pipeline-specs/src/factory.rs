@@ -8,11 +8,12 @@ use std::{
 use crate::{
     copy::ResolvedSide,
     dataset,
-    definition::{Definition, Kind, VERSION_1},
+    definition::{Definition, Kind},
     diagnostic::{Diagnostic, Findings, Severity, closest, list},
+    envelope::Envelope,
     inputs::Inputs,
     linked_service::{self, ResolvedStore},
-    loader,
+    loader::{self, Files},
     pipeline::Pipeline,
     reference,
 };
@@ -22,41 +23,46 @@ use crate::{
 pub struct Factory {
     root: PathBuf,
     definitions: BTreeMap<(Kind, String), Definition>,
+    /// How many definitions there are that are no part of a copy.
+    others: usize,
+    files: Files,
 }
 
 impl Factory {
     /// Loads every definition of a factory's folder: Data Factory's Git layout (`pipeline/`, `dataset/`,
-    /// `linkedService/`), or all files in one folder.
+    /// `linkedService/`), or all files in one folder, templates among them; or one template.
     pub fn load(root: &Path) -> (Self, Vec<Diagnostic>) {
-        let mut factory = Self { root: root.to_path_buf(), definitions: BTreeMap::new() };
-        let mut diagnostics = Vec::new();
-        if !root.is_dir() {
-            let mut findings = Findings::new(root);
-            findings.error(
-                "no-factory",
-                "$",
-                "there is no such folder; name a folder with pipeline/, dataset/ and linkedService/",
-            );
-            return (factory, findings.into_vec());
+        if root.exists() {
+            return Self::of_files(root, &loader::files_of_factory(root));
         }
-        for file in loader::files_of_factory(root) {
-            factory.add(&file, &mut diagnostics);
-        }
-        diagnostics.extend(factory.check());
-        (factory, diagnostics)
+        let mut findings = Findings::new(root);
+        findings.error(
+            "no-factory",
+            "$",
+            "there is no such folder; name a folder with pipeline/, dataset/ and linkedService/",
+        );
+        (Self::empty(root), findings.into_vec())
     }
 
-    /// Loads the factory around one pipeline file and reports only what that pipeline reaches. The factory is
-    /// `root`, or else the folder above the pipeline's folder (the folder itself when it is no `pipeline/`).
+    /// Loads the factory around one pipeline and reports only what that pipeline reaches. The pipeline is a file; or a
+    /// name in the factory. The factory is `root`, or else the folder above the pipeline's folder (the folder itself
+    /// when it is no `pipeline/`), or the file itself when it is a template.
     pub fn load_for_pipeline(pipeline: &Path, root: Option<&Path>) -> (Self, Vec<Diagnostic>) {
-        let root = root.map_or_else(|| factory_root(pipeline), Path::to_path_buf);
-        let (mut factory, mut diagnostics) = Self::load(&root);
-        if !diagnostics.iter().any(|diagnostic| same_file(&diagnostic.file, pipeline)) {
-            // The pipeline may lie outside the factory's folders.
-            if factory.pipeline_in(pipeline).is_none() {
-                factory.add(pipeline, &mut diagnostics);
-            }
+        let root = match root {
+            Some(root) => root.to_path_buf(),
+            None if loader::is_template(pipeline) => pipeline.to_path_buf(),
+            None => factory_root(pipeline),
+        };
+        if !root.exists() {
+            return Self::load(&root);
         }
+        let mut files = loader::files_of_factory(&root);
+        // The pipeline may lie outside the factory's folders.
+        if (pipeline.is_file() || pipeline.extension().is_some()) && !files.iter().any(|file| same_file(file, pipeline))
+        {
+            files.push(pipeline.to_path_buf());
+        }
+        let (factory, mut diagnostics) = Self::of_files(&root, &files);
         let reached = factory.pipeline_in(pipeline).map(|name| factory.reached_from(name)).unwrap_or_default();
         let loaded: BTreeSet<PathBuf> =
             factory.definitions.values().map(|definition| definition.file.clone()).collect();
@@ -70,6 +76,39 @@ impl Factory {
             named || reached.contains(&diagnostic.file) || diagnostic.file == root
         });
         (factory, diagnostics)
+    }
+
+    fn of_files(root: &Path, files: &[PathBuf]) -> (Self, Vec<Diagnostic>) {
+        let loaded = loader::load(files);
+        let mut factory = Self { files: loaded.files, ..Self::empty(root) };
+        let mut diagnostics = loaded.diagnostics;
+        for envelope in loaded.envelopes {
+            match envelope.kind {
+                Kind::Other => factory.others += 1,
+                _ => factory.add(envelope, &mut diagnostics),
+            }
+        }
+        diagnostics.extend(factory.check());
+        (factory, diagnostics)
+    }
+
+    fn empty(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), definitions: BTreeMap::new(), others: 0, files: Files::default() }
+    }
+
+    /// One definition without what it refers to.
+    pub(crate) fn alone(file: &Path, definition: Definition) -> Self {
+        let definitions = BTreeMap::from([((definition.kind, definition.name.clone()), definition)]);
+        Self { definitions, files: Files { loaded: 1, ..Files::default() }, ..Self::empty(file) }
+    }
+
+    /// Without what the pipeline of a file does not reach.
+    pub(crate) fn only_reached(mut self, file: &Path) -> Self {
+        let reached = self.pipeline_in(file).map(|name| self.reached_from(name)).unwrap_or_default();
+        self.definitions.retain(|_, definition| reached.contains(&definition.file));
+        self.files = Files { loaded: self.definitions.len(), ..Files::default() };
+        self.others = 0;
+        self
     }
 
     /// The folder the factory was loaded from.
@@ -92,10 +131,25 @@ impl Factory {
         self.names(Kind::LinkedService)
     }
 
-    /// The name of the pipeline that a file defines.
+    /// The name of the pipeline that a file defines: of a template, its only one. What is no file is a name.
     pub fn pipeline_in(&self, file: &Path) -> Option<&str> {
-        let mut pipelines = self.definitions.values().filter(|definition| definition.kind == Kind::Pipeline);
-        pipelines.find(|definition| same_file(&definition.file, file)).map(|definition| definition.name.as_str())
+        let pipelines = || self.definitions.values().filter(|definition| definition.kind == Kind::Pipeline);
+        let own = pipelines().find(|definition| same_file(&definition.file, file));
+        let exported = || match self.exported_from(file).as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let named = || self.get(Kind::Pipeline, file.to_str().filter(|_| !file.exists())?);
+        own.or_else(exported).or_else(named).map(|definition| definition.name.as_str())
+    }
+
+    /// The pipelines of a template.
+    fn exported_from(&self, template: &Path) -> Vec<&Definition> {
+        let start = format!("{}#", template.display());
+        let from = |definition: &&Definition| {
+            definition.kind == Kind::Pipeline && definition.file.to_string_lossy().starts_with(&start)
+        };
+        self.definitions.values().filter(from).collect()
     }
 
     /// A pipeline with its activities in dependency order.
@@ -132,14 +186,20 @@ impl Factory {
         }
     }
 
-    pub(crate) fn definitions(&self) -> impl Iterator<Item = &Definition> {
-        self.definitions.values()
+    pub(crate) fn files(&self) -> Files {
+        self.files
     }
 
-    /// The definitions that the pipeline of a file reaches, itself included.
-    pub(crate) fn reached(&self, file: &Path) -> Vec<&Definition> {
-        let files = self.pipeline_in(file).map(|name| self.reached_from(name)).unwrap_or_default();
-        self.definitions.values().filter(|definition| files.contains(&definition.file)).collect()
+    /// How many definitions there are of a kind.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Other => self.others,
+            _ => self.names(kind).count(),
+        }
+    }
+
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.definitions.values()
     }
 
     fn find(&self, kind: Kind, name: &str) -> Result<&Definition, Vec<Diagnostic>> {
@@ -148,12 +208,14 @@ impl Factory {
             findings.error("missing-definition", "$", self.missing(kind, name));
             return Err(findings.into_vec());
         };
-        if definition.version_1 {
-            let mut findings = Findings::new(&definition.file);
-            findings.error("version-1", "$", VERSION_1);
-            return Err(findings.into_vec());
-        }
-        Ok(definition)
+        let reached = self.reached_by(definition);
+        let refused: Vec<Diagnostic> = self
+            .definitions
+            .values()
+            .filter(|other| reached.contains(&other.file))
+            .flat_map(|other| other.refused(Severity::Error))
+            .collect();
+        if refused.is_empty() { Ok(definition) } else { Err(refused) }
     }
 
     fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
@@ -163,30 +225,36 @@ impl Factory {
             .map(|definition| definition.name.as_str())
     }
 
-    fn add(&mut self, file: &Path, diagnostics: &mut Vec<Diagnostic>) {
-        let (definition, found) = loader::read(file);
-        diagnostics.extend(found);
-        let Some(definition) = definition.filter(|definition| definition.kind != Kind::Other) else { return };
-        let key = (definition.kind, definition.name.clone());
-        if let Some(other) = self.definitions.get(&key) {
-            let mut findings = Findings::new(file);
-            let what = definition.kind.describe();
-            let message = format!(
-                "the {what} '{}' is already defined in {}; rename or remove one",
-                definition.name,
-                other.file.display()
-            );
-            findings.error("duplicate-name", "$.name", message);
-            diagnostics.extend(findings.into_vec());
-            return;
+    fn add(&mut self, envelope: Envelope, diagnostics: &mut Vec<Diagnostic>) {
+        let mut findings = Findings::new(&envelope.file);
+        let key = (envelope.kind, envelope.name.clone());
+        match self.definitions.get(&key) {
+            None => {
+                self.definitions.insert(key, Definition::new(envelope, &mut findings));
+            }
+            // An export lies beside what it was made from.
+            Some(other) if envelope.exported && !other.file.to_string_lossy().contains('#') => {
+                let message = format!("{} defines it too, and is taken", other.file.display());
+                findings.warning("also-exported", "$", message);
+            }
+            Some(other) => {
+                let message = format!(
+                    "the {} '{}' is already defined in {}; rename or remove one",
+                    envelope.kind.describe(),
+                    envelope.name,
+                    other.file.display()
+                );
+                findings.error("duplicate-name", "$.name", message);
+            }
         }
-        self.definitions.insert(key, definition);
+        diagnostics.extend(findings.into_vec());
     }
 
     /// What is wrong between definitions: references, dependencies, missing parts.
     fn check(&self) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
-        for definition in self.definitions.values().filter(|definition| !definition.version_1) {
+        for definition in self.definitions.values() {
+            diagnostics.extend(definition.refused(Severity::Warning));
             diagnostics.extend(reference::check(self, definition));
             if definition.kind == Kind::Pipeline
                 && let Err(found) = Pipeline::new(self, definition)
@@ -199,8 +267,13 @@ impl Factory {
 
     /// The files of a pipeline, its datasets and their linked services.
     fn reached_from(&self, pipeline: &str) -> BTreeSet<PathBuf> {
+        self.get(Kind::Pipeline, pipeline).map(|pipeline| self.reached_by(pipeline)).unwrap_or_default()
+    }
+
+    /// The files of what a definition refers to, and its own.
+    pub(crate) fn reached_by<'f>(&'f self, definition: &'f Definition) -> BTreeSet<PathBuf> {
         let mut reached = BTreeSet::new();
-        let mut open: Vec<&Definition> = self.get(Kind::Pipeline, pipeline).into_iter().collect();
+        let mut open = vec![definition];
         while let Some(definition) = open.pop() {
             if reached.insert(definition.file.clone()) {
                 let targets = reference::all(definition).into_iter();

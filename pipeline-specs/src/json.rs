@@ -1,6 +1,7 @@
 //! JSON text as people keep it: strict where a mistake would change meaning, tolerant where it cannot.
 
 mod build;
+mod decode;
 mod tolerate;
 
 use serde_json::Value;
@@ -12,20 +13,21 @@ pub(crate) const MAX_BYTES: usize = 10 << 20;
 /// Deeper nesting is an attack or an accident.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// Parses a file's text. `None` when the text has no JSON value; the findings say why.
+/// Parses a file's bytes. `None` when they are no JSON value; the findings say why.
 ///
-/// A byte-order mark, `//` comments and trailing commas are warnings; duplicate keys and nesting beyond
+/// A byte-order mark, UTF-16, `//` comments and trailing commas are warnings; duplicate keys and nesting beyond
 /// [`MAX_DEPTH`] are errors.
-pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Value> {
-    if text.len() > MAX_BYTES {
+pub(crate) fn parse(bytes: &[u8], findings: &mut Findings) -> Option<Value> {
+    if bytes.len() > MAX_BYTES {
         findings.error(
             "too-large",
             "$",
-            format!("the file has {} bytes; a definition has at most {MAX_BYTES}", text.len()),
+            format!("the file has {} bytes; a definition has at most {MAX_BYTES}", bytes.len()),
         );
         return None;
     }
-    let cleaned = tolerate::clean(text, findings);
+    let text = decode::text(bytes, findings)?;
+    let cleaned = tolerate::clean(&text, findings);
     parse_clean(&cleaned, findings)
 }
 
@@ -54,7 +56,7 @@ mod tests {
 
     fn parsed(text: &str) -> (Option<Value>, Vec<String>) {
         let mut findings = Findings::new(Path::new("f"));
-        let value = parse(text, &mut findings);
+        let value = parse(text.as_bytes(), &mut findings);
         (value, findings.into_vec().iter().map(ToString::to_string).collect())
     }
 
@@ -64,6 +66,26 @@ mod tests {
         assert_eq!(value, Some(serde_json::json!({"a": [1, 2], "u": "http://x,]"})));
         assert_eq!(messages.len(), 3, "{messages:?}");
         assert!(messages.iter().all(|message| message.contains("warning")), "{messages:?}");
+    }
+
+    #[test]
+    fn reads_the_encodings_of_windows() {
+        let read = |bytes: &[u8]| {
+            let mut findings = Findings::new(Path::new("f"));
+            (parse(bytes, &mut findings), findings.into_vec())
+        };
+        let text = "{\"ä\": 1}";
+        let little: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        for bytes in [little, big] {
+            let (value, found) = read(&bytes);
+            assert_eq!(value, Some(serde_json::json!({ "ä": 1 })));
+            assert_eq!(found[0].code, "utf-16");
+        }
+        for wrong in [&b"{\"\xe4\": 1}"[..], b"\xff\xfe{\0\"", b"\xff\xfe\x00\xd8{\0"] {
+            let (value, found) = read(wrong);
+            assert_eq!((value, found.last().unwrap().code), (None, "unreadable"));
+        }
     }
 
     #[test]
@@ -108,6 +130,12 @@ mod tests {
         #[test]
         fn never_panics(text in "[\\[\\]{},:\"/\\\\ a1\u{feff}\n*]{0,60}") {
             let _ = parsed(&text);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40), marked in proptest::bool::ANY) {
+            let mark: &[u8] = if marked { b"\xff\xfe" } else { b"" };
+            let _ = parse(&[mark, &bytes].concat(), &mut Findings::silent());
         }
 
         #[test]

@@ -12,20 +12,25 @@
 //! This crate opens no connection and knows no other crate of Ropeway. Files are read in `loader.rs` only.
 
 mod activity;
+mod arm;
 mod binary;
 mod connection_string;
 mod copy;
+mod coverage;
 mod dataset;
 mod definition;
 mod dependency;
 mod diagnostic;
 mod dotnet;
+mod envelope;
 mod evaluation;
 mod expression;
 mod factory;
 mod fingerprint;
+mod import;
 mod inputs;
 mod json;
+mod kind;
 mod linked_service;
 mod loader;
 mod parameter;
@@ -38,16 +43,20 @@ mod skipping;
 mod support;
 mod timespan;
 mod translator;
+mod v1;
 mod validate;
 
 pub use activity::Activity;
 pub use copy::{ResolvedCopy, ResolvedSide};
+pub use coverage::{Coverage, LeftOut, Runnable};
 pub use dependency::{Condition, Dependency, Next, ready};
 pub use diagnostic::{Diagnostic, Severity};
 pub use dotnet::{ClockTime, TimeFormat, TimeKind};
 pub use factory::Factory;
+pub use import::{Import, import};
 pub use inputs::{Inputs, Outcome, Outcomes, Status, Trigger};
 pub use linked_service::ResolvedStore;
+pub use loader::Files;
 pub use pipeline::Pipeline;
 pub use policy::Policy;
 pub use secret::{Secrets, SecretsError, Settings};
@@ -55,4 +64,4 @@ pub use skipping::{LogLayout, LogLocation, Skipping};
 pub use translator::{
     AdditionalColumn, AdditionalValue, ColumnMapping, ConversionSettings, INTERIM_TYPES, MappedColumn, Mapping,
 };
-pub use validate::validate;
+pub use validate::{Validation, validate};

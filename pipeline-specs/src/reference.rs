@@ -41,7 +41,9 @@ pub(crate) fn all(definition: &Definition) -> Vec<Reference<'_>> {
 /// Reports every reference to a definition that does not exist.
 pub(crate) fn check(factory: &Factory, definition: &Definition) -> Vec<Diagnostic> {
     let mut findings = Findings::new(&definition.file);
-    for reference in all(definition) {
+    let is_refused = |path: &str| definition.refusals.iter().any(|refusal| refusal.path.starts_with(path));
+    // A name that a template does not tell is missing already.
+    for reference in all(definition).into_iter().filter(|reference| !is_refused(&reference.path)) {
         if factory.get(reference.kind, &reference.name).is_none() {
             let code = if reference.kind == Kind::Dataset { "missing-dataset" } else { "missing-linked-service" };
             findings.error(code, &reference.path, factory.missing(reference.kind, &reference.name));

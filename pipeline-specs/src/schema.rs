@@ -1,6 +1,8 @@
 //! What Data Factory's JSON may hold: the property tables of `schema.json`, keys brought to their canonical
 //! spelling, and what is unknown, misspelt or missing.
 
+mod tolerance;
+
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
@@ -48,6 +50,10 @@ pub(crate) fn normalise(value: &Value, shape: &str, path: &str, findings: &mut F
                 Some(classes) => object_of(object, &classes, path, findings),
                 None => value.clone(),
             }
+        }
+        (Value::String(text), _) => {
+            tolerance::of_text(text, shape, path, findings);
+            value.clone()
         }
         _ => value.clone(),
     }
@@ -129,7 +135,9 @@ fn classes_of(shape: &str, object: &Map<String, Value>, path: &str, findings: &m
         findings.error("missing-type", path, format!("'type' is missing; it says which {} this is", describe(shape)));
         return None;
     };
-    let Some(canonical) = canonical_type(shape, type_name) else {
+    let canonical = canonical_type(shape, type_name);
+    tolerance::of_type(canonical, type_name, path, findings);
+    let Some(canonical) = canonical.or_else(|| tolerance::singular(shape, type_name, path, findings)) else {
         if let Some(meant) = closest(type_name, family(shape).iter().map(String::as_str)) {
             let message = format!("unknown {} '{type_name}'; did you mean '{meant}'?", describe(shape));
             findings.error("unknown-type", &property(path, "type"), message);
@@ -167,6 +175,7 @@ fn object_of(object: &Map<String, Value>, classes: &Classes, path: &str, finding
             normal.insert(key.clone(), value.clone());
             continue;
         };
+        tolerance::of_key(key, known, &path, findings);
         let shape = match (known, &classes.type_properties) {
             ("typeProperties", Some(class)) => class.as_str(),
             _ => shape_of(&classes.class, known).unwrap_or("any"),
@@ -195,9 +204,16 @@ fn report_missing(normal: &Map<String, Value>, classes: &Classes, path: &str, fi
         if normal.contains_key(name) || OFTEN_ABSENT.contains(&name) {
             continue;
         }
-        // A half-drawn copy is saved like any other; only running it is a mistake.
-        if classes.class == "CopyActivityTypeProperties" {
-            findings.warning("missing-property", path, format!("the copy has no '{name}'; it will not run"));
+        // A half-drawn activity is saved like any other; only running it is a mistake.
+        if let Some(activity) = classes.class.strip_suffix("ActivityTypeProperties") {
+            let what = if activity == "Copy" { "copy" } else { "activity" };
+            findings.warning("missing-property", path, format!("the {what} has no '{name}'; it will not run"));
+        } else if classes.class == "Dataset" {
+            findings.warning(
+                "missing-property",
+                path,
+                format!("the dataset has no '{name}'; a copy with it will not run"),
+            );
         } else {
             findings.error("missing-property", path, format!("{} needs '{name}'", classes.name));
         }

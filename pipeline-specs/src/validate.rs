@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{
     binary,
+    coverage::Coverage,
     definition::{Definition, Kind, PROPERTIES},
-    diagnostic::{Diagnostic, Findings, element, property},
+    diagnostic::{Diagnostic, Findings, Severity, element, property},
     expression::is_dynamic,
     factory::Factory,
     loader, reference, schema, skipping,
@@ -15,62 +16,85 @@ use crate::{
     translator::{self, Reporter},
 };
 
-/// Checks pipelines (with what they refer to), other definition files, and folders (every factory in them):
-/// all problems, errors first per file, each once.
-pub fn validate(paths: &[PathBuf]) -> Vec<Diagnostic> {
-    let mut diagnostics: Vec<Diagnostic> = paths.iter().flat_map(|path| one(path)).collect();
+/// What there is to say of some definitions.
+#[derive(Clone, Debug, Default)]
+pub struct Validation {
+    /// All problems, errors first per file, each once.
+    pub diagnostics: Vec<Diagnostic>,
+    /// One for each factory.
+    pub coverage: Vec<Coverage>,
+}
+
+/// Checks pipelines (with what they refer to), other definition files, templates, and folders (every factory in them).
+pub fn validate(paths: &[PathBuf]) -> Validation {
+    let mut validation = Validation::default();
+    for path in paths {
+        one(path, &mut validation);
+    }
+    let diagnostics = &mut validation.diagnostics;
     diagnostics
         .sort_by(|a, b| (&a.file, a.severity, &a.path, &a.message).cmp(&(&b.file, b.severity, &b.path, &b.message)));
     diagnostics.dedup();
-    diagnostics
+    validation
 }
 
-fn one(path: &Path) -> Vec<Diagnostic> {
+fn one(path: &Path, validation: &mut Validation) {
     if path.is_dir() {
-        // A folder of a factory means its factory, so that references are found.
-        let root = match Kind::of_folder(path) {
-            Some(_) => {
-                let named = path.parent().filter(|parent| *parent != Path::new(""));
-                named.map_or_else(|| path.join(".."), Path::to_path_buf)
-            }
-            None => path.to_path_buf(),
-        };
-        let factories = if Kind::of_folder(path).is_some() { vec![root] } else { loader::factories_below(&root) };
-        if factories.is_empty() {
-            let mut findings = Findings::new(path);
-            findings.error(
-                "no-factory",
-                "$",
-                "the folder holds no definitions; name a factory, a folder above factories, or a file",
-            );
-            return findings.into_vec();
-        }
-        return factories.iter().flat_map(|root| whole(root)).collect();
+        return folder(path, validation);
     }
-    let (definition, found) = loader::read(path);
-    match definition {
-        Some(definition) if definition.kind == Kind::Pipeline => {
-            let (factory, mut diagnostics) = Factory::load_for_pipeline(path, None);
-            let reached: Vec<&Definition> = factory.reached(path);
-            diagnostics.extend(reached.into_iter().flat_map(|definition| unsupported(definition, Some(&factory))));
-            diagnostics
+    if loader::is_template(path) {
+        return whole(path, validation);
+    }
+    let mut loaded = loader::load(&[path.to_path_buf()]);
+    let Some(envelope) = loaded.envelopes.pop() else { return validation.diagnostics.extend(loaded.diagnostics) };
+    let (factory, mut diagnostics) = if envelope.kind == Kind::Pipeline {
+        let (factory, diagnostics) = Factory::load_for_pipeline(path, None);
+        (factory.only_reached(path), diagnostics)
+    } else {
+        let mut findings = Findings::new(path);
+        let definition = Definition::new(envelope, &mut findings);
+        let refused = definition.refused(Severity::Warning);
+        (Factory::alone(path, definition), [loaded.diagnostics, findings.into_vec(), refused].concat())
+    };
+    diagnostics.extend(factory.definitions().flat_map(|definition| unsupported(definition, Some(&factory))));
+    validation.coverage.push(Coverage::of(&factory, &diagnostics));
+    validation.diagnostics.extend(diagnostics);
+}
+
+fn folder(path: &Path, validation: &mut Validation) {
+    // A folder of a factory means its factory, so that references are found.
+    let factories = match Kind::of_folder(path) {
+        Some(_) => {
+            let named = path.parent().filter(|parent| *parent != Path::new(""));
+            vec![named.map_or_else(|| path.join(".."), Path::to_path_buf)]
         }
-        Some(definition) => [found, unsupported(&definition, None)].concat(),
-        None => found,
+        None => loader::factories_below(path),
+    };
+    if factories.is_empty() {
+        let mut findings = Findings::new(path);
+        findings.error(
+            "no-factory",
+            "$",
+            "the folder holds no definitions; name a factory, a folder above factories, or a file",
+        );
+        validation.diagnostics.extend(findings.into_vec());
+    }
+    for root in factories {
+        whole(&root, validation);
     }
 }
 
-fn whole(root: &Path) -> Vec<Diagnostic> {
+fn whole(root: &Path, validation: &mut Validation) {
     let (factory, mut diagnostics) = Factory::load(root);
     diagnostics.extend(factory.definitions().flat_map(|definition| unsupported(definition, Some(&factory))));
-    diagnostics
+    validation.coverage.push(Coverage::of(&factory, &diagnostics));
+    validation.diagnostics.extend(diagnostics);
 }
 
 /// What of a definition Ropeway ignores or refuses to run.
 fn unsupported(definition: &Definition, factory: Option<&Factory>) -> Vec<Diagnostic> {
     let mut findings = Findings::new(&definition.file);
     let family = match definition.kind {
-        _ if definition.version_1 => return Vec::new(),
         Kind::Pipeline => {
             activities(definition, factory, &mut findings);
             return findings.into_vec();

@@ -79,7 +79,7 @@ fn files() {
     );
     let folder = changed(&[]);
     fs::remove_dir_all(folder.path().join("dataset")).unwrap();
-    assert_snapshot!("no_datasets", text(&validate(&[folder.path().join(PIPELINE)]), folder.path()));
+    assert_snapshot!("no_datasets", text(&validate(&[folder.path().join(PIPELINE)]).diagnostics, folder.path()));
     let gone = folder.path().join("pipeline/Gone.json");
     assert_snapshot!("no_file", text(&Factory::load_for_pipeline(&gone, None).1, folder.path()));
 }
@@ -90,7 +90,10 @@ fn a_broken_neighbour_does_not_stop_a_pipeline() {
     fs::write(folder.path().join("dataset/Other.json"), "{").unwrap();
     let (_, diagnostics) = Factory::load_for_pipeline(&folder.path().join(PIPELINE), None);
     assert_snapshot!("broken_neighbour", text(&diagnostics, folder.path()));
-    assert_snapshot!("broken_neighbour_validated", text(&validate(&[folder.path().to_path_buf()]), folder.path()));
+    assert_snapshot!(
+        "broken_neighbour_validated",
+        text(&validate(&[folder.path().to_path_buf()]).diagnostics, folder.path())
+    );
 }
 
 #[test]
@@ -120,7 +123,14 @@ fn properties() {
     assert_eq!(with(r#""additionalColumns": [{"name": "a", "value": "b"}]"#), "");
     assert_snapshot!("ignored_property", with(r#""sourceRetryCount": 3"#));
     assert_eq!(with(r#""additionalColumns": [], "disableMetricsCollection": false"#), "");
-    assert_eq!(with(r#""SQLREADERQUERY": "SELECT 1""#), "");
+    assert_snapshot!("key_case", with(r#""SQLREADERQUERY": "SELECT 1""#));
+    assert_snapshot!("type_case", said(&[(PIPELINE, source, "\"type\": \"sqlserversource\",")], &inputs()));
+    let singular = [(PIPELINE, "\"AzureBlobStorageWriteSettings\"", "\"AzureBlobStorageWriteSetting\"")];
+    assert_snapshot!("singular_type", said(&singular, &inputs()));
+    assert_snapshot!(
+        "quoted_value",
+        said(&[(PIPELINE, "\"parallelCopies\": 4", "\"parallelCopies\": \"4\"")], &inputs())
+    );
     let mut strict = inputs();
     strict.strict = true;
     let change =

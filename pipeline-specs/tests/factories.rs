@@ -22,7 +22,8 @@ fn all_real_factories_load() {
         println!("no real definitions here: set ROPEWAY_SHARED to check them");
         return;
     };
-    let diagnostics = validate(std::slice::from_ref(&root));
+    let validation = validate(std::slice::from_ref(&root));
+    let diagnostics = validation.diagnostics;
     let mut kinds: BTreeMap<(Severity, &str), (usize, String)> = BTreeMap::new();
     for diagnostic in &diagnostics {
         let entry = kinds.entry((diagnostic.severity, diagnostic.code)).or_insert((0, diagnostic.to_string()));

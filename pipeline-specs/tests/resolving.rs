@@ -70,7 +70,9 @@ impl Definitions {
     fn resolve(&self, inputs: &Inputs, outcomes: &Outcomes) -> Result<ResolvedCopy, String> {
         let folder = tempfile::tempdir().unwrap();
         self.write(folder.path(), false);
-        let (factory, found) = Factory::load(folder.path());
+        let (factory, mut found) = Factory::load(folder.path());
+        // What is only spelt in another way is told, and taken.
+        found.retain(|found| !["key-case", "type-case", "quoted-value"].contains(&found.code));
         assert_eq!(text(&found), "");
         let pipeline = factory.pipeline("Main").unwrap();
         pipeline.activities()[0].resolve(inputs, outcomes).map_err(|found| text(&found))

@@ -10,6 +10,7 @@ const EXAMPLES: &str = "\
 Examples:
   ropeway demo                                          copies generated rows, no set-up needed
   ropeway validate orders/                              checks every definition of a factory
+  ropeway import ARMTemplateForFactory.json --out orders/   writes an export as files
   ropeway plan orders/pipeline/CopyOrders.json          shows what a run would do; writes nothing
   ropeway run orders/pipeline/CopyOrders.json -p day=2026-11-22 --secrets secrets.toml
   ropeway resume 01990a3c-6f2e-7c51-9d0f-2f6f4c0e1a77   finishes an interrupted run";
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Check definitions without any connection
     Validate(ValidateArgs),
+    /// Write a template, or definitions of version 1, as the files of a factory in Git
+    Import(ImportArgs),
     /// Finish an interrupted run
     Resume(ResumeArgs),
     /// List runs, or show one run's chunks, attempts, errors and report
@@ -50,7 +53,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The pipeline's JSON file; its datasets and linked services are found in the folders dataset/
-    /// and linkedService/ beside the folder that holds it
+    /// and linkedService/ beside the folder that holds it. Or a template with one pipeline; or, with
+    /// --factory, a pipeline's name
     #[arg(value_name = "PIPELINE.json")]
     pub(crate) pipeline: PathBuf,
     /// The id of the run; running an id that succeeded is a no-op [default: a new one]
@@ -98,6 +102,18 @@ pub(crate) struct ValidateArgs {
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// A template of the resource manager, a definition file, or a folder of them, in any dialect
+    #[arg(value_name = "ARM_OR_V1")]
+    pub(crate) source: PathBuf,
+    /// The folder to write pipeline/, dataset/ and linkedService/ into; no file in it is replaced
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -196,8 +212,9 @@ pub(crate) struct DemoArgs {
 /// Which definitions, and what fills them in.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct DefinitionArgs {
-    /// The folder that holds dataset/ and linkedService/ [default: found from the pipeline file]
-    #[arg(long, value_name = "DIR")]
+    /// The folder that holds dataset/ and linkedService/, or a template of the resource manager
+    /// [default: found from the pipeline file]
+    #[arg(long, value_name = "DIR|TEMPLATE.json")]
     pub(crate) factory: Option<PathBuf>,
     /// A pipeline parameter: JSON, or a bare string; repeatable
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE")]

@@ -1,6 +1,7 @@
 //! The commands. Each gives the exit code of what it found, or the error that stopped it.
 
 mod demo;
+mod import;
 mod plan;
 mod preview;
 mod resume;
@@ -32,6 +33,7 @@ pub(crate) fn perform(command: Command, console: &Console) -> Result<u8> {
             Command::Run(args) => run::perform(args, console).await,
             Command::Plan(args) => plan::perform(args).await,
             Command::Validate(args) => validate::perform(&args),
+            Command::Import(args) => import::perform(&args),
             Command::Resume(args) => resume::perform(args, console).await,
             Command::Runs(args) => runs::perform(&args),
             Command::TestConnection(args) => test_connection::perform(args).await,

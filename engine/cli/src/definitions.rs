@@ -39,9 +39,10 @@ pub(crate) fn load(request: &Request, run: &str, started: DateTime<Utc>) -> Resu
     let Some(pipeline) = factory.pipeline_in(&request.pipeline).map(str::to_owned) else {
         return Err(Error::new(
             ErrorKind::Spec,
-            "the file defines no pipeline; name a file with properties.activities",
+            "there is no such pipeline; name a file with properties.activities, a template with one pipeline, or a pipeline of --factory",
         )
-        .with("file", request.pipeline.display()));
+        .with("pipeline", request.pipeline.display())
+        .with("pipelines of the factory", factory.pipelines().collect::<Vec<_>>().join(", ")));
     };
     Ok(Definitions { factory, pipeline, inputs, warnings })
 }

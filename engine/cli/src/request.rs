@@ -22,9 +22,9 @@ pub(crate) const MEMORY: u64 = 1 << 30;
 pub(crate) struct Request {
     /// The working directory: relative paths in definitions begin here, at a resume as well.
     pub(crate) directory: PathBuf,
-    /// The pipeline's file, absolute.
+    /// The pipeline's file, absolute; or its name in `factory`.
     pub(crate) pipeline: PathBuf,
-    /// The factory's folder, if it was named, absolute.
+    /// The factory's folder or template, if it was named, absolute.
     pub(crate) factory: Option<PathBuf>,
     /// Pipeline parameters as given. Those that the pipeline declares as secure are never stored.
     pub(crate) parameters: BTreeMap<String, Value>,
@@ -56,7 +56,11 @@ impl Request {
     ) -> Result<Self> {
         let blank = Self {
             directory: existing("working directory", Path::new("."))?,
-            pipeline: existing("pipeline", pipeline)?,
+            pipeline: match &definition.factory {
+                // In a factory that is named, a pipeline may be named too.
+                Some(_) if !pipeline.exists() => pipeline.to_path_buf(),
+                _ => existing("pipeline", pipeline)?,
+            },
             factory: None,
             parameters: BTreeMap::new(),
             secrets: None,

@@ -1,0 +1,237 @@
+//! Copies: sources and sinks that follow from the datasets' formats.
+
+mod mapping;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    schema,
+    v1::{
+        activity::{self, macros},
+        dataset::{Facts, is_true, reference},
+        notes::Notes,
+        part::Part,
+        schedule::{Schedule, Window},
+    },
+};
+
+/// What stands around a copy.
+pub(super) struct Ends<'a> {
+    pub(super) inputs: &'a activity::Ends,
+    pub(super) outputs: &'a activity::Ends,
+    pub(super) datasets: &'a BTreeMap<String, Facts>,
+    pub(super) window: &'a Window,
+    pub(super) schedule: Option<&'a Schedule>,
+}
+
+/// `inputs`, `outputs` and `typeProperties` of version 2.
+pub(super) fn convert(mut old: Part, ends: &Ends<'_>, notes: &mut Notes) -> Map<String, Value> {
+    let (source, sink) = (ends.facts(ends.inputs), ends.facts(ends.outputs));
+    let mut new = Map::new();
+    for (key, end) in [("inputs", ends.inputs), ("outputs", ends.outputs)] {
+        new.insert(key.to_owned(), ends.references(end, notes));
+    }
+    let mut settings = Map::new();
+    let source_part = old.part("source");
+    if !source_part.is_empty() {
+        settings.insert("source".to_owned(), ends.source(source_part, source, notes));
+    }
+    let sink_part = old.part("sink");
+    if !sink_part.is_empty() {
+        settings.insert("sink".to_owned(), ends.sink(sink_part, sink, notes));
+    }
+    let translator = mapping::convert(old.part("translator"), source, sink, notes);
+    settings.extend(translator.map(|translator| ("translator".to_owned(), translator)));
+    settings.extend(old.take("cloudDataMovementUnits").map(|units| ("dataIntegrationUnits".to_owned(), units)));
+    for owner in ["stagingSettings", "redirectIncompatibleRowSettings"] {
+        if let Some(Value::Object(mut part)) = old.take(owner) {
+            let key = part.keys().find(|key| key.eq_ignore_ascii_case("linkedServiceName")).cloned();
+            if let Some(value) = key.and_then(|key| part.get_mut(&key)) {
+                *value = reference(value.take(), "LinkedServiceReference");
+            }
+            settings.insert(owner.to_owned(), part.into());
+        }
+    }
+    if old.take("executionLocation").is_some() {
+        notes.dropped(&old.path("executionLocation"), "'executionLocation' is left out: the copy runs on this machine");
+    }
+    let path = old.path("").trim_end_matches("['']").to_owned();
+    if let Value::Object(rest) = macros(&old.rest().into(), ends.window, &path, notes) {
+        settings.extend(rest);
+    }
+    new.insert("typeProperties".to_owned(), settings.into());
+    new
+}
+
+impl Ends<'_> {
+    fn facts(&self, end: &activity::Ends) -> Option<&Facts> {
+        self.datasets.get(&end.names.first()?.to_lowercase())
+    }
+
+    /// The one dataset that is copied; those behind it were only waited for.
+    fn references(&self, end: &activity::Ends, notes: &mut Notes) -> Value {
+        let Some((name, others)) = end.names.split_first() else { return json!([]) };
+        if !others.is_empty() {
+            let others = crate::diagnostic::list(others);
+            notes.dropped(
+                &end.path,
+                &format!("the copy waits for {others} and does not touch them; only '{name}' is copied"),
+            );
+        }
+        let mut one = json!({ "referenceName": name, "type": "DatasetReference" });
+        if let Some(parameters) = &end.parameters {
+            one["parameters"] = parameters.clone();
+            return json!([one]);
+        }
+        let Some(facts) = self.facts(end).filter(|facts| facts.sliced) else { return json!([one]) };
+        match self.window.arguments() {
+            Ok(arguments) => one["parameters"] = arguments,
+            Err(why) => notes.refused(&end.path, format!("the dataset '{name}' names slices: {why}")),
+        }
+        if let (Some(own), Some(schedule)) = (&facts.extras.schedule, self.schedule)
+            && own != schedule
+        {
+            notes.refused(
+                &end.path,
+                format!(
+                    "a slice of '{name}' is {} and one of the activity {}: a run of one slice would miss some of them",
+                    own.describe(),
+                    schedule.describe()
+                ),
+            );
+        }
+        json!([one])
+    }
+
+    fn source(&self, mut old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
+        let Some(facts) = facts.filter(|facts| is_file(&facts.type_name) && is_of_files(&old)) else {
+            return self.table("Source", old, facts, notes);
+        };
+        old.take("type");
+        let store = facts.store.as_deref().unwrap_or_default();
+        // The source of folders on file servers left out what is below them.
+        let recursive = old.take("recursive").unwrap_or_else(|| (store != "FileServer").into());
+        let mut store_settings = json!({ "type": format!("{store}ReadSettings"), "recursive": recursive });
+        if let Some(filter) = &facts.extras.read_as.file_filter {
+            store_settings["wildcardFileName"] = filter.as_str().into();
+        }
+        let mut new = Map::from_iter([
+            ("type".to_owned(), json!(format!("{}Source", facts.type_name))),
+            ("storeSettings".to_owned(), store_settings),
+        ]);
+        let lines = old.take("skipHeaderLineCount").or_else(|| facts.extras.read_as.skip_lines.clone());
+        old.take("treatEmptyAsNull");
+        if facts.type_name == "DelimitedText" {
+            let mut format = json!({ "type": "DelimitedTextReadSettings" });
+            if let Some(lines) = lines {
+                format["skipLineCount"] = lines;
+            }
+            new.insert("formatSettings".to_owned(), format);
+        }
+        for (name, why) in [
+            ("blobColumnSeparators", "the dataset's format has 'columnDelimiter'"),
+            ("nullValues", "the dataset's format has 'nullValue'"),
+        ] {
+            if old.take(name).is_some() {
+                notes.dropped(&old.path(name), &format!("'{name}' is left out: {why}"));
+            }
+        }
+        new.extend(old.rest());
+        new.into()
+    }
+
+    fn sink(&self, mut old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
+        let Some(facts) = facts.filter(|facts| is_file(&facts.type_name) && is_of_files(&old)) else {
+            return self.table("Sink", old, facts, notes);
+        };
+        old.take("type");
+        let store = facts.store.as_deref().unwrap_or_default();
+        let mut store_settings = json!({ "type": format!("{store}WriteSettings") });
+        if let Some(behavior) = old.take("copyBehavior") {
+            store_settings["copyBehavior"] = behavior;
+        }
+        let mut new = Map::from_iter([
+            ("type".to_owned(), json!(format!("{}Sink", facts.type_name))),
+            ("storeSettings".to_owned(), store_settings),
+        ]);
+        match facts.type_name.as_str() {
+            "DelimitedText" => {
+                new.insert(
+                    "formatSettings".to_owned(),
+                    json!({ "type": "DelimitedTextWriteSettings", "fileExtension": ".txt" }),
+                );
+            }
+            "Json" => {
+                let mut format = json!({ "type": "JsonWriteSettings" });
+                if let Some(pattern) = &facts.extras.read_as.file_pattern {
+                    format["filePattern"] = pattern.clone();
+                }
+                new.insert("formatSettings".to_owned(), format);
+            }
+            _ => {}
+        }
+        // It became the dataset's header.
+        old.take("blobWriterAddHeader");
+        if old.take("blobWriterDateTimeFormat").is_some() {
+            let path = old.path("blobWriterDateTimeFormat");
+            notes.refused(&path, "dates would be written in a format of their own ('blobWriterDateTimeFormat'); write it as 'typeConversionSettings' in version 2");
+        }
+        let overwrites = old.take("blobWriterOverwriteFiles").is_none_or(|flag| is_true(&flag));
+        if !overwrites {
+            let path = old.path("blobWriterOverwriteFiles");
+            notes.refused(
+                &path,
+                "files that are there would be kept ('blobWriterOverwriteFiles'), which version 2 cannot",
+            );
+        }
+        new.extend(old.rest());
+        new.into()
+    }
+
+    /// A source or sink of rows: other names, the same settings.
+    fn table(&self, end: &str, mut old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
+        let path = old.path("").trim_end_matches("['']").to_owned();
+        let written = old.text("type").unwrap_or_default();
+        let store =
+            facts.and_then(|facts| facts.store.as_deref()).filter(|_| written.eq_ignore_ascii_case("RelationalSource"));
+        let of_store = store.map(|store| format!("{store}{end}"));
+        let of_store = of_store.and_then(|name| schema::canonical_type("CopySource", &name));
+        let mut new = Map::from_iter([("type".to_owned(), Value::from(of_store.unwrap_or(&written)))]);
+        if let Some(name) = old.text("sliceIdentifierColumnName") {
+            let message = format!(
+                "the rows of a slice would be replaced by its column '{name}' ('sliceIdentifierColumnName'), which version 2 cannot; delete them in 'preCopyScript'"
+            );
+            notes.refused(&old.path("sliceIdentifierColumnName"), message);
+        }
+        if let Some(Value::String(script)) = old.take("sqlWriterCleanupScript") {
+            let converted =
+                macros(&script.into(), self.window, &crate::diagnostic::property(&path, "preCopyScript"), notes);
+            new.insert("preCopyScript".to_owned(), converted);
+        }
+        // The table of rows had the name of the dataset's table.
+        let table = facts.and_then(|facts| facts.extras.table_name.clone());
+        if old.peek("sqlWriterTableType").is_some()
+            && let Some(table) = table
+        {
+            new.insert("storedProcedureTableTypeParameterName".to_owned(), table);
+        }
+        if let Value::Object(rest) = macros(&old.rest().into(), self.window, &path, notes) {
+            new.extend(rest);
+        }
+        new.into()
+    }
+}
+
+fn is_file(type_name: &str) -> bool {
+    matches!(type_name, "DelimitedText" | "Json" | "Avro" | "Orc" | "Parquet" | "Binary")
+}
+
+/// Whether a source or sink is one of those that version 1 has for files, whatever their format.
+fn is_of_files(end: &Part) -> bool {
+    const STORES: [&str; 4] = ["blob", "filesystem", "azuredatalakestore", "hdfs"];
+    let type_name = end.peek("type").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    let store = type_name.strip_suffix("source").or_else(|| type_name.strip_suffix("sink"));
+    store.is_some_and(|store| STORES.contains(&store))
+}

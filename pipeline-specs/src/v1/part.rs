@@ -1,0 +1,77 @@
+//! An object of version 1, whose members are taken out one by one.
+
+use serde_json::{Map, Value};
+
+use crate::{diagnostic::property, v1::notes::Notes};
+
+/// An object and where it stands. Version 1 writes keys in any case; what nobody took has no equal in version 2.
+#[derive(Default)]
+pub(super) struct Part {
+    members: Map<String, Value>,
+    path: String,
+}
+
+impl Part {
+    pub(super) fn new(members: Map<String, Value>, path: &str) -> Self {
+        Self { members, path: path.to_owned() }
+    }
+
+    /// The object that a value is; nothing else has members.
+    pub(super) fn of(value: Option<Value>, path: &str) -> Self {
+        let members = match value {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        Self::new(members, path)
+    }
+
+    pub(super) fn path(&self, name: &str) -> String {
+        property(&self.path, name)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// A member without taking it.
+    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
+        crate::schema::get(&self.members, name).filter(|value| !value.is_null())
+    }
+
+    /// The member of that name in any case, unless it is null.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        let key = self.members.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+        self.members.shift_remove(&key).filter(|value| !value.is_null())
+    }
+
+    /// The member as text; a number is text too.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The member as an object, an empty one if there is none.
+    pub(super) fn part(&mut self, name: &str) -> Self {
+        let path = self.path(name);
+        Self::of(self.take(name), &path)
+    }
+
+    /// What was not taken.
+    pub(super) fn rest(self) -> Map<String, Value> {
+        self.members
+    }
+
+    /// Says of everything that was not taken that it has no equal.
+    pub(super) fn report_rest(self, what: &str, notes: &mut Notes) {
+        for (name, value) in self.members.iter().filter(|(_, value)| !value.is_null()) {
+            let empty = value.as_object().is_some_and(Map::is_empty);
+            if !empty {
+                notes.dropped(&property(&self.path, name), &format!("'{name}' of {what} has no equal and is left out"));
+            }
+        }
+    }
+}
