@@ -16,7 +16,8 @@ use super::{content::Content, functions::MAX_BYTES, xml::outer_xml};
 /// What an XPath gives: a number, a text, true or false, or an array of nodes. Elements stay XML; texts and attributes
 /// are their values.
 pub(super) fn evaluate(document: &Document<'_>, xpath: &str) -> Result<Value, String> {
-    let expr = parser::parse(xpath).map_err(|error| format!("cannot read the XPath: {error}"))?;
+    let expr = parser::parse(xpath)
+        .map_err(|error| format!("cannot read the XPath: {} (at its character {})", error.message, error.at + 1))?;
     Ok(match Evaluation::new(document).run(&expr)? {
         Outcome::Boolean(flag) => flag.into(),
         Outcome::Text(text) => text.into(),

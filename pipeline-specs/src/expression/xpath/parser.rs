@@ -4,7 +4,7 @@ use super::{
     functions,
     syntax::{AXES, Axis, Expr, Operator, Start, Step, Test},
 };
-use crate::expression::{Result, scanner::Scanner};
+use crate::expression::{ExpressionError, Result, scanner::Scanner};
 
 /// Deeper nesting of brackets is refused, so that nothing exhausts the stack.
 const MAX_DEPTH: usize = 32;
@@ -305,8 +305,9 @@ impl<'t> Parser<'t> {
         if self.take(sign) { Ok(()) } else { Err(self.expected(&format!("'{sign}'"))) }
     }
 
-    fn expected(&self, what: &str) -> crate::expression::ExpressionError {
-        self.scanner.error(format!("expected {what}, found {}", self.scanner.found()))
+    fn expected(&self, what: &str) -> ExpressionError {
+        let found = self.scanner.peek().map_or_else(|| "the end".to_owned(), |c| format!("'{c}'"));
+        self.scanner.error(format!("expected {what}, found {found}"))
     }
 }
 
