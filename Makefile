@@ -1,7 +1,7 @@
 # `make demo` and `make test` are the two commands of the README. Both install what is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test torture programs lint install advisories bench
+.PHONY: demo test torture fuzz programs lint install advisories bench
 
 demo: install ## the main job: an ODBC table to one Parquet blob over HTTPS, then read back
 	cargo build --release --locked --package ropeway
@@ -23,6 +23,17 @@ torture: install programs ## the long form of tests/torture and of the simulatio
 		cargo nextest run --locked --workspace --all-features --profile torture -E '$(PARTS)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
 		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= definition expression connection_string delimited_text
+FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+
+fuzz: ## hostile bytes for the readers of definitions, expressions, connection strings and CSV; a minute for each
+	command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/target/corpus/$$target; \
+		cargo fuzz run --fuzz-dir fuzz --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- $(FUZZ_LIMITS); \
+	done
 
 # The programs that tests start. Built as the tests are, or every dependency is compiled a second time.
 programs:

@@ -83,6 +83,7 @@ fn only_these_stand_at_the_top() {
             "connectors",
             "deny.toml",
             "engine",
+            "fuzz",
             "pipeline-specs",
             "rustfmt.toml",
             "tests",

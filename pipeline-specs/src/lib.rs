@@ -27,6 +27,8 @@ mod evaluation;
 mod expression;
 mod factory;
 mod fingerprint;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod import;
 mod inputs;
 mod json;
