@@ -21,8 +21,8 @@ fn sink(root: &Path, dataset: &Value, file: Option<&str>) -> Arc<dyn Sink> {
     dataset["location"] = json!({"type": "FileServerLocation", "folderPath": "out", "fileName": file});
     let spec = json!({
         "linkedService": {"type": "FileServer", "host": root.to_str().unwrap()},
+        "sink": {"formatSettings": {"filePattern": dataset["filePattern"]}},
         "dataset": dataset,
-        "sink": {},
     });
     registry().connect_sink("FileServer", spec).unwrap()
 }

@@ -36,12 +36,19 @@ use crate::{
 enum To {
     Parquet,
     Text,
+    Json,
+    Avro,
     SqlServer,
 }
 
 impl To {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Parquet, "Parquet"), (Self::Text, "DelimitedText"), (Self::SqlServer, "SQL Server")];
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Parquet, "Parquet"),
+        (Self::Text, "DelimitedText"),
+        (Self::Json, "Json"),
+        (Self::Avro, "Avro"),
+        (Self::SqlServer, "SQL Server"),
+    ];
 }
 
 /// A folder and a server, each pair of a column and a sink with a place of its own.
@@ -75,6 +82,8 @@ impl Sinks {
             To::Text => {
                 file(json!({"type": "DelimitedText", "firstRowAsHeader": true, "quoteChar": "\"", "nullValue": "\\N"}))
             }
+            To::Json => file(json!({"type": "Json"})),
+            To::Avro => file(json!({"type": "Avro"})),
             To::SqlServer => {
                 let (service, ropeway) = self.server.connection();
                 let spec = json!({"linkedService": service, "ropeway": ropeway,
@@ -88,7 +97,7 @@ impl Sinks {
     /// Nothing of it is to be seen: what was refused was refused before its chunk was committed.
     fn has_no_row(&self, to: To, place: &str) -> bool {
         match to {
-            To::Parquet | To::Text => !self.root.path().join("out").join(place).exists(),
+            To::Parquet | To::Text | To::Json | To::Avro => !self.root.path().join("out").join(place).exists(),
             To::SqlServer => {
                 let rows = format!(
                     "SELECT CAST(SUM(p.rows) AS nvarchar(20)) AS n FROM sys.partitions AS p \

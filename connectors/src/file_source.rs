@@ -172,7 +172,9 @@ impl Source for FileSource {
             Some(Planned { files, chunks, grouped }) if *grouped > 0 => {
                 format!("{files} files in {chunks} chunks, small files together")
             }
-            Some(Planned { files, chunks, .. }) if chunks > files => format!("{files} files, by their row groups"),
+            Some(Planned { files, chunks, .. }) if chunks > files => {
+                format!("{files} files, by their row groups or blocks")
+            }
             Some(Planned { files, .. }) => format!("{files} files, each one chunk"),
             None => "by files".to_owned(),
         };

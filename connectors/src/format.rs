@@ -5,15 +5,18 @@
 //! encodes its fragment without knowing where in the file it will stand, so the chunks of one file
 //! are encoded and stored in parallel; a part file of a folder is a file with one fragment.
 
+mod avro;
 pub(crate) mod charset;
-pub(crate) mod compression;
+mod compression;
 pub(crate) mod delimited_text;
+mod excel;
 mod hierarchy;
 mod input;
 mod json;
 mod lines;
 pub(crate) mod parquet;
 mod text_input;
+mod xml;
 
 use std::sync::Arc;
 
@@ -41,12 +44,18 @@ pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> R
             Ok(Arc::new(parquet::Parquet::new(properties.try_into()?)))
         }
         "DelimitedText" => {
-            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(DelimitedText::new(properties(dataset)?, settings)?))
+            let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
+            let format = DelimitedText::new(properties(dataset)?, settings)?;
+            format.compression.writable()?;
+            Ok(Arc::new(format))
         }
         "Json" => {
-            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
             Ok(Arc::new(json::Json::new(properties(dataset)?, settings)?))
+        }
+        "Avro" => {
+            let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
+            Ok(Arc::new(avro::Avro::new(properties(dataset)?, settings)?))
         }
         // No definition can ask for it: it is for logs of our own.
         lines::DATASET => Ok(Arc::new(properties::<lines::Lines>(dataset)?)),
@@ -66,16 +75,26 @@ pub(crate) fn for_reading(
     match dataset_type(dataset)? {
         "Parquet" => Ok(Arc::new(parquet::ParquetFiles { memory })),
         "DelimitedText" => {
-            let settings: TextReadSettings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            let settings: TextReadSettings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
             let format = DelimitedText::new(properties(dataset)?, delimited_text::WriteSettings::default())?;
             Ok(Arc::new(TextFiles::new(format, settings)?))
         }
         "Json" => {
-            let settings = format_settings.map(properties).transpose()?.unwrap_or_default();
+            let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
             Ok(Arc::new(json::JsonFiles::of(properties(dataset)?, settings)?))
+        }
+        "Avro" => Ok(Arc::new(avro::AvroFiles { memory })),
+        "Excel" => Ok(Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
+        "Xml" => {
+            let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
+            Ok(Arc::new(xml::XmlFiles::new(properties(dataset)?, settings)?))
         }
         other => Err(unknown(other)),
     }
+}
+
+fn given(settings: Option<&Value>) -> Option<&Value> {
+    settings.filter(|settings| !settings.is_null())
 }
 
 fn dataset_type(dataset: &Value) -> Result<&str> {
@@ -89,7 +108,7 @@ fn properties<T: DeserializeOwned>(of: &Value) -> Result<T> {
 fn unknown(dataset_type: &str) -> Error {
     Error::new(
         ErrorKind::Spec,
-        "this dataset type is not a file format that Ropeway knows; use DelimitedText, Json or Parquet",
+        "this dataset type is not a file format that Ropeway knows; use DelimitedText, Json, Parquet or Avro, or read Excel or Xml",
     )
     .with("type", dataset_type.escape_debug())
 }
@@ -201,4 +220,6 @@ pub(crate) enum Slice {
     Whole,
     /// Parquet row groups from the first to before the last.
     RowGroups(u32, u32),
+    /// Blocks of Avro, from the first byte to before the last.
+    Bytes(u64, u64),
 }

@@ -42,6 +42,7 @@ const CONNECTIONS: Effect = Ignored("'parallelCopies' limits the connections");
 const POOL: Effect = Ignored("Ropeway keeps its own connections");
 const STAGING: Effect = Ignored("Ropeway copies directly, without a staging store");
 const MOUNTED: Effect = Ignored("Ropeway reads the mounted folder with its own account");
+const ARCHIVE: Effect = Ignored("an archive is read where it holds one file, and nothing is unpacked beside it");
 const FILE_BATCH: Effect = Ignored("it has no meaning for files");
 
 /// Class by class; inherited properties are listed at the class that has them. A property of a listed class
@@ -103,10 +104,28 @@ const TABLE: &[(&str, Properties)] = &[
     ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("BinarySource", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("BinaryReadSettings", &[]),
+    ("XmlSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("ExcelSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("AvroSource", &[("storeSettings", Done), ("additionalColumns", Done)]),
     ("SyntheticSource", &[("additionalColumns", Done)]),
-    ("DelimitedTextReadSettings", &[("skipLineCount", Done)]),
+    ("DelimitedTextReadSettings", &[("skipLineCount", Done), ("compressionProperties", Done)]),
     ("ParquetReadSettings", &[]),
-    ("JsonReadSettings", &[]),
+    ("JsonReadSettings", &[("compressionProperties", Done)]),
+    (
+        "XmlReadSettings",
+        &[
+            ("compressionProperties", Done),
+            ("validationMode", Done),
+            ("detectDataType", Done),
+            ("namespaces", Done),
+            ("namespacePrefixes", Done),
+        ],
+    ),
+    ("ExcelReadSettings", &[]),
+    // Archives are read where they hold one file, so that no folder is made of their names.
+    ("ZipDeflateReadSettings", &[("preserveZipFileNameAsFolder", ARCHIVE)]),
+    ("TarReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
+    ("TarGZipReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
     ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
     ("FileServerReadSettings", FILE_SELECTION),
     ("AzureBlobFSReadSettings", FILE_SELECTION),
@@ -146,6 +165,11 @@ const TABLE: &[(&str, Properties)] = &[
     ),
     ("ParquetWriteSettings", &[("maxRowsPerFile", Done), ("fileNamePrefix", Done)]),
     ("JsonWriteSettings", &[("filePattern", Done)]),
+    ("AvroSink", &[("storeSettings", Done), ("formatSettings", Done)]),
+    (
+        "AvroWriteSettings",
+        &[("recordName", Done), ("recordNamespace", Done), ("maxRowsPerFile", Done), ("fileNamePrefix", Done)],
+    ),
     (
         "StoreWriteSettings",
         &[
@@ -181,6 +205,26 @@ const TABLE: &[(&str, Properties)] = &[
     ("BinaryDatasetTypeProperties", &[("location", Done)]),
     ("ParquetDatasetTypeProperties", &[("location", Done), ("compressionCodec", Done)]),
     ("JsonDatasetTypeProperties", &[("location", Done), ("encodingName", Done), ("compression", Done)]),
+    (
+        "XmlDatasetTypeProperties",
+        &[("location", Done), ("encodingName", Done), ("nullValue", Done), ("compression", Done)],
+    ),
+    (
+        "ExcelDatasetTypeProperties",
+        &[
+            ("location", Done),
+            ("sheetName", Done),
+            ("sheetIndex", Done),
+            ("range", Done),
+            ("firstRowAsHeader", Done),
+            ("nullValue", Done),
+            ("compression", Done),
+        ],
+    ),
+    (
+        "AvroDatasetTypeProperties",
+        &[("location", Done), ("avroCompressionCodec", Done), ("avroCompressionLevel", Done)],
+    ),
     ("DatasetCompression", &[("type", Done), ("level", Done)]),
     ("SyntheticTableDatasetTypeProperties", &[("table", Done), ("scaleFactor", Done)]),
     ("DatasetLocation", &[("folderPath", Done), ("fileName", Done)]),
@@ -371,6 +415,9 @@ const FILE_SOURCES: &[(&str, &[&str])] = &[
     ("DelimitedText", &["DelimitedTextSource"]),
     ("Json", &["JsonSource"]),
     ("Parquet", &["ParquetSource"]),
+    ("Avro", &["AvroSource"]),
+    ("Excel", &["ExcelSource"]),
+    ("Xml", &["XmlSource"]),
 ];
 
 const FILE_SINKS: &[(&str, &[&str])] = &[
@@ -378,6 +425,7 @@ const FILE_SINKS: &[(&str, &[&str])] = &[
     ("DelimitedText", &["DelimitedTextSink"]),
     ("Json", &["JsonSink"]),
     ("Parquet", &["ParquetSink"]),
+    ("Avro", &["AvroSink"]),
 ];
 
 const WRITES: &[Store] = &[

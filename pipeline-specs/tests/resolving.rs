@@ -529,3 +529,50 @@ fn mappings_of_objects_that_cannot_be_followed_are_refused_by_name() {
     }
     assert!(of_objects(Value::Null).resolve(&inputs("{}"), &Outcomes::new()).is_ok());
 }
+
+/// Every property of the newer formats is known, and none of them is refused.
+#[test]
+fn formats_of_files_are_resolved_with_all_their_properties() {
+    let place = |folder: &str| json!({"type": "FileServerLocation", "folderPath": folder});
+    let gzip = json!({"type": "TarGzip"});
+    let read = |settings: Value| json!({"formatSettings": settings});
+    let unpack = json!({"type": "TarGZipReadSettings", "preserveCompressionFileNameAsFolder": false});
+    for (dataset, properties, source) in [
+        (
+            "Excel",
+            json!({"sheetName": "Orders", "sheetIndex": 0, "range": "A3:H5", "firstRowAsHeader": true, "nullValue": "x", "compression": gzip}),
+            json!({}),
+        ),
+        (
+            "Xml",
+            json!({"encodingName": "UTF-8", "nullValue": "x", "compression": gzip}),
+            read(
+                json!({"type": "XmlReadSettings", "validationMode": "none", "detectDataType": true, "namespaces": true,
+                "namespacePrefixes": {"urn:o": "o"}, "compressionProperties": unpack}),
+            ),
+        ),
+        (
+            "Json",
+            json!({"compression": gzip}),
+            read(json!({"type": "JsonReadSettings", "compressionProperties": unpack})),
+        ),
+        ("Avro", json!({"avroCompressionCodec": "snappy", "avroCompressionLevel": 9}), json!({})),
+    ] {
+        let mut definitions = of_objects(Value::Null);
+        definitions.source["type"] = dataset.into();
+        definitions.source["typeProperties"] = properties;
+        definitions.source["typeProperties"]["location"] = place("in");
+        let mut from = source;
+        from["type"] = format!("{dataset}Source").into();
+        definitions.pipeline["activities"][0]["typeProperties"]["source"] = from;
+        definitions.sink["type"] = "Avro".into();
+        definitions.sink["typeProperties"] = json!({"location": place("out"), "avroCompressionCodec": "deflate"});
+        let settings = json!({"type": "AvroWriteSettings", "recordName": "r", "recordNamespace": "n", "maxRowsPerFile": 9, "fileNamePrefix": "p"});
+        definitions.pipeline["activities"][0]["typeProperties"]["sink"] =
+            json!({"type": "AvroSink", "formatSettings": settings});
+        let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+        // `false` asks for nothing.
+        assert_eq!(text(&copy.warnings), "", "{dataset}");
+        assert_eq!(copy.sink.settings.expose()["sink"]["formatSettings"]["recordName"], "r");
+    }
+}

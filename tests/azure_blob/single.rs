@@ -45,6 +45,27 @@ async fn chunks_written_in_parallel_become_one_blob_at_once() {
     }
 }
 
+/// Between the rows of two chunks stands a comma, also where chunks without a row are between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_of_an_array_are_joined_with_commas() {
+    for target in Target::both().await {
+        let more = json!({
+            "dataset": {"type": "Json"},
+            "sink": {"type": "JsonSink", "formatSettings": {"type": "JsonWriteSettings", "filePattern": "arrayOfObjects"}},
+        });
+        let sink = sink(target.service(), Some(target.authority()), json!({"fileName": "a.json"}), more).unwrap();
+        let copy = Copy::begin(sink.as_ref(), context("run", 1, 5, None)).await.unwrap();
+        let ranges = [0..0_i64, 0..3, 3..3, 3..5, 5..5];
+        let writes = ranges.into_iter().enumerate().map(|(id, rows)| copy.write(id as u32, attempt(1, 1), rows));
+        let receipts = try_join_all(writes).await.unwrap();
+        assert_eq!(copy.run.lost(&receipts).await.unwrap(), []);
+        copy.run.finish(&receipts).await.unwrap();
+        let objects: Vec<serde_json::Value> = serde_json::from_slice(&target.get("a.json").await.unwrap()).unwrap();
+        let ids: Vec<_> = objects.iter().map(|object| object["OrderId"].as_i64().unwrap()).collect();
+        assert_eq!(ids, (0..5).collect::<Vec<_>>());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resumed_run_replaces_what_stood_there_when_it_first_began() {
     for target in Target::both().await {

@@ -23,18 +23,23 @@ struct Files {
     root: TempDir,
     dataset: Value,
     file: Option<&'static str>,
+    /// True if a mapping says which columns there are: files of JSON may hold no row that would.
+    is_named: bool,
 }
 
 impl Files {
     fn new(dataset: &Value, file: Option<&'static str>) -> Self {
-        Self { root: tempfile::tempdir().unwrap(), dataset: dataset.clone(), file }
+        Self { root: tempfile::tempdir().unwrap(), dataset: dataset.clone(), file, is_named: false }
     }
 
     fn source(&self) -> Arc<dyn Source> {
         let mut dataset = self.dataset.clone();
         dataset["location"] = json!({"folderPath": "out", "fileName": self.file});
         let host = self.root.path().to_str().unwrap();
-        let spec = json!({"linkedService": {"host": host}, "dataset": dataset, "source": {}});
+        let column = |name: &str| json!({"name": name, "path": [{"name": name}]});
+        let columns = if self.is_named { json!({"columns": [column("id"), column("name")]}) } else { json!({}) };
+        let source = json!({"formatSettings": {"hierarchy": columns}});
+        let spec = json!({"linkedService": {"host": host}, "dataset": dataset, "source": source});
         registry().connect_source("FileServer", spec).unwrap()
     }
 
@@ -72,7 +77,7 @@ fn typed(batch: RecordBatch) -> RecordBatch {
 }
 
 async fn keeps_its_promises(dataset: Value, file: Option<&'static str>) {
-    let new = async || Files::new(&dataset, file);
+    let new = async || Files { is_named: true, ..Files::new(&dataset, file) };
     if let Err(breach) = conformance::sink(new).await {
         panic!("{dataset} {file:?}: {}", breach.0);
     }
@@ -97,6 +102,26 @@ async fn one_text_file_keeps_the_promises_of_a_sink() {
 #[tokio::test]
 async fn a_text_folder_keeps_the_promises_of_a_sink() {
     keeps_its_promises(json!({"type": "DelimitedText", "firstRowAsHeader": true}), None).await;
+}
+
+#[tokio::test]
+async fn one_json_file_keeps_the_promises_of_a_sink() {
+    keeps_its_promises(json!({"type": "Json", "filePattern": "arrayOfObjects"}), Some("all.json")).await;
+}
+
+#[tokio::test]
+async fn a_json_folder_keeps_the_promises_of_a_sink() {
+    keeps_its_promises(json!({"type": "Json", "compression": {"type": "zstd"}}), None).await;
+}
+
+#[tokio::test]
+async fn one_avro_file_keeps_the_promises_of_a_sink() {
+    keeps_its_promises(json!({"type": "Avro", "avroCompressionCodec": "deflate"}), Some("all.avro")).await;
+}
+
+#[tokio::test]
+async fn an_avro_folder_keeps_the_promises_of_a_sink() {
+    keeps_its_promises(json!({"type": "Avro"}), None).await;
 }
 
 fn sum(batches: &[Vec<RecordBatch>]) -> (u64, Digest) {
@@ -124,6 +149,8 @@ async fn files_keep_the_promises_of_a_source() {
         (json!({"type": "Parquet"}), None),
         (json!({"type": "Parquet"}), Some("all.parquet")),
         (json!({"type": "DelimitedText", "firstRowAsHeader": true}), None),
+        (json!({"type": "Json"}), None),
+        (json!({"type": "Avro", "avroCompressionCodec": "snappy"}), Some("all.avro")),
     ] {
         let files = Files::new(&dataset, file);
         let table = synthetic("orders", 0.01);

@@ -135,6 +135,32 @@ async fn another_reader_sees_every_type_in_text() {
 }
 
 #[tokio::test]
+async fn another_reader_sees_every_type_in_json() {
+    for (dataset, file) in [
+        (json!({"type": "Json"}), "all.json"),
+        (json!({"type": "Json", "filePattern": "arrayOfObjects"}), "all.json"),
+        (json!({"type": "Json", "compression": {"type": "bzip2"}, "filePattern": "arrayOfObjects"}), "all.json.bz2"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let chunks = [vec![batch().slice(0, 0)], vec![batch()], vec![], vec![batch()]];
+        write(sink(root.path(), &dataset, Some(file)).as_ref(), &batch().schema(), &chunks).await;
+        let read = readback::json(&root.path().join("out").join(file), 10);
+        // The texts are those of text files, with a `T` in moments and booleans as JSON has them.
+        let wanted: Vec<_> = every_type()
+            .iter()
+            .map(|case| {
+                let is_moment =
+                    case.4.len() > 11 && case.4.as_bytes()[10] == b' ' && case.4[..4].parse::<u16>().is_ok();
+                let text = if is_moment { case.4.replacen(' ', "T", 1).replace(' ', "") } else { case.4.to_owned() };
+                Some(text.replace("True", "true"))
+            })
+            .collect();
+        let nulls = vec![None; wanted.len()];
+        assert_eq!(read.values, [wanted.clone(), nulls.clone(), wanted, nulls], "{dataset}");
+    }
+}
+
+#[tokio::test]
 async fn another_reader_sees_every_row_of_a_table() {
     let table = synthetic("lineitem", 0.002);
     let chunks = rows(table.as_ref()).await;
@@ -144,14 +170,19 @@ async fn another_reader_sees_every_row_of_a_table() {
         (json!({"type": "Parquet"}), Some("all.parquet")),
         (json!({"type": "Parquet", "compressionCodec": "gzip"}), None),
         (json!({"type": "DelimitedText", "firstRowAsHeader": true}), None),
+        (json!({"type": "Json", "compression": {"type": "gzip"}}), None),
+        (json!({"type": "Json", "filePattern": "arrayOfObjects"}), Some("all.json")),
+        (json!({"type": "Avro", "avroCompressionCodec": "deflate"}), Some("all.avro")),
+        (json!({"type": "Avro"}), None),
     ] {
         let root = tempfile::tempdir().unwrap();
         write(sink(root.path(), &dataset, file).as_ref(), &table.schema().await.unwrap(), &chunks).await;
         let path = root.path().join("out").join(file.unwrap_or_default());
-        let read = if dataset["type"] == "Parquet" {
-            readback::parquet(&path, 100_000)
-        } else {
-            readback::csv(&path, &json!({}), 100_000)
+        let read = match dataset["type"].as_str().unwrap() {
+            "Parquet" => readback::parquet(&path, 100_000),
+            "Json" => readback::json(&path, 100_000),
+            "Avro" => readback::avro(&path, 100_000),
+            _ => readback::csv(&path, &json!({}), 100_000),
         };
         assert_eq!(read.rows, texts.len() as u64);
         assert!(read.values == texts, "{dataset}: some value is not what was written");

@@ -32,6 +32,22 @@ pub fn csv(path: &Path, options: &Value, limit: usize) -> Content {
     read(&["csv", path.to_str().expect("a test path is UTF-8"), &options.to_string(), &limit.to_string()])
 }
 
+/// Reads JSON with Python's own reader, every number as its digits.
+///
+/// # Panics
+/// If it is missing, or cannot read the file.
+pub fn json(path: &Path, limit: usize) -> Content {
+    read(&["json", path.to_str().expect("a test path is UTF-8"), &limit.to_string()])
+}
+
+/// Reads Avro with fastavro.
+///
+/// # Panics
+/// If it is missing, or cannot read the file.
+pub fn avro(path: &Path, limit: usize) -> Content {
+    read(&["avro", path.to_str().expect("a test path is UTF-8"), &limit.to_string()])
+}
+
 fn read(arguments: &[&str]) -> Content {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = env::var_os("ROPEWAY_PYTHON").map_or_else(|| built(root), PathBuf::from);

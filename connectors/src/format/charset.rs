@@ -1,7 +1,12 @@
 //! The character encodings of text files, by the names that Data Factory uses.
 
+mod code_page;
+mod utf32;
+
 use encoding_rs::{Decoder, EncoderResult, Encoding};
 use ropeway_engine::{Error, ErrorKind, Result};
+
+use self::code_page::CodePage;
 
 /// How characters become bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,11 +15,16 @@ pub(crate) enum Charset {
     Utf16 {
         big_endian: bool,
     },
+    Utf32 {
+        big_endian: bool,
+    },
     /// ISO-8859-1 as its standard says, and US-ASCII: characters up to this one are their own byte.
     Direct {
         last: char,
     },
-    /// Every other encoding in which ASCII is itself.
+    /// A code page of one byte a character.
+    Page(&'static CodePage),
+    /// Every other encoding; each piece of what is written begins and ends where ASCII is itself.
     Table(&'static Encoding),
 }
 
@@ -27,9 +37,17 @@ impl Charset {
             "" | "UTF-8" | "UTF-8 WITHOUT BOM" => return Ok(Self::Utf8),
             "UTF-16" => return Ok(Self::Utf16 { big_endian: false }),
             "UTF-16BE" => return Ok(Self::Utf16 { big_endian: true }),
+            "UTF-32" => return Ok(Self::Utf32 { big_endian: false }),
+            "UTF-32BE" => return Ok(Self::Utf32 { big_endian: true }),
+            // What .NET calls by this name is code page 936.
+            "GB2312" => return Ok(Self::Table(encoding_rs::GBK)),
+            "ISO-2022-JP" => return Ok(Self::Table(encoding_rs::ISO_2022_JP)),
             "ISO-8859-1" => return Ok(Self::Direct { last: '\u{FF}' }),
             "US-ASCII" => return Ok(Self::Direct { last: '\u{7F}' }),
             _ => {}
+        }
+        if let Some(page) = CodePage::named(given) {
+            return Ok(Self::Page(page));
         }
         // The library knows aliases that are not quite the same encoding: only the name itself counts.
         let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
@@ -41,8 +59,9 @@ impl Charset {
             Some(found) => Ok(Self::Table(found)),
             None => Err(Error::new(
                 ErrorKind::Spec,
-                "this encodingName is not supported; use UTF-8, UTF-16, UTF-16BE, US-ASCII, ISO-8859-1 to -15, WINDOWS-874, \
-                 WINDOWS-1250 to -1258, BIG5, EUC-JP, EUC-KR, GB18030, SHIFT-JIS or CP866",
+                "this encodingName is not supported; use UTF-8, UTF-16, UTF-16BE, UTF-32, UTF-32BE, US-ASCII, ISO-8859-1 to -9, \
+                 -13, -15, WINDOWS-874, WINDOWS-1250 to -1258, BIG5, EUC-JP, EUC-KR, GB2312, GB18030, SHIFT-JIS, ISO-2022-JP, \
+                 or an IBM or CP code page of one byte",
             )
             .with("encodingName", given.escape_debug())),
         }
@@ -50,7 +69,7 @@ impl Charset {
 
     /// True if it has every character.
     pub(crate) fn is_unicode(self) -> bool {
-        matches!(self, Self::Utf8 | Self::Utf16 { .. })
+        matches!(self, Self::Utf8 | Self::Utf16 { .. } | Self::Utf32 { .. })
     }
 
     /// The mark at the beginning of a file. UTF-8 gets none: many readers would take it for a
@@ -59,6 +78,8 @@ impl Charset {
         match self {
             Self::Utf16 { big_endian: false } => &[0xFF, 0xFE],
             Self::Utf16 { big_endian: true } => &[0xFE, 0xFF],
+            Self::Utf32 { big_endian: false } => &[0xFF, 0xFE, 0, 0],
+            Self::Utf32 { big_endian: true } => &[0, 0, 0xFE, 0xFF],
             _ => &[],
         }
     }
@@ -69,6 +90,8 @@ impl Charset {
             Self::Utf8 => Ok(text.as_bytes().to_vec()),
             Self::Utf16 { big_endian: true } => Ok(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
             Self::Utf16 { big_endian: false } => Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            Self::Utf32 { big_endian } => Ok(utf32::encode(text, big_endian)),
+            Self::Page(page) => page.encode(text),
             Self::Direct { last } => {
                 text.chars().map(|c| if c <= last { Ok(c as u32 as u8) } else { Err(c) }).collect()
             }
@@ -92,22 +115,27 @@ impl Charset {
 
     /// Turns the bytes of a file into text, piece by piece.
     pub(crate) fn decoder(self) -> TextDecoder {
-        let table = match self {
-            Self::Utf8 => Some(encoding_rs::UTF_8),
-            Self::Utf16 { big_endian: true } => Some(encoding_rs::UTF_16BE),
-            Self::Utf16 { big_endian: false } => Some(encoding_rs::UTF_16LE),
-            Self::Table(encoding) => Some(encoding),
-            Self::Direct { .. } => None,
-        };
         // A byte order mark in the file wins over the name, as it does in Data Factory.
-        TextDecoder { charset: self, decoder: table.map(Encoding::new_decoder) }
+        TextDecoder(match self {
+            Self::Utf8 => State::Table(encoding_rs::UTF_8.new_decoder()),
+            Self::Utf16 { big_endian: true } => State::Table(encoding_rs::UTF_16BE.new_decoder()),
+            Self::Utf16 { big_endian: false } => State::Table(encoding_rs::UTF_16LE.new_decoder()),
+            Self::Utf32 { big_endian } => State::Utf32(utf32::Decoder::new(big_endian)),
+            Self::Page(page) => State::Page(page),
+            Self::Table(encoding) => State::Table(encoding.new_decoder()),
+            Self::Direct { last } => State::Direct { last },
+        })
     }
 }
 
 /// The state of decoding one file.
-pub(crate) struct TextDecoder {
-    charset: Charset,
-    decoder: Option<Decoder>,
+pub(crate) struct TextDecoder(State);
+
+enum State {
+    Table(Decoder),
+    Utf32(utf32::Decoder),
+    Page(&'static CodePage),
+    Direct { last: char },
 }
 
 impl TextDecoder {
@@ -116,19 +144,11 @@ impl TextDecoder {
     /// # Errors
     /// Bytes that are no text in this encoding.
     pub(crate) fn decode(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), Malformed> {
-        let Some(decoder) = &mut self.decoder else {
-            return decode_direct(self.charset, bytes, text);
-        };
-        let mut rest = bytes;
-        loop {
-            text.reserve(rest.len() + rest.len() / 2 + 16);
-            let (result, read) = decoder.decode_to_string_without_replacement(rest, text, last);
-            rest = &rest[read..];
-            match result {
-                encoding_rs::DecoderResult::InputEmpty => return Ok(()),
-                encoding_rs::DecoderResult::OutputFull => {}
-                encoding_rs::DecoderResult::Malformed(..) => return Err(Malformed),
-            }
+        match &mut self.0 {
+            State::Table(decoder) => decode_table(decoder, bytes, last, text),
+            State::Utf32(decoder) => decoder.decode(bytes, last, text).ok_or(Malformed),
+            State::Page(page) => page.decode(bytes, text).ok_or(Malformed),
+            State::Direct { last } => decode_direct(*last, bytes, text),
         }
     }
 }
@@ -137,8 +157,21 @@ impl TextDecoder {
 #[derive(Debug)]
 pub(crate) struct Malformed;
 
-fn decode_direct(charset: Charset, bytes: &[u8], text: &mut String) -> Result<(), Malformed> {
-    let Charset::Direct { last } = charset else { return Err(Malformed) };
+fn decode_table(decoder: &mut Decoder, bytes: &[u8], last: bool, text: &mut String) -> Result<(), Malformed> {
+    let mut rest = bytes;
+    loop {
+        text.reserve(rest.len() + rest.len() / 2 + 16);
+        let (result, read) = decoder.decode_to_string_without_replacement(rest, text, last);
+        rest = &rest[read..];
+        match result {
+            encoding_rs::DecoderResult::InputEmpty => return Ok(()),
+            encoding_rs::DecoderResult::OutputFull => {}
+            encoding_rs::DecoderResult::Malformed(..) => return Err(Malformed),
+        }
+    }
+}
+
+fn decode_direct(last: char, bytes: &[u8], text: &mut String) -> Result<(), Malformed> {
     for byte in bytes {
         let c = char::from(*byte);
         if c > last {
@@ -148,3 +181,6 @@ fn decode_direct(charset: Charset, bytes: &[u8], text: &mut String) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,183 +1,95 @@
-//! Compression of whole text files, in pieces that may stand one after the other.
+//! Compression of whole files, in pieces that may stand one after the other.
 //!
-//! Members of gzip and streams of bzip2 concatenate by their standards. Raw deflate does too when
-//! every piece ends at a byte boundary without a final block, and the file ends with an empty one.
+//! Members of gzip, streams of bzip2 and snappy, frames of zstd and lz4 concatenate by their standards. Raw deflate does too
+//! when every piece ends at a byte boundary without a final block, and the file ends with an empty one. Archives are read
+//! where they hold one file.
 
-use std::{
-    io::{self, BufReader, Read, Write},
-    mem,
-};
+mod archive;
+mod codec;
+mod deflate;
+mod frames;
+mod pieces;
 
-use bzip2::{read::MultiBzDecoder, write::BzEncoder};
-use flate2::{
-    read::{DeflateDecoder, MultiGzDecoder},
-    write::{DeflateEncoder, GzEncoder},
-};
-use ropeway_engine::{Error, ErrorKind, Result};
+use std::io::{self, BufReader, Read};
 
-use super::CompressionLevel;
-use crate::lenient;
-use serde::Deserialize;
+use bzip2::read::MultiBzDecoder;
+use flate2::read::MultiGzDecoder;
+use ropeway_engine::{Error, ErrorKind};
 
-/// An empty last block of fixed codes.
-const FINAL_DEFLATE_BLOCK: [u8; 2] = [0x03, 0x00];
-
-/// `compression` of a dataset.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct DatasetCompression {
-    #[serde(rename = "type", deserialize_with = "lenient::option::text")]
-    codec: Option<String>,
-    level: Option<CompressionLevel>,
-}
+pub(super) use self::codec::DatasetCompression;
+pub(super) use self::pieces::Compressor;
+use super::{CompressionLevel, Input};
 
 /// How a whole file is compressed: `compressionCodec` and `compressionLevel` of a text dataset, `compression` of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
+pub(super) enum Compression {
     None,
     Gzip(CompressionLevel),
     Bzip2(CompressionLevel),
     Deflate(CompressionLevel),
+    Snappy,
+    Zstandard(CompressionLevel),
+    Lz4,
+    /// A zip archive of one file.
+    ZipDeflate,
+    /// A tar archive of one file.
+    Tar,
+    /// The same, compressed with gzip.
+    TarGzip,
 }
 
 impl Compression {
-    /// # Errors
-    /// As for [`named`](Self::named).
-    pub(crate) fn of(dataset: Option<&DatasetCompression>) -> Result<Self> {
-        let Some(DatasetCompression { codec, level }) = dataset else { return Ok(Self::None) };
-        Self::named(codec.as_deref(), level.unwrap_or_default())
-    }
-
-    /// Looks at `compressionProperties` of a source.
-    ///
-    /// # Errors
-    /// They are about archives.
-    pub(crate) fn unpacks(self, properties: Option<&serde_json::Value>) -> Result<()> {
-        if properties.is_none_or(serde_json::Value::is_null) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Spec, "archives (compressionProperties) cannot be read; unpack the files first"))
-    }
-
-    pub(crate) fn named(codec: Option<&str>, level: CompressionLevel) -> Result<Self> {
-        match codec.unwrap_or_default().to_ascii_lowercase().as_str() {
-            "" | "none" => Ok(Self::None),
-            "gzip" => Ok(Self::Gzip(level)),
-            "bzip2" => Ok(Self::Bzip2(level)),
-            "deflate" => Ok(Self::Deflate(level)),
-            other => Err(Error::new(
-                ErrorKind::Spec,
-                "text files are compressed with gzip, bzip2 or deflate; use one of them as compressionCodec",
-            )
-            .with("compressionCodec", other.escape_debug())),
-        }
-    }
-
     /// The ending that it adds to a file name.
-    pub(crate) fn extension(self) -> &'static str {
+    pub(super) fn extension(self) -> &'static str {
         match self {
             Self::None => "",
             Self::Gzip(_) => ".gz",
             Self::Bzip2(_) => ".bz2",
             Self::Deflate(_) => ".deflate",
-        }
-    }
-
-    /// Starts a piece.
-    pub(crate) fn compressor(self) -> Compressor {
-        let flate = |level| {
-            if level == CompressionLevel::Fastest {
-                flate2::Compression::fast()
-            } else {
-                flate2::Compression::default()
-            }
-        };
-        match self {
-            Self::None => Compressor::None(Vec::new()),
-            Self::Gzip(level) => Compressor::Gzip(GzEncoder::new(Vec::new(), flate(level))),
-            Self::Deflate(level) => Compressor::Deflate(DeflateEncoder::new(Vec::new(), flate(level))),
-            Self::Bzip2(level) => {
-                let level = if level == CompressionLevel::Fastest {
-                    bzip2::Compression::fast()
-                } else {
-                    bzip2::Compression::best()
-                };
-                Compressor::Bzip2(BzEncoder::new(Vec::new(), level))
-            }
+            Self::Snappy => ".snappy",
+            Self::Zstandard(_) => ".zst",
+            Self::Lz4 => ".lz4",
+            Self::ZipDeflate => ".zip",
+            Self::Tar => ".tar",
+            Self::TarGzip => ".tar.gz",
         }
     }
 
     /// What stands after the last piece.
-    pub(crate) fn trailer(self) -> &'static [u8] {
-        if matches!(self, Self::Deflate(_)) { &FINAL_DEFLATE_BLOCK } else { &[] }
+    pub(super) fn trailer(self) -> &'static [u8] {
+        if matches!(self, Self::Deflate(_)) { &deflate::FINAL_BLOCK } else { &[] }
     }
 
-    /// Memory of a compressor.
-    pub(crate) fn working_set(self) -> u64 {
+    /// Memory of a compressor or its inverse.
+    pub(super) fn working_set(self) -> u64 {
         match self {
-            Self::None => 0,
-            Self::Gzip(_) | Self::Deflate(_) => 400 << 10,
-            Self::Bzip2(_) => 8 << 20,
+            Self::None | Self::Tar => 0,
+            Self::Gzip(_) | Self::Deflate(_) | Self::Snappy | Self::ZipDeflate | Self::TarGzip => 400 << 10,
+            // Frames of others may have windows and blocks of several megabytes.
+            Self::Bzip2(_) | Self::Zstandard(_) | Self::Lz4 => 16 << 20,
         }
     }
 
-    /// Reads a compressed file.
-    pub(crate) fn reader(self, file: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-        let file = BufReader::with_capacity(256 << 10, file);
-        match self {
-            Self::None => Box::new(file),
-            Self::Gzip(_) => Box::new(MultiGzDecoder::new(file)),
-            Self::Bzip2(_) => Box::new(MultiBzDecoder::new(file)),
-            Self::Deflate(_) => Box::new(DeflateDecoder::new(file)),
-        }
-    }
-}
-
-/// Compresses one piece.
-pub(crate) enum Compressor {
-    None(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
-    Bzip2(BzEncoder<Vec<u8>>),
-    Deflate(DeflateEncoder<Vec<u8>>),
-}
-
-impl Compressor {
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::None(out) => out.write_all(bytes),
-            Self::Gzip(encoder) => encoder.write_all(bytes),
-            Self::Bzip2(encoder) => encoder.write_all(bytes),
-            Self::Deflate(encoder) => encoder.write_all(bytes),
-        }
-    }
-
-    pub(crate) fn ready(&self) -> usize {
-        match self {
-            Self::None(out) => out.len(),
-            Self::Gzip(encoder) => encoder.get_ref().len(),
-            Self::Bzip2(encoder) => encoder.get_ref().len(),
-            Self::Deflate(encoder) => encoder.get_ref().len(),
-        }
-    }
-
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        mem::take(match self {
-            Self::None(out) => out,
-            Self::Gzip(encoder) => encoder.get_mut(),
-            Self::Bzip2(encoder) => encoder.get_mut(),
-            Self::Deflate(encoder) => encoder.get_mut(),
+    /// Reads a compressed file from its beginning. Where its bytes end too early, reading ends with an error.
+    pub(super) fn reader(self, file: &Input) -> io::Result<Box<dyn Read + Send>> {
+        let bytes = BufReader::with_capacity(256 << 10, file.from(0));
+        Ok(match self {
+            Self::None => Box::new(bytes),
+            Self::Gzip(_) => Box::new(MultiGzDecoder::new(bytes)),
+            Self::Bzip2(_) => Box::new(MultiBzDecoder::new(bytes)),
+            Self::Deflate(_) => Box::new(deflate::Inflater::new(bytes)),
+            Self::Snappy => Box::new(snap::read::FrameDecoder::new(bytes)),
+            Self::Zstandard(_) => {
+                let mut decoder = zstd::Decoder::with_buffer(bytes)?;
+                // 128 MiB is what the standard asks of decoders; a frame that wants more fills the memory.
+                decoder.window_log_max(27)?;
+                Box::new(decoder)
+            }
+            Self::Lz4 => Box::new(frames::Lz4Frames::new(bytes)),
+            Self::ZipDeflate => archive::zipped(file)?,
+            Self::Tar => Box::new(archive::Tarred::new(bytes)),
+            Self::TarGzip => Box::new(archive::Tarred::new(MultiGzDecoder::new(bytes))),
         })
-    }
-
-    /// Ends the piece; [`take`](Self::take) gives the rest.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
-        match self {
-            Self::None(_) => Ok(()),
-            Self::Gzip(encoder) => encoder.try_finish(),
-            Self::Bzip2(encoder) => encoder.try_finish(),
-            // A flush ends at a byte boundary, and without a final block.
-            Self::Deflate(encoder) => encoder.flush(),
-        }
     }
 }
 
@@ -185,3 +97,6 @@ impl Compressor {
 pub(super) fn failed(error: io::Error) -> Error {
     Error::new(ErrorKind::Bug, "text cannot be compressed; please report it").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests;

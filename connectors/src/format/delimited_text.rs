@@ -47,7 +47,7 @@ use super::{
 pub(crate) struct DelimitedText {
     pub(crate) dialect: Dialect,
     pub(crate) charset: Charset,
-    pub(crate) compression: Compression,
+    pub(super) compression: Compression,
     /// True if the first line holds the column names.
     pub(crate) header: bool,
     /// The ending of file names, without that of the compression.
@@ -103,18 +103,12 @@ impl Format for DelimitedText {
     }
 
     fn preamble(&self, schema: &SchemaRef) -> Result<Vec<u8>> {
-        let header = self.header(schema)?;
-        if header.is_empty() {
-            return Ok(header);
-        }
-        let mut compressor = self.compression.compressor();
-        compressor.write(&header).and_then(|()| compressor.finish()).map_err(compression::failed)?;
-        Ok(compressor.take())
+        self.compression.piece(&self.header(schema)?).map_err(compression::failed)
     }
 
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>> {
         self.fit(schema)?;
-        Ok(Box::new(Encoder::new(self, RowDigester::new(schema)?)))
+        Ok(Box::new(Encoder::new(self, RowDigester::new(schema)?)?))
     }
 
     fn trailer(&self, _schema: &SchemaRef, _fragments: &[Fragment]) -> Result<Vec<u8>> {

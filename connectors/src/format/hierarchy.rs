@@ -63,9 +63,8 @@ pub(super) struct Columns {
 
 impl Hierarchy {
     /// The columns of the records: their types are those of the values in the first [`infer::SAMPLE`] bytes of text.
-    /// `plain` says that values have no types and all are texts.
-    pub(super) fn columns(&self, records: &mut dyn Records, plain: bool) -> Result<Columns> {
-        infer::columns(self, records, plain)
+    pub(super) fn columns(&self, records: &mut dyn Records) -> Result<Columns> {
+        infer::columns(self, records)
     }
 }
 

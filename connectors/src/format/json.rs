@@ -31,7 +31,11 @@ use ropeway_engine::{
 
 use self::{encoder::Encoder, form::Form, template::Template};
 pub(super) use self::{files::JsonFiles, records::JsonRecords, settings::FilePattern};
-use super::{Format, Fragment, FragmentEncoder, ReadFormat, charset::Charset, compression::Compression};
+use super::{
+    Format, Fragment, FragmentEncoder, ReadFormat,
+    charset::Charset,
+    compression::{self, Compression},
+};
 
 /// The format of a `Json` dataset.
 #[derive(Clone, Debug)]
@@ -46,22 +50,7 @@ pub(super) struct Json {
 impl Json {
     fn compressed(&self, text: &str) -> Result<Vec<u8>> {
         let bytes = self.charset.encode(text).map_err(not_ascii)?;
-        if bytes.is_empty() {
-            return Ok(bytes);
-        }
-        let mut compressor = self.compression.compressor();
-        compressor.write(&bytes).and_then(|()| compressor.finish()).map_err(super::compression::failed)?;
-        Ok(compressor.take())
-    }
-
-    fn mark(&self) -> Result<Vec<u8>> {
-        let mark = self.charset.mark();
-        if mark.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut compressor = self.compression.compressor();
-        compressor.write(mark).and_then(|()| compressor.finish()).map_err(super::compression::failed)?;
-        Ok(compressor.take())
+        self.compression.piece(&bytes).map_err(compression::failed)
     }
 }
 
@@ -97,14 +86,14 @@ impl Format for Json {
     }
 
     fn preamble(&self, _schema: &SchemaRef) -> Result<Vec<u8>> {
-        let mut bytes = self.mark()?;
+        let mut bytes = self.compression.piece(self.charset.mark()).map_err(compression::failed)?;
         bytes.extend(self.compressed(self.pattern.begin())?);
         Ok(bytes)
     }
 
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>> {
         self.fit(schema)?;
-        Ok(Box::new(Encoder::new(self, Template::of(schema, &self.paths)?, RowDigester::new(schema)?)))
+        Ok(Box::new(Encoder::new(self, Template::of(schema, &self.paths)?, RowDigester::new(schema)?)?))
     }
 
     fn separator(&self) -> Result<Vec<u8>> {

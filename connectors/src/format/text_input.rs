@@ -21,8 +21,11 @@ pub(super) struct TextInput {
 }
 
 impl TextInput {
-    pub(super) fn new(file: &Input, compression: Compression, charset: Charset) -> Self {
-        Self { input: compression.reader(file.from(0)), decoder: charset.decoder(), ended: false }
+    /// # Errors
+    /// A file that is not compressed as the dataset says.
+    pub(super) fn new(file: &Input, compression: Compression, charset: Charset) -> Result<Self> {
+        let input = compression.reader(file).map_err(unreadable)?;
+        Ok(Self { input, decoder: charset.decoder(), ended: false })
     }
 
     /// True once all of the text was given.

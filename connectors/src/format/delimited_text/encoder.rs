@@ -26,16 +26,16 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(format: &DelimitedText, digester: RowDigester) -> Self {
-        Self {
+    pub(super) fn new(format: &DelimitedText, digester: RowDigester) -> Result<Self> {
+        Ok(Self {
             dialect: format.dialect.clone(),
             charset: format.charset,
-            compressor: format.compression.compressor(),
+            compressor: format.compression.compressor().map_err(compression::failed)?,
             lines: Vec::new(),
             rows: 0,
             digester,
             digest: Digest::default(),
-        }
+        })
     }
 
     fn write_lines(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -56,7 +56,7 @@ impl TextFiles {
 
     pub(super) fn open(&self, file: Input) -> Result<Lines> {
         let mut lines = Lines {
-            input: TextInput::new(&file, self.format.compression, self.format.charset),
+            input: TextInput::new(&file, self.format.compression, self.format.charset)?,
             dialect: self.format.dialect.clone(),
             text: String::new(),
             consumed: 0,

@@ -21,7 +21,7 @@ const SAMPLE: usize = 64 << 20;
 /// Columns at most: each costs memory of its own.
 const MOST_COLUMNS: usize = 10_000;
 
-pub(super) fn columns(hierarchy: &Hierarchy, records: &mut dyn Records, plain: bool) -> Result<Columns> {
+pub(super) fn columns(hierarchy: &Hierarchy, records: &mut dyn Records) -> Result<Columns> {
     let sample = match &hierarchy.columns {
         Some(_) => of_paths(hierarchy, records)?,
         None => of_properties(records)?,
@@ -39,7 +39,7 @@ pub(super) fn columns(hierarchy: &Hierarchy, records: &mut dyn Records, plain: b
     }
     let texts: HashSet<&str> = hierarchy.columns.iter().flatten().filter(|c| c.text).map(|c| c.name.as_str()).collect();
     let kind = |(name, seen): &(String, Seen)| {
-        if plain || texts.contains(name.as_str()) { Kind::Text } else { seen.kind() }
+        if texts.contains(name.as_str()) { Kind::Text } else { seen.kind() }
     };
     let kinds: Vec<Kind> = sample.iter().map(kind).collect();
     let names: Vec<String> = sample.into_iter().map(|(name, _)| name).collect();

@@ -28,17 +28,17 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(format: &Json, template: Template, digester: RowDigester) -> Self {
-        Self {
+    pub(super) fn new(format: &Json, template: Template, digester: RowDigester) -> Result<Self> {
+        Ok(Self {
             template,
             pattern: format.pattern,
             charset: format.charset,
-            compressor: format.compression.compressor(),
+            compressor: format.compression.compressor().map_err(compression::failed)?,
             text: Vec::new(),
             rows: 0,
             digester,
             digest: Digest::default(),
-        }
+        })
     }
 
     fn write_objects(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -29,20 +29,20 @@ impl JsonFiles {
         Self { charset, compression, hierarchy, columns: OnceLock::new() }
     }
 
-    fn records(&self, file: &Input) -> JsonRecords {
-        JsonRecords::new(TextInput::new(file, self.compression, self.charset))
+    fn records(&self, file: &Input) -> Result<JsonRecords> {
+        Ok(JsonRecords::new(TextInput::new(file, self.compression, self.charset)?))
     }
 
     fn columns(&self, file: &Input) -> Result<Columns> {
         if let Some(columns) = self.columns.get() {
             return Ok(columns.clone());
         }
-        let columns = self.hierarchy.columns(&mut self.records(file), false)?;
+        let columns = self.hierarchy.columns(&mut self.records(file)?)?;
         Ok(self.columns.get_or_init(|| columns).clone())
     }
 
     fn rows(&self, file: &Input, limit: BatchLimit) -> Result<Rows<JsonRecords>> {
-        Ok(Rows::new(self.records(file), self.columns(file)?, limit))
+        Ok(Rows::new(self.records(file)?, self.columns(file)?, limit))
     }
 }
 

@@ -53,7 +53,7 @@ impl ReadFormat for ReadBack {
         let fields = self.written.fields();
         let places = fields.iter().map(|field| path(field.name()).unwrap_or_else(|| own(field.name())));
         let mut rows = Rows {
-            records: JsonRecords::new(TextInput::new(&file, self.compression, self.charset)),
+            records: JsonRecords::new(TextInput::new(&file, self.compression, self.charset)?),
             places: places.enumerate().map(|(position, path)| (path, position)).collect(),
             forms: fields.iter().map(|field| Form::of(field)).collect::<Result<_>>()?,
             written: Arc::clone(&self.written),

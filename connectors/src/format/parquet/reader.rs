@@ -54,6 +54,7 @@ impl ReadFormat for ParquetFiles {
         let schema = columns(&footer)?;
         let count = footer.metadata().num_row_groups();
         let groups: Vec<usize> = match slice {
+            Slice::Bytes(..) => return Err(damaged("it has row groups and no blocks")),
             Slice::Whole => (0..count).collect(),
             Slice::RowGroups(from, to) => (*from as usize..*to as usize).collect(),
         };

@@ -1,0 +1,148 @@
+use std::io::{Read, Write};
+
+use super::*;
+
+fn opened(bytes: &[u8]) -> Input {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    Input::new(file).unwrap()
+}
+
+fn unpacked(compression: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    compression.reader(&opened(bytes))?.read_to_end(&mut out)?;
+    Ok(out)
+}
+
+fn packed(compression: Compression, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut file: Vec<u8> = pieces.iter().flat_map(|piece| compression.piece(piece).unwrap()).collect();
+    file.extend_from_slice(compression.trailer());
+    file
+}
+
+const CODECS: [&str; 6] = ["gzip", "bzip2", "deflate", "snappy", "zstd", "lz4"];
+
+/// Lines that do not compress to nothing.
+fn text() -> Vec<u8> {
+    (0_u64..60_000).flat_map(|n| format!("{:x}\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).into_bytes()).collect()
+}
+
+#[test]
+fn pieces_one_after_the_other_are_one_file() {
+    let text = text();
+    let (first, second) = text.split_at(text.len() / 3);
+    for name in CODECS {
+        for level in [CompressionLevel::Fastest, CompressionLevel::Optimal] {
+            let codec = Compression::named(Some(name), level).unwrap().writable().unwrap();
+            assert_eq!(unpacked(codec, &packed(codec, &[first, b"", second])).unwrap(), text, "{name}");
+            assert_eq!(unpacked(codec, &packed(codec, &[b"x"])).unwrap(), b"x", "{name}");
+        }
+    }
+}
+
+/// A file that was cut off is an error and never less data. Frames of snappy have no end: between two of them, nothing tells.
+#[test]
+fn streams_that_are_cut_off_are_errors() {
+    let text = text();
+    for name in CODECS {
+        let codec = Compression::named(Some(name), CompressionLevel::Fastest).unwrap();
+        let file = packed(codec, &[&text]);
+        let mut refused = 0;
+        let places: Vec<usize> = (1..file.len()).step_by(file.len() / 50).chain(file.len() - 4..file.len()).collect();
+        for length in &places {
+            match unpacked(codec, &file[..*length]) {
+                Err(_) => refused += 1,
+                Ok(read) => {
+                    assert!(name == "snappy" && read.len() < text.len(), "{name} at {length} of {}", file.len())
+                }
+            }
+        }
+        assert!(refused == places.len() || (name == "snappy" && refused > 40), "{name}: {refused}");
+    }
+}
+
+/// What stands behind the end is data that would be lost.
+#[test]
+fn bytes_behind_the_end_are_errors() {
+    for name in CODECS {
+        let codec = Compression::named(Some(name), CompressionLevel::Fastest).unwrap();
+        let mut file = packed(codec, &[b"some text"]);
+        file.extend_from_slice(b"more");
+        assert!(unpacked(codec, &file).is_err(), "{name}");
+    }
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    archive.add_directory("folder", options).unwrap();
+    for (name, content) in files {
+        archive.start_file(*name, options.compression_method(zip::CompressionMethod::Deflated)).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, *content).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[test]
+fn archives_of_one_file_are_read() {
+    let (text, long) = (text(), format!("folder/{}.csv", "n".repeat(200)));
+    for name in ["a.csv", long.as_str()] {
+        let one = [(name, &text[..])];
+        assert_eq!(unpacked(Compression::ZipDeflate, &zip(&one)).unwrap(), text);
+        assert_eq!(unpacked(Compression::Tar, &tar(&one)).unwrap(), text);
+        let gzip = packed(Compression::Gzip(CompressionLevel::Fastest), &[&tar(&one)]);
+        assert_eq!(unpacked(Compression::TarGzip, &gzip).unwrap(), text);
+        for length in [gzip.len() - 1, gzip.len() / 2] {
+            assert!(unpacked(Compression::TarGzip, &gzip[..length]).is_err());
+        }
+    }
+    for several in [&[("a", &b"1"[..]), ("b", b"2")][..], &[]] {
+        for (codec, archive) in [(Compression::ZipDeflate, zip(several)), (Compression::Tar, tar(several))] {
+            let error = unpacked(codec, &archive).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(error.to_string().contains("the archive holds"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn damaged_archives_are_errors() {
+    let text = text();
+    let (zip, tar) = (zip(&[("a", &text)]), tar(&[("a", &text)]));
+    for (codec, archive) in [(Compression::ZipDeflate, &zip), (Compression::Tar, &tar)] {
+        for length in (0..archive.len() - 1024).step_by(archive.len() / 30) {
+            assert!(unpacked(codec, &archive[..length]).is_err(), "{codec:?} {length}");
+        }
+    }
+    for place in (40..zip.len() - 200).step_by(zip.len() / 50) {
+        let mut changed = zip.clone();
+        changed[place] ^= 1;
+        assert!(unpacked(Compression::ZipDeflate, &changed).is_err(), "{place}");
+    }
+    for place in 0..148 {
+        let mut changed = tar.clone();
+        changed[place] ^= 1;
+        assert!(unpacked(Compression::Tar, &changed).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn archives_are_not_written() {
+    for name in ["ZipDeflate", "Tar", "TarGzip"] {
+        let codec = Compression::named(Some(name), CompressionLevel::Optimal).unwrap();
+        assert_eq!(codec.writable().unwrap_err().kind(), ErrorKind::Spec);
+        assert!(codec.compressor().is_err());
+    }
+    assert_eq!(Compression::named(Some("lzo"), CompressionLevel::Optimal).unwrap_err().kind(), ErrorKind::Spec);
+}
