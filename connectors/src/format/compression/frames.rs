@@ -19,7 +19,7 @@ impl<R: BufRead> Lz4Frames<R> {
 
 impl<R: BufRead> Read for Lz4Frames<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while !into.is_empty() && !(self.between && self.decoder.get_mut().0.fill_buf()?.is_empty()) {
+        while !(into.is_empty() || self.between && self.decoder.get_mut().0.fill_buf()?.is_empty()) {
             let read = self.decoder.read(into)?;
             // The decoder stops behind every frame.
             self.between = read == 0;
