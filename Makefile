@@ -26,7 +26,7 @@ torture: install programs ## the long form of tests/torture and of the simulatio
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= definition expression connection_string delimited_text
-FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=0 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
 
 fuzz: ## hostile bytes for the readers of definitions, expressions, connection strings and CSV; a minute for each
 	command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
