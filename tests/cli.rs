@@ -3,6 +3,7 @@
 mod bad_input;
 mod blobs;
 mod demo;
+mod dialects;
 mod golden;
 mod help;
 mod json_output;

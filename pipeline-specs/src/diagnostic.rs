@@ -120,11 +120,13 @@ pub(crate) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String 
 /// The name among `known` that was probably meant.
 pub(crate) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
+    let length = name.chars().count();
     let most = |candidate: &str| 1 + candidate.len().min(name.len()) / 6;
     known
         .into_iter()
-        // What differs that much in length is not meant, and comparing it would take memory for both lengths multiplied.
-        .filter(|candidate| name.len().abs_diff(candidate.len()) <= 4 * most(candidate))
+        // What differs more in length is not meant, and comparing it would take memory for both lengths multiplied: a
+        // hostile name is long, and a large factory has many.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= most(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= most(candidate))
         .min_by_key(|(distance, _)| *distance)

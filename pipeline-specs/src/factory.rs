@@ -18,6 +18,9 @@ use crate::{
     reference,
 };
 
+/// How many names a message lists: a large factory has thousands.
+const LISTED: usize = 20;
+
 /// The pipelines, datasets and linked services of one factory.
 #[derive(Debug)]
 pub struct Factory {
@@ -181,7 +184,10 @@ impl Factory {
         match closest(name, self.names(kind)) {
             Some(meant) => format!("there is no {what} '{name}' in {}; did you mean '{meant}'?", self.root.display()),
             None => {
-                format!("there is no {what} '{name}' in {}; it has {}", self.root.display(), list(self.names(kind)))
+                let all = self.names(kind).count();
+                let more = if all > LISTED { format!(" and {} more", all - LISTED) } else { String::new() };
+                let known = list(self.names(kind).take(LISTED));
+                format!("there is no {what} '{name}' in {}; it has {known}{more}", self.root.display())
             }
         }
     }
