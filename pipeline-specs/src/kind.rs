@@ -21,13 +21,13 @@ pub(crate) enum Kind {
 const FOLDERS: [(&str, &[&str], Kind); 9] = [
     ("pipeline", &["pipelines", "datapipelines"], Kind::Pipeline),
     ("dataset", &["datasets", "tables"], Kind::Dataset),
-    ("linkedService", &["linkedservices", "linkedservice"], Kind::LinkedService),
+    ("linkedService", &["linkedservices"], Kind::LinkedService),
     ("trigger", &["triggers"], Kind::Other),
-    ("integrationRuntime", &["integrationruntimes", "integrationruntime", "gateways"], Kind::Other),
+    ("integrationRuntime", &["integrationruntimes", "gateways"], Kind::Other),
     ("dataflow", &["dataflows"], Kind::Other),
     ("factory", &[], Kind::Other),
     ("credential", &["credentials"], Kind::Other),
-    ("managedVirtualNetwork", &["managedvirtualnetworks", "managedvirtualnetwork"], Kind::Other),
+    ("managedVirtualNetwork", &["managedvirtualnetworks"], Kind::Other),
 ];
 
 impl Kind {
@@ -38,8 +38,8 @@ impl Kind {
 
     /// The kind of the resources of a template that have a type which ends like this, and their folder in Git.
     pub(crate) fn named(plural: &str) -> Option<(Self, &'static str)> {
-        let plural = plural.to_ascii_lowercase();
-        let row = FOLDERS.iter().find(|(name, others, _)| *name == plural || others.contains(&plural.as_str()));
+        let is_named = |name: &&str| name.eq_ignore_ascii_case(plural);
+        let row = FOLDERS.iter().find(|(name, others, _)| is_named(name) || others.iter().any(is_named));
         row.map(|(name, _, kind)| (*kind, *name))
     }
 

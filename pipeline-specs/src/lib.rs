@@ -1,9 +1,10 @@
 //! Data Factory's JSON, from files to resolved and checked copies.
 //!
 //! The way of a definition:
-//! 1. [`Factory::load`] reads the files of a factory ([`json`] is tolerant where people are), sorts them into
-//!    pipelines, datasets and linked services, brings keys to Data Factory's spelling and checks them against
-//!    the property tables in `schema.json`. Nothing is evaluated; every problem becomes a [`Diagnostic`].
+//! 1. [`Factory::load`] reads the files of a factory ([`json`] is tolerant where people are) and sorts them into
+//!    pipelines, datasets and linked services. Templates ([`arm`]) and version 1 ([`v1`]) become what files of
+//!    version 2 would hold. Then keys are brought to Data Factory's spelling and checked against the property tables in
+//!    `schema.json`. Nothing is evaluated; every problem becomes a [`Diagnostic`].
 //! 2. [`Factory::pipeline`] puts the activities in dependency order.
 //! 3. [`Activity::resolve`] evaluates the expressions of one Copy with the run's [`Inputs`], follows its two
 //!    datasets to their linked services, puts secrets in, and gives a [`ResolvedCopy`]: settings that a connector

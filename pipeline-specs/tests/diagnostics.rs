@@ -118,7 +118,7 @@ fn properties() {
     assert_snapshot!("misspelt_property", with(r#""sqlReaderQeury": "SELECT 1""#));
     assert_snapshot!("unknown_property", with(r#""colour": "blue""#));
     let files =
-        r#""type": "DelimitedTextSource", "storeSettings": {"type": "FileServerReadSettings", "fileListPath": "a"},"#;
+        r#""type": "DelimitedTextSource", "storeSettings": {"type": "FileServerReadSettings", "fileFilter": "a"},"#;
     assert_snapshot!("unsupported_property", said(&[(PIPELINE, source, files)], &inputs()));
     assert_eq!(with(r#""additionalColumns": [{"name": "a", "value": "b"}]"#), "");
     assert_snapshot!("ignored_property", with(r#""sourceRetryCount": 3"#));

@@ -225,3 +225,56 @@ fn texts_without_a_header_have_the_names_of_their_structure() {
         json!({ "type": "AzureBlobStorageReadSettings", "recursive": true })
     );
 }
+
+#[test]
+fn what_is_left_out_is_named() {
+    let mut definitions = sql_server_to_blob();
+    definitions[0].1["hubName"] = "hub".into();
+    definitions[2].1["policy"] =
+        json!({ "externalData": { "maximumRetry": 3 }, "validation": { "minimumRows": 1 }, "odd": 1 });
+    definitions[3].1["typeProperties"]["format"]["strange"] = true.into();
+    definitions[4].1["isPaused"] = true.into();
+    let activity = &mut definitions[4].1["activities"][0];
+    activity["policy"]["longRetry"] = 2.into();
+    activity["extendedProperties"] = json!({ "a": "b" });
+    activity["typeProperties"]["executionLocation"] = "West US".into();
+    let folder = written(&definitions);
+    let (_, found) = Factory::load(folder.path());
+    let found: Vec<_> =
+        found.into_iter().filter(|found| found.code == "version-1-ignored").map(|found| found.message).collect();
+    let names = [
+        "hubName",
+        "external",
+        "externalData",
+        "validation",
+        "odd",
+        "strange",
+        "isPaused",
+        "end",
+        "concurrency",
+        "longRetry",
+        "extendedProperties",
+        "executionLocation",
+    ];
+    for name in names {
+        assert_eq!(found.iter().filter(|said| said.contains(&format!("'{name}'"))).count(), 1, "{name}: {found:?}");
+    }
+    assert_eq!(found.len(), names.len(), "{found:?}");
+    assert!(resolved(folder.path(), "Hourly", &[]).is_ok(), "they change nothing");
+}
+
+#[test]
+fn the_sources_of_2014_say_what_the_format_says() {
+    let with = |separators: &str| {
+        let mut definitions = sql_server_to_blob();
+        let activity = &mut definitions[4].1["activities"][0];
+        activity["inputs"] = json!([{ "name": "Texts" }]);
+        activity["outputs"] = json!([{ "name": "Orders" }]);
+        activity["typeProperties"] = json!({ "source": { "type": "BlobSource", "blobColumnSeparators": separators, "NullValues": "-" }, "sink": { "type": "SqlSink" } });
+        let folder = written(&definitions);
+        resolved(folder.path(), "Hourly", &[])
+    };
+    assert_eq!(with("\t").unwrap().source.settings.expose()["dataset"]["nullValue"], "-");
+    let refused = with(";").unwrap_err();
+    assert!(refused[0].contains("'blobColumnSeparators' is another text"), "{refused:?}");
+}

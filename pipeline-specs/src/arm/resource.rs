@@ -106,14 +106,15 @@ impl<'a> Reader<'a> {
             let message = format!("templates in templates, more than {MAX_DEPTH} deep, are not read");
             return self.findings.warning("template-link", "$.resources", message);
         }
-        let given = get(properties, "parameters").cloned().unwrap_or_default();
-        let mut evaluation = Tree { scope, kind: Kind::Other, refusals: Vec::new() };
-        let mut given = evaluation.value(&given, "", false);
-        // What is missing outside is missing inside, under the name that it has there.
-        if let Some(given) = given.as_object_mut() {
-            given.retain(|_, value| !value.to_string().contains("\"{"));
+        let mut given = Map::new();
+        for (name, value) in get(properties, "parameters").and_then(Value::as_object).into_iter().flatten() {
+            let mut tree = Tree { scope, kind: Kind::Other, refusals: Vec::new() };
+            let value = tree.value(value, "", false);
+            // What is missing outside is missing inside, under the name that it has there.
+            if tree.refusals.is_empty() {
+                given.insert(name.clone(), value);
+            }
         }
-        let given = given.as_object().cloned().unwrap_or_default();
         if let Some(template) = get(properties, "template").and_then(Value::as_object) {
             return self.template(template, scope, &given, depth + 1);
         }

@@ -82,9 +82,6 @@ pub(super) fn convert(mut old: Part, datasets: &BTreeMap<String, Facts>, notes: 
     if let Some(service) = service {
         activity.insert("linkedServiceName".to_owned(), reference(service, "LinkedServiceReference"));
     }
-    for nothing in ["start", "end", "isPaused", "extendedProperties"] {
-        old.take(nothing);
-    }
     old.report_rest("the activity", notes);
     Converted { name, activity, inputs: inputs.lower(), outputs: outputs.lower() }
 }
@@ -135,21 +132,24 @@ fn policy(mut old: Part, notes: &mut Notes) -> Option<Value> {
     }
     // No time at all is none that ends.
     new.retain(|name, value| name != "timeout" || !matches!(value.as_str(), Some("0" | "00:00:00")));
-    // They order the runs of several slices.
-    for schedule in ["concurrency", "executionPriorityOrder", "style", "delay"] {
-        old.take(schedule);
-    }
-    if old.take("longRetry").is_some_and(|times| times.as_i64().is_some_and(|times| times > 1)) {
-        notes.dropped(&old.path("longRetry"), "'longRetry' is left out: resume the run instead");
-    }
-    old.take("longRetryInterval");
+    let many = "a run is one slice, so there are no others to be ordered, waited for or run beside it";
+    let again = "resume the run instead";
+    let left_out = [
+        ("concurrency", many),
+        ("executionPriorityOrder", many),
+        ("style", many),
+        ("delay", many),
+        ("longRetry", again),
+        ("longRetryInterval", again),
+    ];
+    old.leave_out(&left_out, notes);
     old.report_rest("the policy", notes);
     (!new.is_empty()).then(|| new.into())
 }
 
 /// An activity that is no copy: its type, and its settings with what stands in macros.
 fn other(type_name: &str, mut settings: Part, window: &Window, notes: &mut Notes) -> (String, Value) {
-    let path = settings.path("").trim_end_matches("['']").to_owned();
+    let path = settings.place().to_owned();
     let kind = if type_name.eq_ignore_ascii_case("HDInsightActivity") { settings.text("type") } else { None };
     let type_name = kind.map_or_else(|| type_name.to_owned(), |kind| format!("HDInsight{kind}"));
     let type_name = schema::canonical_type("Activity", &type_name).unwrap_or(&type_name).to_owned();

@@ -54,10 +54,8 @@ pub(super) fn convert(mut old: Part, ends: &Ends<'_>, notes: &mut Notes) -> Map<
             settings.insert(owner.to_owned(), part.into());
         }
     }
-    if old.take("executionLocation").is_some() {
-        notes.dropped(&old.path("executionLocation"), "'executionLocation' is left out: the copy runs on this machine");
-    }
-    let path = old.path("").trim_end_matches("['']").to_owned();
+    old.leave_out(&[("executionLocation", "the copy runs on this machine")], notes);
+    let path = old.place().to_owned();
     if let Value::Object(rest) = macros(&old.rest().into(), ends.window, &path, notes) {
         settings.extend(rest);
     }
@@ -130,12 +128,15 @@ impl Ends<'_> {
             }
             new.insert("formatSettings".to_owned(), format);
         }
-        for (name, why) in [
-            ("blobColumnSeparators", "the dataset's format has 'columnDelimiter'"),
-            ("nullValues", "the dataset's format has 'nullValue'"),
-        ] {
-            if old.take(name).is_some() {
-                notes.dropped(&old.path(name), &format!("'{name}' is left out: {why}"));
+        // In 2014 the source said what the dataset's format says since.
+        for (name, of_format) in [("blobColumnSeparators", "columnDelimiter"), ("nullValues", "nullValue")] {
+            let path = old.path(name);
+            let written = old.take(name);
+            if written.is_some() && written.as_ref() != facts.settings.get(of_format) {
+                notes.refused(
+                    &path,
+                    format!("'{name}' is another text than the dataset's format has; write it there, as '{of_format}'"),
+                );
             }
         }
         new.extend(old.rest());
@@ -192,7 +193,7 @@ impl Ends<'_> {
 
     /// A source or sink of rows: other names, the same settings.
     fn table(&self, end: &str, mut old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
-        let path = old.path("").trim_end_matches("['']").to_owned();
+        let path = old.place().to_owned();
         let written = old.text("type").unwrap_or_default();
         let store =
             facts.and_then(|facts| facts.store.as_deref()).filter(|_| written.eq_ignore_ascii_case("RelationalSource"));

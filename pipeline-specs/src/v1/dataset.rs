@@ -52,7 +52,8 @@ pub(super) struct Facts {
     pub(super) store: Option<String>,
     /// Whether it has parameters for the slice.
     pub(super) sliced: bool,
-    pub(super) has_header: bool,
+    /// Its settings in version 2.
+    pub(super) settings: Map<String, Value>,
     pub(super) extras: Extras,
 }
 
@@ -72,7 +73,7 @@ impl Facts {
             }),
             linked_service,
             sliced: parameters.is_some_and(|parameters| parameters.contains_key("sliceStart")),
-            has_header: settings.and_then(|settings| get(settings, "firstRowAsHeader")).is_some_and(is_true),
+            settings: settings.cloned().unwrap_or_default(),
             extras,
         }
     }
@@ -122,7 +123,7 @@ pub(super) fn convert(
         }
         _ => {
             extras.table_name = settings.peek("tableName").cloned();
-            let path = settings.path("").trim_end_matches("['']").to_owned();
+            let path = settings.place().to_owned();
             let properties = macros(&settings.rest().into(), &Window::of_dataset(), &path, notes);
             (table_type(known, store.as_deref()), properties)
         }
@@ -136,21 +137,18 @@ pub(super) fn convert(
     (new, extras)
 }
 
-/// When slices are made and when they are looked at is nobody's business here: a slice is run when it is asked for.
+/// When slices are made and looked at is nobody's business here: a slice is run when it is asked for.
 fn report_schedule(old: &mut Part, notes: &mut Notes) {
-    old.take("external");
-    old.take("published");
-    let path = old.path("policy");
+    let demand = "a slice is read when it is run, whoever made it";
+    old.leave_out(&[("external", demand), ("published", "it is the service's own")], notes);
     let mut policy = old.part("policy");
-    policy.take("externalData");
-    policy.take("latency");
-    policy.take("executionPriorityOrder");
-    let validation = policy.part("validation");
-    if !validation.is_empty() {
-        let message =
-            "'validation' is left out: nobody looks at how many rows or bytes there are before or after a copy";
-        notes.dropped(&crate::diagnostic::property(&path, "validation"), message);
-    }
+    let left_out = [
+        ("externalData", "data that is not there is not waited for; the copy fails"),
+        ("latency", demand),
+        ("executionPriorityOrder", demand),
+        ("validation", "nobody looks at how many rows or bytes there are before or after a copy"),
+    ];
+    policy.leave_out(&left_out, notes);
     policy.report_rest("the dataset's policy", notes);
 }
 

@@ -46,7 +46,7 @@ impl File<'_> {
         let file = path("fileName", notes);
         let location = self.location(folder, file);
         let format = old.part("format");
-        let (type_name, mut properties, mut read_as) = format::convert(format, self.usage, notes);
+        let (type_name, mut properties, mut read_as) = format::convert(format, &self.usage, notes);
         properties.insert("location".to_owned(), location);
         format::compression(old.part("compression"), type_name, &mut properties, notes);
         read_as.file_filter = old.text("fileFilter");

@@ -50,9 +50,7 @@ pub(super) fn convert(mut old: Part, notes: &mut Notes) -> Map<String, Value> {
     for kept in ["description", "connectVia", "parameters", "annotations"] {
         new.extend(old.take(kept).map(|value| (kept.to_owned(), value)));
     }
-    if let Some(hub) = old.text("hubName") {
-        notes.dropped(&old.path("hubName"), &format!("the hub '{hub}' is left out: version 2 has none"));
-    }
+    old.leave_out(&[("hubName", "version 2 has no hubs")], notes);
     // In 2014 the settings of a store stood beside its type.
     let mut settings = if old.peek("typeProperties").is_some() {
         let settings = old.part("typeProperties");
@@ -64,10 +62,7 @@ pub(super) fn convert(mut old: Part, notes: &mut Notes) -> Map<String, Value> {
     if let Some(gateway) = settings.text("gatewayName") {
         new.insert("connectVia".to_owned(), json!({ "referenceName": gateway, "type": "IntegrationRuntimeReference" }));
     }
-    if settings.take("gatewayLocation").is_some() {
-        let path = settings.path("gatewayLocation");
-        notes.dropped(&path, "'gatewayLocation' is left out: an integration runtime knows where it is");
-    }
+    settings.leave_out(&[("gatewayLocation", "an integration runtime knows where it is")], notes);
     new.insert("typeProperties".to_owned(), type_properties(settings).into());
     new
 }

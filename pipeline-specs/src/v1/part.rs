@@ -25,8 +25,23 @@ impl Part {
         Self::new(members, path)
     }
 
+    /// Where the object stands.
+    pub(super) fn place(&self) -> &str {
+        &self.path
+    }
+
+    /// Where a member stands.
     pub(super) fn path(&self, name: &str) -> String {
         property(&self.path, name)
+    }
+
+    /// Takes members that are not needed, and says of each that is there why not.
+    pub(super) fn leave_out(&mut self, members: &[(&str, &str)], notes: &mut Notes) {
+        for (name, why) in members {
+            if self.take(name).is_some_and(|value| value != Value::Bool(false)) {
+                notes.dropped(&self.path(name), &format!("'{name}' is left out: {why}"));
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

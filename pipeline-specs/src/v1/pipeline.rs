@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    diagnostic::{element, property},
+    diagnostic::element,
     v1::{
         activity::{self, Converted},
         dataset::Facts,
@@ -67,32 +67,17 @@ fn in_order(converted: Vec<Converted>) -> Vec<Value> {
 
 /// A slice is run when it is asked for: nobody waits for its time.
 fn report_schedule(old: &mut Part, notes: &mut Notes) {
-    old.take("end");
-    old.take("pipelineMode").filter(|mode| mode.as_str() != Some("Scheduled"));
-    let paused = old.take("isPaused").is_some_and(|paused| super::dataset::is_true(&paused));
-    if paused {
-        notes.dropped(
-            &old.path("isPaused"),
-            "the pipeline is paused ('isPaused'); it runs nevertheless when it is asked to",
-        );
-    }
-    for (name, why) in [
+    let left_out = [
+        ("end", "a run is one slice, the first one or the one that -p sliceStart=... names"),
+        ("pipelineMode", "a run is one slice"),
+        ("isPaused", "the pipeline runs when it is asked to"),
         ("hubName", "version 2 has no hubs"),
         ("expirationTime", "a pipeline stays until it is deleted"),
         ("runtimeInfo", "it is the service's own"),
-    ] {
-        if old.take(name).is_some() {
-            notes.dropped(&old.path(name), &format!("'{name}' is left out: {why}"));
-        }
-    }
+    ];
+    old.leave_out(&left_out, notes);
     if old.take("datasets").is_some() {
         let path = old.path("datasets");
-        notes.refused(
-            &path,
-            format!(
-                "datasets inside of a pipeline ({}) are not converted; write them as files",
-                property("$", "datasets")
-            ),
-        );
+        notes.refused(&path, "datasets inside of a pipeline are not converted; write them as files of their own");
     }
 }

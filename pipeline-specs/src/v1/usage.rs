@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{envelope::Envelope, kind::Kind, schema::get};
+use crate::{envelope::Envelope, kind::Kind, schema::get, v1::dataset::is_true};
 
 /// How the copies of a factory use its datasets, by their names in lower case.
 #[derive(Default)]
 pub(super) struct Usage(BTreeMap<String, Use>);
 
 /// How one dataset is used.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Use {
     pub(super) source: bool,
     pub(super) sink: bool,
@@ -19,6 +19,8 @@ pub(super) struct Use {
     pub(super) rows: bool,
     /// A copy writes a header (`blobWriterAddHeader`).
     pub(super) header: bool,
+    /// What a copy of 2014 reads as null (`NullValues`).
+    pub(super) null: Option<Value>,
 }
 
 impl Usage {
@@ -37,20 +39,21 @@ impl Usage {
             if let Some(name) = &source {
                 let entry = usage.0.entry(name.clone()).or_default();
                 entry.source = true;
+                entry.null = entry.null.take().or_else(|| of_end(copy, "source", "nullValues").cloned());
                 entry.rows |= sink.as_ref().is_none_or(has_rows);
             }
             if let Some(name) = &sink {
                 let entry = usage.0.entry(name.clone()).or_default();
                 entry.sink = true;
                 entry.rows |= source.as_ref().is_none_or(has_rows);
-                entry.header |= adds_header(copy);
+                entry.header |= of_end(copy, "sink", "blobWriterAddHeader").is_some_and(is_true);
             }
         }
         usage
     }
 
     pub(super) fn of_dataset(&self, name: &str) -> Use {
-        self.0.get(&name.to_lowercase()).copied().unwrap_or_default()
+        self.0.get(&name.to_lowercase()).cloned().unwrap_or_default()
     }
 }
 
@@ -76,11 +79,8 @@ fn end(copy: &Map<String, Value>, key: &str) -> Option<String> {
     Some(name.to_lowercase())
 }
 
-fn adds_header(copy: &Map<String, Value>) -> bool {
-    let settings = get(copy, "typeProperties").or_else(|| get(copy, "transformation")).and_then(Value::as_object);
-    let sink = settings.and_then(|settings| get(settings, "sink")).and_then(Value::as_object);
-    let flag = sink.and_then(|sink| get(sink, "blobWriterAddHeader"));
-    flag.is_some_and(|flag| {
-        flag == &Value::Bool(true) || flag.as_str().is_some_and(|it| it.eq_ignore_ascii_case("true"))
-    })
+/// A property of a copy's source or sink.
+fn of_end<'c>(copy: &'c Map<String, Value>, end: &str, name: &str) -> Option<&'c Value> {
+    let settings = get(copy, "typeProperties").or_else(|| get(copy, "transformation"))?.as_object()?;
+    get(get(settings, end)?.as_object()?, name)
 }

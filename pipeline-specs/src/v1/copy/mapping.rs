@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::v1::{dataset::Facts, notes::Notes, part::Part};
+use crate::v1::{
+    dataset::{Facts, is_true},
+    notes::Notes,
+    part::Part,
+};
 
 /// The translator of version 2, if one is needed.
 pub(super) fn convert(mut old: Part, source: Option<&Facts>, sink: Option<&Facts>, notes: &mut Notes) -> Option<Value> {
@@ -33,7 +37,7 @@ pub(super) fn convert(mut old: Part, source: Option<&Facts>, sink: Option<&Facts
 
 /// Whether the columns of its files have no names of their own.
 fn is_nameless(facts: &Facts) -> bool {
-    facts.type_name == "DelimitedText" && !facts.has_header
+    facts.type_name == "DelimitedText" && !facts.settings.get("firstRowAsHeader").is_some_and(is_true)
 }
 
 /// `"A: X, B: Y"`, or an object of the same.

@@ -6,7 +6,7 @@ use super::ReadAs;
 use crate::v1::{dataset::is_true, notes::Notes, part::Part, usage::Use};
 
 /// The type of the dataset, its settings, and what belongs to copies.
-pub(super) fn convert(mut format: Part, usage: Use, notes: &mut Notes) -> (&'static str, Map<String, Value>, ReadAs) {
+pub(super) fn convert(mut format: Part, usage: &Use, notes: &mut Notes) -> (&'static str, Map<String, Value>, ReadAs) {
     let written = format.text("type").unwrap_or_default();
     match written.to_ascii_lowercase().as_str() {
         "jsonformat" => json_format(format, notes),
@@ -31,7 +31,7 @@ fn plain(type_name: &'static str, format: Part, notes: &mut Notes) -> (&'static 
 }
 
 /// Text of version 1 has neither quotes nor escapes unless it says so, and another text for nulls.
-fn text(mut format: Part, usage: Use, notes: &mut Notes) -> (&'static str, Map<String, Value>, ReadAs) {
+fn text(mut format: Part, usage: &Use, notes: &mut Notes) -> (&'static str, Map<String, Value>, ReadAs) {
     let mut new = Map::new();
     let mut keep = |name: &str, default: Option<&str>| {
         let value = format.take(name).or_else(|| default.map(Value::from));
@@ -49,7 +49,7 @@ fn text(mut format: Part, usage: Use, notes: &mut Notes) -> (&'static str, Map<S
     }
     new.insert("firstRowAsHeader".to_owned(), header.into());
     let empty_is_null = format.take("treatEmptyAsNull").is_none_or(|flag| is_true(&flag));
-    let null = format.take("nullValue").unwrap_or_else(|| {
+    let null = format.take("nullValue").or_else(|| usage.null.clone()).unwrap_or_else(|| {
         let only_read = usage.source && !usage.sink;
         if only_read && empty_is_null {
             let path = format.path("nullValue");
