@@ -3,6 +3,7 @@
 mod bad_input;
 mod files;
 mod kill;
+mod objects;
 mod tables;
 
 use std::fs;

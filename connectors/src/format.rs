@@ -87,7 +87,7 @@ pub(crate) fn for_reading(
         "Excel" => Ok(Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
         "Xml" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(xml::XmlFiles::new(properties(dataset)?, settings)?))
+            Ok(Arc::new(xml::XmlFiles::new(properties(dataset)?, settings, memory)?))
         }
         other => Err(unknown(other)),
     }

@@ -48,6 +48,10 @@ pub(super) struct Json {
 }
 
 impl Json {
+    fn template(&self, schema: &SchemaRef) -> Result<Template> {
+        Template::of(schema, &self.paths, !self.charset.is_unicode())
+    }
+
     fn compressed(&self, text: &str) -> Result<Vec<u8>> {
         let bytes = self.charset.encode(text).map_err(not_ascii)?;
         self.compression.piece(&bytes).map_err(compression::failed)
@@ -72,7 +76,7 @@ impl Format for Json {
             )
             .with("column", twice.name().escape_debug()));
         }
-        Template::of(schema, &self.paths)?;
+        self.template(schema)?;
         let column = |field: &arrow::datatypes::FieldRef| {
             Ok(ColumnFit { sink_type: Form::of(field)?.shown(field)?, loss: None })
         };
@@ -93,7 +97,7 @@ impl Format for Json {
 
     fn encoder(&self, schema: &SchemaRef) -> Result<Box<dyn FragmentEncoder>> {
         self.fit(schema)?;
-        Ok(Box::new(Encoder::new(self, Template::of(schema, &self.paths)?, RowDigester::new(schema)?)?))
+        Ok(Box::new(Encoder::new(self, self.template(schema)?, RowDigester::new(schema)?)?))
     }
 
     fn separator(&self) -> Result<Vec<u8>> {

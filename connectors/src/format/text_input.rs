@@ -47,10 +47,12 @@ impl TextInput {
     }
 }
 
-/// The error of reading a file through its codec.
+/// The error of reading a file through its codec. What a codec finds wrong has no number of the system's; whether it was the
+/// store that gave no bytes is asked of the store.
 pub(super) fn unreadable(error: std::io::Error) -> Error {
     let kind = match error.kind() {
         Io::InvalidData | Io::InvalidInput | Io::UnexpectedEof => ErrorKind::Data,
+        Io::Other if error.raw_os_error().is_none() => ErrorKind::Data,
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the file cannot be read on; check that its compression is right and that it is complete")

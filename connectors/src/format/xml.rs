@@ -17,12 +17,15 @@ use super::{
     Batches, Input, Portions, ReadFormat, Slice,
     charset::Charset,
     compression::Compression,
-    hierarchy::{Columns, Hierarchy, LONGEST_RECORD, Records, Rows},
+    hierarchy::{Columns, Hierarchy, Records, Rows},
     text_input::{TextInput, unreadable},
 };
 
 /// Bytes in which a declaration says its encoding.
 const DECLARATION: usize = 256;
+
+/// The text of a file, its elements, and their JSON.
+const COPIES: u64 = 4;
 
 /// Reads XML files.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct XmlFiles {
     reading: Reading,
     hierarchy: Hierarchy,
     columns: OnceLock<Columns>,
+    /// Bytes of text that a document may have.
+    longest: usize,
 }
 
 /// The one object of a file.
@@ -41,6 +46,7 @@ struct Document {
     charset: Option<Charset>,
     compression: Compression,
     reading: Reading,
+    longest: usize,
 }
 
 impl XmlFiles {
@@ -50,6 +56,7 @@ impl XmlFiles {
             charset: self.charset,
             compression: self.compression,
             reading: self.reading.clone(),
+            longest: self.longest,
         }
     }
 
@@ -90,8 +97,7 @@ impl ReadFormat for XmlFiles {
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
-        // The text of the file, its elements, and their JSON.
-        Columns::working_set(limit).saturating_add(4 * LONGEST_RECORD as u64)
+        Columns::working_set(limit).saturating_add(COPIES * self.longest as u64)
     }
 }
 
@@ -106,12 +112,12 @@ impl Records for Document {
         let mut text = String::new();
         while !input.ended() {
             input.fill(&mut text)?;
-            if text.len() > LONGEST_RECORD {
+            if text.len() > self.longest {
                 return Err(Error::new(
                     ErrorKind::Data,
-                    "the file is longer than an XML file that can be read; cut it up",
+                    "the file is longer than an XML file that can be read; cut it up, or give more by --memory",
                 )
-                .with("limit in bytes", LONGEST_RECORD));
+                .with("limit in bytes", self.longest));
             }
         }
         self.reading.json(&text, json)?;

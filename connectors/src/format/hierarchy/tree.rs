@@ -34,8 +34,6 @@ pub(super) struct Trees {
     element: Tree,
     width: usize,
     has_collection: bool,
-    /// True if a property that is no column may be there.
-    pub(super) open: bool,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +43,8 @@ struct Tree {
     /// Columns whose value is here.
     columns: Vec<usize>,
     is_collection: bool,
+    /// True if every property that may be there is a column.
+    is_closed: bool,
 }
 
 /// The values of a record.
@@ -62,7 +62,7 @@ impl Trees {
     /// # Errors
     /// Paths that go too deep.
     pub(super) fn of(hierarchy: &Hierarchy, names: &[String]) -> Result<Self> {
-        let mut trees = Self { open: hierarchy.columns.is_some(), ..Self::default() };
+        let mut trees = Self::default();
         if let Some(path) = &hierarchy.collection {
             trees.root.at(path)?.is_collection = true;
             trees.has_collection = true;
@@ -72,6 +72,7 @@ impl Trees {
                 trees.root.at(&[Step::Name(name.clone())])?.columns.push(position);
             }
             trees.width = names.len();
+            trees.root.is_closed = true;
             return Ok(trees);
         };
         for (position, column) in columns.iter().enumerate() {
@@ -88,15 +89,11 @@ impl Trees {
     /// A text that is no JSON.
     pub(super) fn record(&self, text: &str) -> Result<Found> {
         let mut found = Found { root: vec![None; self.width], ..Found::default() };
-        let mut collection = None;
-        let mut gathering = Gathering { text, cells: &mut found.root, collection: &mut collection };
+        let (mut collection, mut unknown) = (None, None);
+        let mut gathering =
+            Gathering { text, cells: &mut found.root, collection: &mut collection, unknown: &mut unknown };
         self.root.gather(0..text.len(), &mut gathering)?;
-        if !self.open {
-            found.unknown = entries(text)?
-                .into_iter()
-                .find(|(name, _)| !self.root.names.contains_key(name.as_ref()))
-                .map(|(name, _)| name.into_owned());
-        }
+        found.unknown = unknown;
         if let Some(place) = collection.filter(|_| self.has_collection) {
             found.elements = elements(text, place)?;
         }
@@ -105,7 +102,7 @@ impl Trees {
 
     /// Adds the values of an element of the collection to those of its record.
     pub(super) fn element(&self, text: &str, element: Range<usize>, cells: &mut [Place]) -> Result<()> {
-        self.element.gather(element, &mut Gathering { text, cells, collection: &mut None })
+        self.element.gather(element, &mut Gathering { text, cells, collection: &mut None, unknown: &mut None })
     }
 }
 
@@ -114,6 +111,7 @@ struct Gathering<'a> {
     text: &'a str,
     cells: &'a mut [Place],
     collection: &'a mut Place,
+    unknown: &'a mut Option<String>,
 }
 
 impl Tree {
@@ -140,7 +138,12 @@ impl Tree {
         if !self.names.is_empty() && value.starts_with('{') {
             for (name, value) in entries(value)? {
                 // Of two properties with one name the last one counts, as in Data Factory.
-                let Some(tree) = self.names.get(name.as_ref()) else { continue };
+                let Some(tree) = self.names.get(name.as_ref()) else {
+                    if self.is_closed {
+                        to.unknown.get_or_insert_with(|| name.into_owned());
+                    }
+                    continue;
+                };
                 tree.gather(within(to.text, value.get()), to)?;
             }
         }

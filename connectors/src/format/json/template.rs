@@ -19,9 +19,11 @@ enum Node {
 }
 
 impl Template {
+    /// `ascii` says that other characters of names are escaped.
+    ///
     /// # Errors
     /// Paths of which one would replace the other.
-    pub(super) fn of(schema: &Schema, paths: &[SinkPath]) -> Result<Self> {
+    pub(super) fn of(schema: &Schema, paths: &[SinkPath], ascii: bool) -> Result<Self> {
         let mut root = Vec::new();
         for (position, field) in schema.fields().iter().enumerate() {
             let own = [field.name().clone()];
@@ -36,22 +38,22 @@ impl Template {
         }
         let mut template = Self { columns: Vec::new(), end: Vec::new() };
         let mut pending = Vec::new();
-        template.add(&root, &mut pending)?;
+        template.add(&root, ascii, &mut pending)?;
         template.end = pending;
         Ok(template)
     }
 
-    fn add(&mut self, object: &[(String, Node)], pending: &mut Vec<u8>) -> Result<()> {
+    fn add(&mut self, object: &[(String, Node)], ascii: bool, pending: &mut Vec<u8>) -> Result<()> {
         pending.push(b'{');
         for (position, (name, node)) in object.iter().enumerate() {
             if position > 0 {
                 pending.push(b',');
             }
-            quoted(name, true, pending)?;
+            quoted(name, ascii, pending)?;
             pending.push(b':');
             match node {
                 Node::Column(column) => self.columns.push((std::mem::take(pending), *column)),
-                Node::Object(object) => self.add(object, pending)?,
+                Node::Object(object) => self.add(object, ascii, pending)?,
             }
         }
         pending.push(b'}');

@@ -6,12 +6,12 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{XmlFiles, document::Reading};
+use super::{COPIES, XmlFiles, document::Reading};
 use crate::{
     format::{
         charset::Charset,
         compression::{Compression, DatasetCompression},
-        hierarchy::Hierarchy,
+        hierarchy::{Hierarchy, LONGEST_RECORD},
     },
     lenient,
 };
@@ -45,7 +45,7 @@ pub(in crate::format) struct ReadSettings {
 impl XmlFiles {
     /// # Errors
     /// A validation that is not done, or an unknown encoding or codec.
-    pub(in crate::format) fn new(dataset: DatasetProperties, read: ReadSettings) -> Result<Self> {
+    pub(in crate::format) fn new(dataset: DatasetProperties, read: ReadSettings, memory: u64) -> Result<Self> {
         let mode = read.validation_mode.unwrap_or_default();
         if !mode.is_empty() && !mode.eq_ignore_ascii_case("none") {
             return Err(Error::new(
@@ -68,6 +68,7 @@ impl XmlFiles {
             },
             hierarchy: read.hierarchy,
             columns: std::sync::OnceLock::new(),
+            longest: usize::try_from(memory / (2 * COPIES)).unwrap_or(usize::MAX).min(LONGEST_RECORD),
         })
     }
 }
