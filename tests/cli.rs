@@ -1,6 +1,7 @@
 //! The real binary, from its arguments to its exit code.
 
 mod bad_input;
+mod binary;
 mod blobs;
 mod demo;
 mod dialects;

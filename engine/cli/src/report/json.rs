@@ -114,8 +114,13 @@ fn copy_output(activity: &ActivityReport, copied: &Copied) -> Map<String, Value>
     }
     put("sourcePeakConnections", copied.slots.into());
     put("sinkPeakConnections", copied.slots.into());
-    put("rowsRead", copied.rows_read.into());
-    put("rowsCopied", copied.rows_copied.into());
+    let of = |at: &str| activity.input.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    if of("/source/type") != "BinarySource" {
+        put("rowsRead", copied.rows_read.into());
+        put("rowsCopied", copied.rows_copied.into());
+    } else if !of("/sink/storeSettings/copyBehavior").eq_ignore_ascii_case("MergeFiles") {
+        put("filesRead", copied.files_written.into());
+    }
     if let Some(skipped) = &copied.skipped {
         put("rowsSkipped", skipped.rows.into());
         if let Some(path) = &skipped.path {
