@@ -56,7 +56,8 @@ impl Target {
         let (status, text) = self.request("GET", &format!("/{container}"), &query).await;
         let text = String::from_utf8(text).unwrap();
         assert_eq!(status, 200, "{text}");
-        text.split("<Name>").skip(1).map(|rest| rest.split("</Name>").next().unwrap().to_owned()).collect()
+        let name = |rest: &str| rest.split("</Name>").next().unwrap().replace("&amp;", "&");
+        text.split("<Name>").skip(1).map(name).collect()
     }
 
     pub(crate) fn service(&self) -> Value {

@@ -149,7 +149,10 @@ impl Files for BlobFiles {
 
     async fn delete_unchanged(&self, file: &FileEntry) -> Result<()> {
         let blob = self.blob(&file.path)?;
-        blob.delete(Some(&file.version)).await.map_err(|fault| changed(&fault, &blob))
+        let Err(fault) = blob.delete(Some(&file.version)).await else { return Ok(()) };
+        // Of a blob that is gone the condition does not hold either.
+        let is_gone = fault.status == 412 && blob.state().await.map_err(|fault| fault.at(&blob.place))?.is_none();
+        if is_gone { Ok(()) } else { Err(changed(&fault, &blob)) }
     }
 }
 

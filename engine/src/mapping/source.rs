@@ -57,7 +57,7 @@ impl Source for MappedSource {
     }
 
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
-        if self.planned()?.names_files() {
+        if self.plan().is_some_and(|plan| plan.names_files()) {
             return self.source.plan_by_file(target).await;
         }
         self.source.plan(target).await
