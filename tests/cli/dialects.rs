@@ -64,7 +64,7 @@ fn a_pipeline_of_version_1_runs_one_slice() {
     version_1(&workshop);
     let run = ["run", "orders/old/Daily.json"];
     let first = workshop.finish(&run).ended(0);
-    assert!(first.stderr.contains("Data Factory version 1"), "{}", first.stderr);
+    assert!(first.stdout.contains("Data Factory version 1"), "{}", first.stdout);
     assert_eq!(written(&workshop), [(PathBuf::from("20151231/rows.txt"), "1|old\n".to_owned())]);
     let slice = [&run[..], &["-p", "sliceStart=2016-01-01T00:00:00Z"]].concat();
     workshop.finish(&slice).ended(0);
