@@ -1,6 +1,11 @@
 //! Avro files as rows, by blocks.
 
-use std::{collections::HashMap, io::BufReader, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    io::Cursor,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use arrow::{
     array::RecordBatch,
@@ -10,7 +15,8 @@ use arrow_avro::reader::{Reader, ReaderBuilder};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
 
 use super::{
-    blocks::Blocks,
+    blocks::{Blocks, Group},
+    codec::Codec,
     columns::type_name,
     container::{Container, damaged},
 };
@@ -26,25 +32,16 @@ pub(in crate::format) struct AvroFiles {
     pub(in crate::format) memory: u64,
 }
 
-impl AvroFiles {
-    /// A reader of the blocks from one place to another.
-    fn open(
-        self,
-        file: &Input,
-        container: &Container,
-        place: (u64, u64),
-        rows: usize,
-    ) -> Result<Reader<BufReader<Blocks>>> {
-        let blocks = BufReader::new(Blocks::new(file.clone(), container.clone(), place, self.memory / 2));
-        survived(|| ReaderBuilder::new().with_batch_size(rows).build(blocks))?
-            .map_err(|error| damaged("its schema cannot be read").caused_by(error))
-    }
+/// A reader of a file of one block.
+fn reader(file: Cursor<Vec<u8>>, rows: usize) -> Result<Reader<Cursor<Vec<u8>>>> {
+    survived(|| ReaderBuilder::new().with_batch_size(rows.max(1)).build(file))?
+        .map_err(|error| damaged("its schema cannot be read").caused_by(error))
 }
 
 impl ReadFormat for AvroFiles {
     fn schema(&self, file: Input) -> Result<SchemaRef> {
-        let container = Container::open(&file)?;
-        columns(&self.open(&file, &container, (0, 0), 1)?.schema())
+        let header = Container::open(&file)?.header_with(Codec::Null);
+        columns(&reader(Cursor::new(header), 1)?.schema())
     }
 
     fn slices(&self, file: Input, bytes: u64) -> Result<Vec<Slice>> {
@@ -69,51 +66,50 @@ impl ReadFormat for AvroFiles {
             Slice::Bytes(from, to) => (*from, *to),
             _ => (container.first, file.length()),
         };
-        let (rows, batch_rows) = count(&file, &container, place, limit)?;
-        let mut reader = Some(self.open(&file, &container, place, batch_rows)?);
-        let schema = columns(&reader.iter().map(Reader::schema).next().unwrap_or_else(|| Arc::new(Schema::empty())))?;
-        let mut left = rows;
+        let schema = self.schema(file.clone())?;
+        let (next, end) = place;
+        let mut blocks = Blocks { file, container, next, end, most: self.memory / 2 };
+        let mut ready: VecDeque<RecordBatch> = VecDeque::new();
+        let mut failed = false;
         Ok(Box::new(std::iter::from_fn(move || {
-            let batch = match survived(|| reader.as_mut()?.next()) {
-                Ok(None) if reader.is_some() && left > 0 => Err(damaged("it has fewer rows than its blocks say")),
-                Ok(batch) => batch?.map_err(undecodable).and_then(|batch| with_columns(&batch, &schema)),
-                Err(error) => Err(error),
-            };
-            let batch = batch.and_then(|batch| {
-                left = left
-                    .checked_sub(batch.num_rows() as u64)
-                    .ok_or_else(|| damaged("it has more rows than its blocks say"))?;
-                Ok(batch)
-            });
-            if batch.is_err() {
-                reader = None;
+            if let Some(batch) = ready.pop_front() {
+                return Some(Ok(batch));
             }
-            Some(batch)
+            let group = if failed { Ok(None) } else { blocks.group(limit.bytes) };
+            let batch = group.and_then(|group| group.map(|group| decoded(group, &schema)).transpose()).transpose()?;
+            failed = batch.is_err();
+            Some(batch.map(|batch| {
+                ready.extend(pieces(&batch, limit));
+                ready.pop_front().unwrap_or(batch)
+            }))
         })))
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
-        limit.bytes.saturating_mul(3).saturating_add(32 << 20)
+        // Some blocks as they are, as rows, and as a batch.
+        limit.bytes.saturating_mul(4).saturating_add(32 << 20)
     }
 }
 
-/// Rows of a slice, and those of a batch: the average row decides, for blocks do not say more.
-fn count(file: &Input, container: &Container, (start, end): (u64, u64), limit: BatchLimit) -> Result<(u64, usize)> {
-    let (mut place, mut rows, mut bytes) = (start, 0_u64, 0_u64);
-    while place < end
-        && let Some(block) = container.block(file, place)?
-    {
-        place = block.end();
-        rows = rows.checked_add(block.rows).ok_or_else(|| damaged("its blocks say that they have too many rows"))?;
-        bytes += block.bytes;
+/// The rows of some blocks.
+fn decoded(group: Group, schema: &SchemaRef) -> Result<RecordBatch> {
+    let Group { rows, file } = group;
+    let mut reader = reader(file, rows)?;
+    let batch = survived(|| reader.next())?
+        .ok_or_else(|| damaged("it has fewer rows than its blocks say"))?
+        .map_err(|error| damaged("a block cannot be decoded").caused_by(error))?;
+    if batch.num_rows() != rows {
+        return Err(damaged("it has fewer rows than its blocks say"));
     }
-    // Compressed rows look smaller than they are.
-    let row_bytes = (8 * bytes / rows.max(1)).max(8);
-    Ok((rows, (limit.bytes / row_bytes).clamp(1, u64::from(limit.rows.get())) as usize))
+    with_columns(&batch, schema)
 }
 
-fn undecodable(error: arrow::error::ArrowError) -> Error {
-    damaged("a block cannot be decoded").caused_by(error)
+/// The batch in pieces that keep the limit; the average row decides.
+fn pieces(batch: &RecordBatch, limit: BatchLimit) -> Vec<RecordBatch> {
+    let rows = batch.num_rows();
+    let row_bytes = (batch.get_array_memory_size() / rows.max(1)).max(1) as u64;
+    let most = (limit.bytes / row_bytes).clamp(1, u64::from(limit.rows.get())) as usize;
+    (0..rows).step_by(most).map(|first| batch.slice(first, most.min(rows - first))).collect()
 }
 
 /// What the `arrow-avro` crate makes of bytes that are damaged: a panic there is the file's fault.
