@@ -29,7 +29,7 @@ pub(crate) use self::{
     format::BinaryFiles,
     naming::{CopyBehavior, Naming, behavior, merged_name},
     source::{BinarySource, BinaryStore},
-    spans::{Copied, Span, assembled, same_md5},
+    spans::{Copied, Span, assembled, kept_as_text, kept_in, same_md5},
 };
 
 /// The dataset type.

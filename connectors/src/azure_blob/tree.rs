@@ -28,7 +28,7 @@ use super::{
     sink::BlobSink,
     upload::Upload,
 };
-use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled};
+use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, kept_as_text, kept_in};
 
 /// Blobs that are committed at once.
 const COMMITS: usize = 8;
@@ -397,7 +397,7 @@ impl ChunkWriter for TreeWriter {
             rows: kept.iter().map(|kept| kept.span.rows).sum(),
             bytes: kept.iter().map(|kept| kept.span.end - kept.span.start).sum(),
             digest: kept.iter().map(|kept| kept.span.digest).sum(),
-            detail: json!(kept),
+            detail: kept_as_text(&kept)?,
         })
     }
 
@@ -405,7 +405,7 @@ impl ChunkWriter for TreeWriter {
 }
 
 fn kept(receipt: &Receipt) -> Result<Vec<Kept>> {
-    Vec::<Kept>::deserialize(&receipt.detail).map_err(not_ours)
+    kept_in(&receipt.detail)
 }
 
 type Parts = Vec<(Span, Vec<StagedBlock>)>;

@@ -9,10 +9,8 @@ use ropeway_engine::{
     digest::{Digest, RowDigester},
     sink::ColumnFit,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::{Copied, Span, are_pieces, pieces, spans::in_pieces};
+use super::{Copied, Span, are_pieces, kept_as_text, kept_in, pieces, spans::in_pieces};
 use crate::format::{Finished, Format, Fragment, FragmentEncoder, ReadFormat};
 
 /// Files whose bytes are not looked into.
@@ -61,8 +59,7 @@ impl Format for BinaryFiles {
     fn trailer(&self, _columns: &SchemaRef, fragments: &[Fragment]) -> Result<Vec<u8>> {
         let mut open: Option<Span> = None;
         for fragment in fragments {
-            let spans = Vec::<Span>::deserialize(&fragment.detail).map_err(|error| in_pieces("").caused_by(error))?;
-            for span in spans {
+            for span in kept_in::<Vec<Span>>(&fragment.detail)? {
                 let (path, begins) = (span.path.clone(), span.start == 0);
                 let goes_on = open.take().map_or(begins, |open| {
                     if open.end == open.length { begins } else { open.path == span.path && open.end == span.start }
@@ -127,7 +124,6 @@ impl FragmentEncoder for Encoder {
 
     fn finish(&mut self) -> Result<Finished> {
         self.spans.extend(self.open.take().map(Copied::finish).transpose()?);
-        let detail: Value = json!(self.spans);
-        Ok(Finished { rows: self.rows, digest: self.digest, detail })
+        Ok(Finished { rows: self.rows, digest: self.digest, detail: kept_as_text(&self.spans)? })
     }
 }

@@ -6,9 +6,31 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use md5::{Digest as _, Md5};
 use ropeway_engine::{Error, ErrorKind, Result, digest::Digest, source::BatchStream};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{PIECE, Piece, rows, source::cut};
+
+/// What a receipt keeps of its files, as one text: as a tree of values a hundred thousand of them would take gigabytes.
+///
+/// # Errors
+/// A defect of ours.
+pub(crate) fn kept_as_text(kept: &impl Serialize) -> Result<Value> {
+    serde_json::to_string(kept)
+        .map(Value::String)
+        .map_err(|error| Error::new(ErrorKind::Bug, "a receipt cannot be written; please report it").caused_by(error))
+}
+
+/// The same from a receipt.
+///
+/// # Errors
+/// It is not a receipt of files.
+pub(crate) fn kept_in<T: DeserializeOwned>(detail: &Value) -> Result<T> {
+    serde_json::from_str(detail.as_str().unwrap_or_default()).map_err(|error| {
+        Error::new(ErrorKind::Bug, "the receipt of a chunk is damaged; start the run anew and report it")
+            .caused_by(error)
+    })
+}
 
 /// Bytes of one file without a gap, as a receipt keeps them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ use super::{
     sink::prepare,
     staging::Staging,
 };
-use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, same_md5};
+use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, kept_as_text, kept_in, same_md5};
 
 /// Names that a report lists; beyond, it names the folder.
 const NAMED: usize = 100;
@@ -390,7 +390,7 @@ impl Pieces {
             rows: self.kept.iter().map(|kept| kept.span.rows).sum(),
             bytes: self.kept.iter().map(|kept| kept.span.end - kept.span.start).sum(),
             digest: self.kept.iter().map(|kept| kept.span.digest).sum(),
-            detail: json!(self.kept),
+            detail: kept_as_text(&self.kept)?,
         })
     }
 }
@@ -426,7 +426,7 @@ impl ChunkWriter for TreeWriter {
 }
 
 fn kept(receipt: &Receipt) -> Result<Vec<Kept>> {
-    Vec::<Kept>::deserialize(&receipt.detail).map_err(not_ours)
+    kept_in(&receipt.detail)
 }
 
 fn files(receipts: &[Receipt]) -> Result<BTreeMap<String, Vec<(Span, String)>>> {
