@@ -7,6 +7,7 @@
     reason = "all of this is tests: a failed step stops its test, and a seed is printed"
 )]
 
+mod activities;
 mod architecture;
 mod azure_blob;
 mod binary;

@@ -3,6 +3,7 @@
 mod azure_blob;
 mod binary;
 mod blocking;
+mod chosen_files;
 mod entra;
 mod file;
 mod file_source;
@@ -18,7 +19,10 @@ mod sql;
 mod sql_server;
 mod synthetic;
 mod unfit;
+pub mod web;
 mod windows;
+
+pub use self::chosen_files::chosen_files;
 
 use ropeway_engine::registry::Registry;
 

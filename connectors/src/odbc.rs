@@ -17,6 +17,7 @@ mod fetch;
 mod keys;
 mod raw;
 mod result;
+mod scripts;
 mod sink;
 mod snapshot;
 mod source;

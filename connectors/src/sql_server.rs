@@ -17,6 +17,7 @@ mod pool;
 mod probe;
 mod reading;
 mod rows;
+mod scripts;
 mod settings;
 mod sink;
 mod snapshot;

@@ -34,6 +34,7 @@ pub mod run;
 pub mod sink;
 pub mod skipping;
 pub mod source;
+pub mod statements;
 pub mod text;
 
 #[cfg(any(test, feature = "testing"))]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Error, ErrorKind, Result, Side, files::Files, sink::Sink, source::Source};
+use crate::{Error, ErrorKind, Result, Side, files::Files, sink::Sink, source::Source, statements::Statements};
 
 /// Implemented by a connector that can be read from. `connect` opens no connection: it checks the
 /// settings.
@@ -60,6 +60,11 @@ pub trait Store: Send + Sync + 'static {
     /// Tries the steps of a connection in order (DNS, TCP, TLS, login, permission) and stops at the
     /// first that fails.
     async fn probe(&self) -> Vec<ProbeStep>;
+
+    /// What runs statements in it; `None` if nothing does, as in a folder.
+    fn statements(&self) -> Option<Arc<dyn Statements>> {
+        None
+    }
 
     /// Its files; `None` if it has none, as a database.
     fn files(&self) -> Option<Arc<dyn Files>> {

@@ -24,6 +24,13 @@ use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use self::{
+    admission::TOO_LITTLE_MEMORY,
+    prospect::{Prospect, prospect},
+    read_back::INCONSISTENT,
+    settings::{Job, Settings},
+    summary::Summary,
+};
 use self::{
     admission::{Admission, admit},
     copy::{Crew, cancelled, unaccounted},
@@ -34,12 +41,6 @@ use self::{
     stillness::in_time,
 };
 pub(crate) use self::{pacing::Gate, stillness::unless_still};
-pub use self::{
-    prospect::{Prospect, prospect},
-    read_back::INCONSISTENT,
-    settings::{Job, Settings},
-    summary::Summary,
-};
 use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::{CheckpointStore, Plan, RunRecord},

@@ -1,6 +1,7 @@
 //! Values as texts and texts as values: exactly, or not at all.
 
 pub mod digits;
+pub mod json;
 pub mod moment;
 pub mod numbers;
 

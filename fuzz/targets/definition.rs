@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::LazyLock};
 
 use chrono::DateTime;
 use libfuzzer_sys::fuzz_target;
-use ropeway_specs::{Factory, Inputs, Outcomes, validate};
+use ropeway_specs::{Factory, Inputs, Scene, validate};
 
 /// A factory whose pipeline is what the fuzzer says, and that pipeline's file.
 struct Surroundings {
@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
     for name in factory.pipelines() {
         let Ok(pipeline) = factory.pipeline(name) else { continue };
         for activity in pipeline.activities() {
-            let _ = activity.resolve(&inputs, &Outcomes::new());
+            let _ = activity.work(&inputs, &Scene::first(&inputs, activity.name(), pipeline.variables()));
         }
     }
 });

@@ -68,24 +68,13 @@ pub(crate) fn resolve(
     inputs: &Inputs,
     findings: &mut Findings,
 ) -> Option<ResolvedCopy> {
-    if !activity.type_name().eq_ignore_ascii_case("Copy") {
-        let message = format!(
-            "the activity '{}' is of type {}; Ropeway runs 'Copy' activities only",
-            activity.name,
-            activity.type_name()
-        );
-        findings.error("unsupported-activity", &property(&activity.path, "type"), message);
-        return None;
-    }
     let moment = Moment::Run { strict: inputs.strict };
     let path = property(&activity.path, "typeProperties");
     let null = Value::Null;
     let mut settings = context.evaluate(activity.value.get("typeProperties").unwrap_or(&null), &path, findings);
     support::check(&settings.real, "CopyActivityTypeProperties", &path, moment, findings);
     let is_binary = binary::check(&settings.real, &path, moment, findings);
-    let policy_path = property(&activity.path, "policy");
-    let policy = context.evaluate(activity.value.get("policy").unwrap_or(&null), &policy_path, findings);
-    let policy = Policy::read(&policy.real, &policy_path, findings);
+    let policy = policy(activity, context, findings);
     let parallel_copies = parallel_copies(&settings.real, &path, findings);
     let validate_data_consistency = flag(&settings.real, "validateDataConsistency", &path, findings);
     let skipping = skipping::resolve(&settings, activity, context, inputs, findings);
@@ -121,7 +110,19 @@ pub(crate) fn resolve(
     })
 }
 
-fn user_properties(activity: &Activity<'_>, context: &Context, findings: &mut Findings) -> BTreeMap<String, String> {
+/// The evaluated policy of an activity.
+pub(crate) fn policy(activity: &Activity<'_>, context: &Context, findings: &mut Findings) -> Policy {
+    let path = property(&activity.path, "policy");
+    let policy = context.evaluate(activity.value.get("policy").unwrap_or(&Value::Null), &path, findings);
+    Policy::read(&policy.real, &path, findings)
+}
+
+/// The evaluated `userProperties` as text by name, secrets masked.
+pub(crate) fn user_properties(
+    activity: &Activity<'_>,
+    context: &Context,
+    findings: &mut Findings,
+) -> BTreeMap<String, String> {
     let Some(written) = activity.value.get("userProperties") else { return BTreeMap::new() };
     let evaluated = context.evaluate(written, &property(&activity.path, "userProperties"), findings).masked;
     let entries = evaluated.as_array().into_iter().flatten();

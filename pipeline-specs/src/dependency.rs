@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn outcomes(ended: &[(&str, Status)]) -> Outcomes {
-        let outcome = |status| Outcome { status, output: Value::Null, error: Value::Null };
+        let outcome = |status| Outcome { status, output: Value::Null, error: Value::Null, secure: false };
         ended.iter().map(|(name, status)| ((*name).to_owned(), outcome(*status))).collect()
     }
 

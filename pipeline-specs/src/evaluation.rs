@@ -1,6 +1,6 @@
 //! Evaluating a part of a definition twice: as it is, and with every secret parameter masked.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -19,11 +19,31 @@ pub(crate) struct Context {
     masked: Scope,
 }
 
-/// A value for the connector and its twin for echoes and fingerprints.
-#[derive(Clone, Default)]
-pub(crate) struct Twin {
-    pub(crate) real: Value,
-    pub(crate) masked: Value,
+/// A value as it is, which may hold secrets, and its twin without them, for reports and fingerprints.
+#[derive(Clone, Default, PartialEq)]
+pub struct Twin {
+    /// For whoever does the work.
+    pub real: Value,
+    /// For whoever reads of it.
+    pub masked: Value,
+}
+
+impl Twin {
+    /// A value without secrets.
+    pub fn plain(value: Value) -> Self {
+        Self { real: value.clone(), masked: value }
+    }
+
+    /// Whether there is something to hide.
+    pub fn is_secret(&self) -> bool {
+        self.real != self.masked
+    }
+}
+
+impl fmt::Debug for Twin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.masked.fmt(out)
+    }
 }
 
 impl Context {
@@ -38,11 +58,18 @@ impl Context {
     }
 
     /// Adds a root such as `activity('X')`; `what` is what a key names.
-    pub(crate) fn with_keyed(self, name: &'static str, what: &'static str, values: &BTreeMap<String, Value>) -> Self {
-        Self {
-            real: self.real.with_keyed(name, what, values.clone()),
-            masked: self.masked.with_keyed(name, what, values.clone()),
+    pub(crate) fn with_keyed(
+        self,
+        name: &'static str,
+        what: &'static str,
+        values: impl IntoIterator<Item = (String, Twin)>,
+    ) -> Self {
+        let (mut real, mut masked) = (BTreeMap::new(), BTreeMap::new());
+        for (key, twin) in values {
+            real.insert(key.clone(), twin.real);
+            masked.insert(key, twin.masked);
         }
+        Self { real: self.real.with_keyed(name, what, real), masked: self.masked.with_keyed(name, what, masked) }
     }
 
     /// Evaluates every string of the tree; problems are reported once.

@@ -6,9 +6,9 @@
 //!    version 2 would hold. Then keys are brought to Data Factory's spelling and checked against the property tables in
 //!    `schema.json`. Nothing is evaluated; every problem becomes a [`Diagnostic`].
 //! 2. [`Factory::pipeline`] puts the activities in dependency order.
-//! 3. [`Activity::resolve`] evaluates the expressions of one Copy with the run's [`Inputs`], follows its two
-//!    datasets to their linked services, puts secrets in, and gives a [`ResolvedCopy`]: settings that a connector
-//!    reads without knowing anything of Data Factory.
+//! 3. [`Activity::work`] evaluates the expressions of one activity with the run's [`Inputs`] and the [`Scene`] around
+//!    it, follows its datasets to their linked services, puts secrets in, and gives the [`Task`]: for a Copy settings
+//!    that a connector reads without knowing anything of Data Factory.
 //!
 //! This crate opens no connection and knows no other crate of Ropeway. Files are read in `loader.rs` only.
 
@@ -40,6 +40,7 @@ mod parameter;
 mod pipeline;
 mod policy;
 mod reference;
+mod scene;
 mod schema;
 mod secret;
 mod skipping;
@@ -48,23 +49,30 @@ mod timespan;
 mod translator;
 mod v1;
 mod validate;
+mod work;
 
-pub use activity::Activity;
+pub use activity::{Activity, Branch, BranchName, Kind};
 pub use copy::{ResolvedCopy, ResolvedSide};
 pub use coverage::{Coverage, LeftOut, Runnable};
 pub use dependency::{Condition, Dependency, Next, ready};
 pub use diagnostic::{Diagnostic, Severity};
 pub use dotnet::{ClockTime, TimeFormat, TimeKind};
+pub use evaluation::Twin;
 pub use factory::Factory;
 pub use import::{Import, import};
-pub use inputs::{Inputs, Outcome, Outcomes, Status, Trigger};
+pub use inputs::{Inputs, Outcome, Outcomes, Parent, Status, Trigger};
 pub use linked_service::ResolvedStore;
 pub use loader::Files;
 pub use pipeline::Pipeline;
 pub use policy::Policy;
+pub use scene::{Scene, Variables};
 pub use secret::{Secrets, SecretsError, Settings};
 pub use skipping::{LogLayout, LogLocation, Skipping};
 pub use translator::{
     AdditionalColumn, AdditionalValue, ColumnMapping, ConversionSettings, INTERIM_TYPES, MappedColumn, Mapping,
 };
 pub use validate::{Validation, validate};
+pub use work::{
+    Authentication, Awaited, Deletion, Direction, Lookup, MetadataRequest, ProcedureCall, ResolvedDataset, Script,
+    ScriptKind, ScriptParameter, Scripts, Task, WebRequest, Work,
+};

@@ -28,7 +28,7 @@ pub(crate) fn read<'d>(value: &'d Value, kind: Kind, path: &str) -> Option<Refer
     Some(Reference { kind, name: name.to_owned(), parameters, path: path.to_owned() })
 }
 
-/// Every dataset and linked service that a definition refers to by a plain name.
+/// Every dataset, linked service and pipeline that a definition refers to by a plain name.
 pub(crate) fn all(definition: &Definition) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     for (key, value) in &definition.properties {
@@ -45,7 +45,11 @@ pub(crate) fn check(factory: &Factory, definition: &Definition) -> Vec<Diagnosti
     // A name that a template does not tell is missing already.
     for reference in all(definition).into_iter().filter(|reference| !is_refused(&reference.path)) {
         if factory.get(reference.kind, &reference.name).is_none() {
-            let code = if reference.kind == Kind::Dataset { "missing-dataset" } else { "missing-linked-service" };
+            let code = match reference.kind {
+                Kind::Dataset => "missing-dataset",
+                Kind::Pipeline => "missing-pipeline",
+                _ => "missing-linked-service",
+            };
             findings.error(code, &reference.path, factory.missing(reference.kind, &reference.name));
         }
     }
@@ -65,6 +69,9 @@ fn collect<'d>(value: &'d Value, key: &str, path: &str, found: &mut Vec<Referenc
         }
         (Value::Object(_), _) if value.get("type").and_then(Value::as_str) == Some("LinkedServiceReference") => {
             found.extend(read(value, Kind::LinkedService, path));
+        }
+        (Value::Object(_), _) if value.get("type").and_then(Value::as_str) == Some("PipelineReference") => {
+            found.extend(read(value, Kind::Pipeline, path));
         }
         (Value::Object(object), _) => {
             for (key, item) in object {

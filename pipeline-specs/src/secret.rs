@@ -12,7 +12,7 @@ const PREFIX: &str = "ROPEWAY_SECRET__";
 ///
 /// Names match in any case. A value of the file wins over one of the environment, for the file was named for
 /// this run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Secrets {
     /// Lower-case linked service name -> property as written -> value.
     file: BTreeMap<String, BTreeMap<String, SecretString>>,

@@ -39,8 +39,10 @@ type Properties = &'static [(&'static str, Effect)];
 
 const RETRY: Effect = Ignored("Ropeway retries every chunk by its own rules, and the copy by the activity's policy");
 const CONNECTIONS: Effect = Ignored("'parallelCopies' limits the connections");
+const DECIMALS: Effect = Ignored("decimals that a number of JSON does not hold exactly are texts in any case");
 const POOL: Effect = Ignored("Ropeway keeps its own connections");
 const STAGING: Effect = Ignored("Ropeway copies directly, without a staging store");
+const DELETED: Effect = Ignored("the activity's output names the files that were deleted");
 const MOUNTED: Effect = Ignored("Ropeway reads the mounted folder with its own account");
 const ARCHIVE: Effect = Ignored("an archive is read where it holds one file, and nothing is unpacked beside it");
 const FILE_BATCH: Effect = Ignored("it has no meaning for files");
@@ -67,6 +69,58 @@ const TABLE: &[(&str, Properties)] = &[
             ("logStorageSettings", Done),
             ("preserve", Ignored("it has a meaning for binary copies only")),
             ("preserveRules", Ignored("it has a meaning for binary copies only")),
+        ],
+    ),
+    (
+        "LookupActivityTypeProperties",
+        &[("source", Done), ("dataset", Done), ("firstRowOnly", Done), ("treatDecimalAsString", DECIMALS)],
+    ),
+    (
+        "GetMetadataActivityTypeProperties",
+        &[("dataset", Done), ("fieldList", Done), ("storeSettings", Done), ("formatSettings", Done)],
+    ),
+    (
+        "DeleteActivityTypeProperties",
+        &[
+            ("dataset", Done),
+            ("recursive", Done),
+            ("storeSettings", Done),
+            ("enableLogging", DELETED),
+            ("logStorageSettings", DELETED),
+            ("maxConcurrentConnections", CONNECTIONS),
+        ],
+    ),
+    (
+        "ValidationActivityTypeProperties",
+        &[("dataset", Done), ("timeout", Done), ("sleep", Done), ("minimumSize", Done), ("childItems", Done)],
+    ),
+    (
+        "ScriptActivityTypeProperties",
+        &[
+            ("scripts", Done),
+            ("scriptBlockExecutionTimeout", Done),
+            ("logSettings", Done),
+            ("treatDecimalAsString", DECIMALS),
+        ],
+    ),
+    ("ScriptBlock", &[("text", Done), ("parameters", Done)]),
+    ("ScriptBlockParameter", &[("name", Done), ("value", Done), ("direction", Done), ("size", Done)]),
+    (
+        "SqlServerStoredProcedureActivityTypeProperties",
+        &[("storedProcedureName", Done), ("storedProcedureParameters", Done)],
+    ),
+    (
+        "WebActivityActivityTypeProperties",
+        &[
+            ("method", Done),
+            ("url", Done),
+            ("headers", Done),
+            ("body", Done),
+            ("authentication", Done),
+            ("disableCertValidation", Done),
+            ("httpRequestTimeout", Done),
+            ("turnOffAsync", Done),
+            ("connectVia", Ignored("Ropeway calls the endpoint from where it runs")),
         ],
     ),
     // What they say of levels and places is looked at in `skipping.rs`. Every line is durable before its chunk counts.

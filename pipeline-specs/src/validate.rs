@@ -1,19 +1,20 @@
 //! Checking files and folders without running or connecting.
 
+mod activities;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use activities::Around;
+
 use crate::{
-    binary,
     coverage::Coverage,
     definition::{Definition, Kind, PROPERTIES},
-    diagnostic::{Diagnostic, Findings, Severity, element, property},
-    expression::is_dynamic,
+    diagnostic::{Diagnostic, Findings, Severity, property},
     factory::Factory,
-    loader, reference, schema, skipping,
-    support::{self, End, Moment},
-    translator::{self, Reporter},
+    loader, schema,
+    support::{self, Moment},
 };
 
 /// What there is to say of some definitions.
@@ -96,7 +97,10 @@ fn unsupported(definition: &Definition, factory: Option<&Factory>) -> Vec<Diagno
     let mut findings = Findings::new(&definition.file);
     let family = match definition.kind {
         Kind::Pipeline => {
-            activities(definition, factory, &mut findings);
+            let path = property(PROPERTIES, "activities");
+            let values =
+                definition.properties.get("activities").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            activities::check(values, &path, &Around { factory, containers: &[] }, &mut findings);
             return findings.into_vec();
         }
         Kind::Dataset => "Dataset",
@@ -108,44 +112,4 @@ fn unsupported(definition: &Definition, factory: Option<&Factory>) -> Vec<Diagno
         support::check(&definition.type_properties().into(), &class, &path, Moment::Validate, &mut findings);
     }
     findings.into_vec()
-}
-
-fn activities(pipeline: &Definition, factory: Option<&Factory>, findings: &mut Findings) {
-    let path = property(PROPERTIES, "activities");
-    let activities = pipeline.properties.get("activities").and_then(Value::as_array).into_iter().flatten();
-    for (index, activity) in activities.enumerate() {
-        let path = element(&path, index);
-        let type_name = activity.get("type").and_then(Value::as_str).unwrap_or_default();
-        if type_name != "Copy" {
-            let message =
-                format!("Ropeway runs 'Copy' activities only; a pipeline with a {type_name} activity will not run");
-            findings.warning("unsupported-activity", &property(&path, "type"), message);
-            continue;
-        }
-        let Some(settings) = activity.get("typeProperties") else { continue };
-        for end in [End::Source, End::Sink] {
-            if let Some((path, message)) = factory.and_then(|factory| refused_end(activity, &path, end, factory)) {
-                findings.warning("unsupported-type", &path, format!("{message}; this copy will not run"));
-            }
-        }
-        let path = property(&path, "typeProperties");
-        support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
-        skipping::check(settings, &path, factory, Moment::Validate, findings);
-        binary::check(settings, &path, Moment::Validate, findings);
-        let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));
-        translator::mapping(translator, settings, &path, &mut Reporter { moment: Moment::Validate, findings });
-    }
-}
-
-/// Why the types of one end of a copy do not go together, where they are known.
-fn refused_end(activity: &Value, path: &str, end: End, factory: &Factory) -> Option<(String, String)> {
-    let key = end.references();
-    let path = element(&property(path, key), 0);
-    let dataset = reference::read(activity.get(key)?.get(0)?, Kind::Dataset, &path)?;
-    let dataset = factory.get(Kind::Dataset, &dataset.name)?;
-    let service = reference::read(dataset.properties.get("linkedServiceName")?, Kind::LinkedService, &path)?;
-    let service = factory.get(Kind::LinkedService, &service.name)?;
-    let copy = activity.get("typeProperties")?.get(end.key())?.get("type")?.as_str()?;
-    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy)?;
-    Some((path, message))
 }

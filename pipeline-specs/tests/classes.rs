@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use ropeway_specs::{Factory, Inputs, Outcomes, Severity};
+use ropeway_specs::{Factory, Inputs, Scene, Severity};
 use serde_json::{Value, json};
 
 fn tables() -> Value {
@@ -47,7 +47,9 @@ fn said(folder: &Path) -> (Vec<String>, Vec<String>) {
     let unknown = found.iter().filter(|found| found.code == "unknown-type").map(ToString::to_string).collect();
     let pipeline = factory.pipeline("P").unwrap();
     let inputs = Inputs::manual("run", "2026-01-02T03:04:05Z".parse().unwrap());
-    let refused = pipeline.activities()[0].resolve(&inputs, &Outcomes::new()).err().unwrap_or_default();
+    let activity = &pipeline.activities()[0];
+    let scene = Scene::first(&inputs, activity.name(), pipeline.variables());
+    let refused = activity.work(&inputs, &scene).err().unwrap_or_default();
     let errors = refused.iter().filter(|found| found.severity == Severity::Error);
     (unknown, errors.map(ToString::to_string).collect())
 }

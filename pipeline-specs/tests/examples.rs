@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use ropeway_specs::{Diagnostic, Factory, Inputs, Outcomes, ResolvedCopy, Secrets, validate};
+use ropeway_specs::{Diagnostic, Factory, Inputs, ResolvedCopy, Scene, Secrets, validate};
 use serde_json::{Value, json};
 
 const EXAMPLES: [(&str, &str); 8] = [
@@ -39,7 +39,8 @@ fn resolve(example: &str, pipeline: &str, inputs: &Inputs) -> Result<ResolvedCop
     let (factory, diagnostics) = Factory::load_for_pipeline(&file, None);
     assert_eq!(diagnostics, [], "{example}");
     let pipeline = factory.pipeline(pipeline).unwrap();
-    pipeline.activities()[0].resolve(inputs, &Outcomes::new())
+    let activity = &pipeline.activities()[0];
+    activity.copy(inputs, &Scene::first(inputs, activity.name(), pipeline.variables()))
 }
 
 fn text(diagnostics: &[Diagnostic]) -> String {

@@ -5,7 +5,7 @@
 use std::fs;
 
 use proptest::{prelude::*, sample::Index};
-use ropeway_specs::{Factory, Inputs, Outcomes, import, validate};
+use ropeway_specs::{Factory, Inputs, Scene, import, validate};
 use serde_json::{Value, json};
 
 /// One file of each dialect and kind, each with much of what its kind may have.
@@ -84,7 +84,8 @@ fn load_everything(files: &[Value]) {
     let inputs = Inputs::manual("run", "2026-01-02T03:04:05Z".parse().unwrap());
     for name in factory.pipelines() {
         if let Ok(pipeline) = factory.pipeline(name) {
-            pipeline.activities().iter().for_each(|activity| drop(activity.resolve(&inputs, &Outcomes::new())));
+            let scene = |name: &str| Scene::first(&inputs, name, pipeline.variables());
+            pipeline.activities().iter().for_each(|activity| drop(activity.work(&inputs, &scene(activity.name()))));
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use ropeway_specs::{
-    AdditionalValue, Diagnostic, Factory, Inputs, Mapping, Outcome, Outcomes, ResolvedCopy, Secrets, Status,
+    AdditionalValue, Diagnostic, Factory, Inputs, Mapping, Outcome, Outcomes, ResolvedCopy, Scene, Secrets, Status,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +75,9 @@ impl Definitions {
         found.retain(|found| !["key-case", "type-case", "quoted-value"].contains(&found.code));
         assert_eq!(text(&found), "");
         let pipeline = factory.pipeline("Main").unwrap();
-        pipeline.activities()[0].resolve(inputs, outcomes).map_err(|found| text(&found))
+        let activity = &pipeline.activities()[0];
+        let scene = Scene { outcomes: outcomes.clone(), ..Scene::first(inputs, activity.name(), pipeline.variables()) };
+        activity.copy(inputs, &scene).map_err(|found| text(&found))
     }
 
     fn source(&self, inputs: &Inputs) -> Result<Value, String> {
@@ -102,7 +104,9 @@ fn every_layout_is_found() {
         assert_eq!(text(&found), "", "flat: {flat}");
         assert_eq!(factory.pipeline_in(&file), Some("Main"));
         assert_eq!(factory.datasets().collect::<Vec<_>>(), ["Sink", "Source"]);
-        assert!(factory.pipeline("main").unwrap().activities()[0].resolve(&inputs("{}"), &Outcomes::new()).is_ok());
+        let (pipeline, inputs) = (factory.pipeline("main").unwrap(), inputs("{}"));
+        let activity = &pipeline.activities()[0];
+        assert!(activity.copy(&inputs, &Scene::first(&inputs, activity.name(), pipeline.variables())).is_ok());
     }
     let (factories, apart) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     Definitions::new().write(factories.path(), false);
@@ -239,7 +243,8 @@ fn a_later_activity_sees_the_earlier_ones() {
     definitions.pipeline["activities"][0]["dependsOn"] = json!([]);
     definitions.pipeline["activities"][0]["typeProperties"]["parallelCopies"] =
         "@{activity('Before').output.rowsCopied}".into();
-    let before = Outcome { status: Status::Succeeded, output: json!({"rowsCopied": 3}), error: Value::Null };
+    let before =
+        Outcome { status: Status::Succeeded, output: json!({"rowsCopied": 3}), error: Value::Null, secure: false };
     let outcomes = Outcomes::from([("Before".to_owned(), before)]);
     assert_eq!(definitions.resolve(&inputs("{}"), &outcomes).unwrap().parallel_copies, Some(3));
     let found = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap_err();

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use ropeway_specs::{Diagnostic, Factory, Inputs, Outcomes, import, validate};
+use ropeway_specs::{Diagnostic, Factory, Inputs, Scene, import, validate};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = "http://schema.management.azure.com/schemas/2015-01-01/deploymentTemplate.json#";
@@ -75,7 +75,9 @@ fn target(pipeline: &Path, root: Option<&Path>) -> Result<String, Vec<Diagnostic
     let (factory, found) = Factory::load_for_pipeline(pipeline, root);
     let name = factory.pipeline_in(pipeline).ok_or(found)?;
     let inputs = Inputs::manual("run", "2026-01-02T03:04:05Z".parse().unwrap());
-    let copy = factory.pipeline(name)?.activities()[0].resolve(&inputs, &Outcomes::new())?;
+    let pipeline = factory.pipeline(name)?;
+    let activity = &pipeline.activities()[0];
+    let copy = activity.copy(&inputs, &Scene::first(&inputs, activity.name(), pipeline.variables()))?;
     let sink = copy.sink.settings.expose();
     let location = sink["dataset"]["location"]["folderPath"].as_str().unwrap();
     Ok(format!("{}/{location}", sink["linkedService"]["host"].as_str().unwrap()))

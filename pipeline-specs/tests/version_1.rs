@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use ropeway_specs::{Factory, Inputs, Outcomes, ResolvedCopy, import};
+use ropeway_specs::{Factory, Inputs, ResolvedCopy, Scene, import};
 use serde_json::{Value, json};
 
 /// SQL Server to a blob of texts, one folder an hour, as Microsoft's sample has it.
@@ -73,7 +73,9 @@ fn resolved(root: &Path, pipeline: &str, parameters: &[(&str, &str)]) -> Result<
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect::<BTreeMap<_, _>>();
     let (factory, _) = Factory::load(root);
     let all = |found: Vec<ropeway_specs::Diagnostic>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
-    factory.pipeline(pipeline).map_err(all)?.activities()[0].resolve(&inputs, &Outcomes::new()).map_err(all)
+    let pipeline = factory.pipeline(pipeline).map_err(all)?;
+    let activity = &pipeline.activities()[0];
+    activity.copy(&inputs, &Scene::first(&inputs, activity.name(), pipeline.variables())).map_err(all)
 }
 
 fn query(copy: &ResolvedCopy) -> &str {

@@ -77,10 +77,11 @@ fn a_parameter_that_is_unknown_or_of_another_type() {
 fn an_activity_that_ropeway_does_not_run() {
     let workshop = Workshop::folder(0.001);
     workshop.change("pipeline/CopyLineitem", |it| {
-        let wait = json!({ "name": "Rest", "type": "Wait", "typeProperties": { "waitTimeInSeconds": 1 } });
-        it["activities"] = json!([copy("Copy lineitem", "Lineitem", "Target"), wait]);
+        let notebook =
+            json!({ "name": "Rest", "type": "DatabricksNotebook", "typeProperties": { "notebookPath": "/x" } });
+        it["activities"] = json!([copy("Copy lineitem", "Lineitem", "Target"), notebook]);
     });
-    refused(&workshop, &[], 2, "'Rest' (Wait)");
+    refused(&workshop, &[], 2, "'Rest' (DatabricksNotebook)");
     assert!(!workshop.state().join("ropeway/runs").read_dir().is_ok_and(|mut runs| runs.next().is_some()));
 }
 

@@ -268,10 +268,10 @@ fn timespan_seconds(text: &str) -> Option<usize> {
 }
 
 /// `schema.table`, each part plain or in double quotes, brackets or backticks.
-fn name_parts(name: &str) -> Result<Vec<String>> {
+pub(super) fn name_parts(name: &str) -> Result<Vec<String>> {
     let wrong = || {
-        Error::new(ErrorKind::Spec, "tableName is not of the form schema.table; quote a part that has a dot in it")
-            .with("tableName", name.escape_debug())
+        Error::new(ErrorKind::Spec, "the name is not of the form schema.table; quote a part that has a dot in it")
+            .with("name", name.escape_debug())
     };
     let mut parts = Vec::new();
     let mut rest = name.trim();

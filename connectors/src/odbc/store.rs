@@ -7,11 +7,13 @@ use ropeway_engine::{
     Result,
     blocking::ConnectionThreads,
     registry::{ProbeStep, Store, StoreKind},
+    statements::Statements,
 };
 
 use super::{
     Odbc,
     connection::{Connector, Session},
+    scripts::OdbcStatements,
     spec::StoreSpec,
 };
 
@@ -39,6 +41,10 @@ impl Store for OdbcStore {
             Err(error) => Err(error),
         };
         vec![ProbeStep { name: "Login", took: begun.elapsed(), outcome }]
+    }
+
+    fn statements(&self) -> Option<Arc<dyn Statements>> {
+        Some(Arc::new(OdbcStatements { connector: self.connector.clone() }))
     }
 }
 

@@ -47,7 +47,11 @@ pub(crate) fn parameter(name: &str) -> Result<String> {
     Ok(format!("@{plain}"))
 }
 
-fn typed(name: &str, parameter: &Value) -> Result<SqlType> {
+/// The value that a definition gives: the value itself, or an object with `value` and `type`.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a value that is not of the type that it names.
+pub(crate) fn typed(name: &str, parameter: &Value) -> Result<SqlType> {
     let refuse = || {
         Error::new(ErrorKind::Spec, "a stored procedure's parameter does not have the type that it names")
             .with("parameter", name.escape_debug())

@@ -43,7 +43,10 @@ impl Input {
                 Err(spec("«sqlReaderQuery» and «sqlReaderStoredProcedureName» exclude each other; remove one"))
             }
             (Some(query), None) => Ok(Self::Query(query)),
-            (None, Some(name)) => procedure(&name, source.stored_procedure_parameters.as_ref()),
+            (None, Some(name)) => {
+                let (call, parameters) = call_of(&name, source.stored_procedure_parameters.as_ref())?;
+                Ok(Self::Procedure { call, parameters })
+            }
             (None, None) => {
                 let advice = "give «schema» and «table» in the dataset or «sqlReaderQuery» in the source";
                 table(dataset, advice).map(Self::Table)
@@ -143,14 +146,15 @@ pub(crate) fn table(dataset: &Dataset, advice: &str) -> Result<String> {
     quoted(&parts)
 }
 
-fn procedure(name: &str, parameters: Option<&Map<String, Value>>) -> Result<Input> {
+/// The call of a stored procedure, and its parameters.
+pub(crate) fn call_of(name: &str, parameters: Option<&Map<String, Value>>) -> Result<(String, Vec<(String, SqlType)>)> {
     let arguments = arguments::of(parameters)?;
     let list = |(position, argument): (usize, &Argument)| format!("{} = {}", argument.name, arguments::own(position));
     let list: Vec<_> = arguments.iter().enumerate().map(list).collect();
     let call = format!("EXEC {} {}", quoted(&parts(name)?)?, list.join(", "));
     let parameters = arguments.into_iter().enumerate();
     let parameters = parameters.map(|(position, argument)| (arguments::own(position), argument.value)).collect();
-    Ok(Input::Procedure { call: call.trim_end().to_owned(), parameters })
+    Ok((call.trim_end().to_owned(), parameters))
 }
 
 fn spec(message: &'static str) -> Error {

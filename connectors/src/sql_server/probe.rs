@@ -1,30 +1,35 @@
 //! A connection test, step by step.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
     registry::{ProbeStep, Store},
     retry::RetryClass,
+    statements::Statements,
 };
 use tokio::net::{TcpStream, lookup_host};
 
 use super::{
     login::{Encrypt, Endpoint, Login},
     pool::Pool,
+    scripts::SqlServerStatements,
     statements,
     wire::{Query, Session},
 };
 
 /// A SQL Server that `test-connection` tries.
 pub(crate) struct SqlServerStore {
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl SqlServerStore {
     pub(crate) fn new(login: Login) -> Result<Self> {
-        Ok(Self { pool: Pool::new(login)? })
+        Ok(Self { pool: Arc::new(Pool::new(login)?) })
     }
 }
 
@@ -34,6 +39,10 @@ impl Store for SqlServerStore {
         let mut steps = Steps::default();
         self.run(&mut steps).await;
         steps.done
+    }
+
+    fn statements(&self) -> Option<Arc<dyn Statements>> {
+        Some(Arc::new(SqlServerStatements::new(Arc::clone(&self.pool))))
     }
 }
 

@@ -6,6 +6,7 @@
 //! an answer that breaks the protocol.
 
 mod column;
+pub(crate) mod json;
 mod offsets;
 mod text;
 pub(crate) mod time;

@@ -1,6 +1,7 @@
 //! Sessions with SQL Server. Everything that knows how `mssql-tds` is called is here: its API is
 //! young and will move.
 
+mod answer;
 pub(crate) mod bulk;
 
 use std::panic::AssertUnwindSafe;
@@ -23,6 +24,8 @@ use mssql_tds::{
 };
 use ropeway_engine::{Error, ErrorKind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub(crate) use answer::Bound;
 
 use super::{
     errors::{Place, stumbled, translate},

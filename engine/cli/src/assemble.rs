@@ -130,13 +130,15 @@ pub(crate) fn source(
 }
 
 /// The id under which the engine runs one Copy of a pipeline's run: two Copies may write to the
-/// same folder, so each has its own.
+/// same folder, so each has its own. `activity` is where it stands in the run; there may be very many within loops, so
+/// that those have a longer hash.
 ///
 /// # Errors
 /// [`ErrorKind::Spec`] for a pipeline run's id that leaves no room.
 pub(crate) fn copy_id(run: &RunId, activity: &str) -> Result<RunId> {
     let hash = blake3::hash(activity.as_bytes()).to_hex();
-    RunId::try_from(format!("{run}.{}", &hash[..8])).map_err(|_| {
-        Error::new(ErrorKind::Spec, "the run id is too long; it has 71 characters at most").with("run", run)
+    let length = if activity.contains(['/', '#']) { 16 } else { 8 };
+    RunId::try_from(format!("{run}.{}", &hash[..length])).map_err(|_| {
+        Error::new(ErrorKind::Spec, "the run id is too long; it has 63 characters at most").with("run", run)
     })
 }

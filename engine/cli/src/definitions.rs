@@ -97,6 +97,20 @@ pub(crate) fn refuse(mut found: Vec<Diagnostic>) -> Error {
     Error::new(ErrorKind::Spec, format!("there {are} in the definitions; nothing was done"))
 }
 
+/// The error of an activity that cannot be done as it is written, with what is wrong: nobody may be there to read
+/// anything else.
+pub(crate) fn unfit(found: &[Diagnostic]) -> Error {
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let texts: Vec<_> = errors.clone().map(warning).collect();
+    let code = match errors.map(|diagnostic| diagnostic.code).next() {
+        Some("expression") => "InvalidTemplate",
+        Some("missing-property" | "missing-parameter") => "2103",
+        Some("unsupported-type" | "unsupported-activity") => "2110",
+        _ => "2104",
+    };
+    Error::new(ErrorKind::Spec, texts.join("; ")).code(code)
+}
+
 /// A warning without its severity, which the printer says.
 pub(crate) fn warning(diagnostic: &Diagnostic) -> String {
     format!("{}: {}: {}", short(&diagnostic.file).display(), diagnostic.path, diagnostic.message)

@@ -69,6 +69,12 @@ impl Status {
 pub(crate) struct ActivityReport {
     /// The activity's name.
     pub(crate) name: String,
+    /// Where it stands in the run: `ForEach1[3]/CopyTable`.
+    #[serde(default)]
+    pub(crate) path: String,
+    /// The pipeline it belongs to, if that is not the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Owner>,
     /// Its type: `Copy`.
     pub(crate) kind: String,
     /// The id of this run of it.
@@ -88,8 +94,42 @@ pub(crate) struct ActivityReport {
     pub(crate) input: Value,
     /// What was copied; absent if nothing ran, or if the policy says `secureOutput`.
     pub(crate) copied: Option<Copied>,
+    /// What an activity that is no Copy gave, without secrets; null if the policy says `secureOutput`.
+    #[serde(default)]
+    pub(crate) output: Value,
     /// Why it failed.
     pub(crate) error: Option<Failure>,
+}
+
+/// The run of a pipeline that an activity of another one started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    /// The pipeline's name.
+    pub(crate) pipeline: String,
+    /// The id of its run.
+    pub(crate) run: String,
+}
+
+impl ActivityReport {
+    /// The report of an activity that has just begun.
+    pub(crate) fn blank(name: &str, kind: &str, path: &str, now: Moment) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            owner: None,
+            kind: kind.to_owned(),
+            id: uuid::Uuid::now_v7().to_string(),
+            status: Status::InProgress,
+            started: now,
+            ended: now,
+            retries: 0,
+            user_properties: BTreeMap::new(),
+            input: Value::Null,
+            copied: None,
+            output: Value::Null,
+            error: None,
+        }
+    }
 }
 
 /// The facts of one copy.
@@ -188,6 +228,13 @@ impl Failure {
             message: safe_lines(&error.to_string()),
             causes: causes(error),
         }
+    }
+
+    /// The error again, as far as it is known.
+    pub(crate) fn error(&self) -> Error {
+        let kinds = [ErrorKind::Spec, ErrorKind::Auth, ErrorKind::Data, ErrorKind::Unavailable, ErrorKind::Cancelled];
+        let kind = kinds.into_iter().find(|kind| format!("{kind:?}") == self.kind).unwrap_or(ErrorKind::Bug);
+        Error::new(kind, self.message.clone())
     }
 
     /// True if the service is at fault and not its user.

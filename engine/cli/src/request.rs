@@ -37,6 +37,9 @@ pub(crate) struct Request {
     pub(crate) strict: bool,
     #[serde(default)]
     pub(crate) extra_settings: ExtraSettings,
+    /// Hosts that a WebActivity may call.
+    #[serde(default)]
+    pub(crate) allow_hosts: Vec<String>,
     /// See [`ConnectionArgs`].
     pub(crate) ca_bundle: Option<PathBuf>,
     /// Not stored if it holds a user or a password.
@@ -69,6 +72,7 @@ impl Request {
             lossy: false,
             strict: false,
             extra_settings: ExtraSettings::new(),
+            allow_hosts: Vec::new(),
             ca_bundle: None,
             proxy: None,
         };
@@ -97,6 +101,7 @@ impl Request {
         self.lossy = copy.lossy.map_or(self.lossy, |lossy| lossy == Lossy::Allow);
         self.strict |= copy.strict;
         self.extra_settings.extend(settings::parse(&copy.settings.set, &ropeway_connectors::registry())?);
+        self.allow_hosts.extend(connection.allow_host.iter().cloned());
         self.proxy = connection.proxy.clone().or(self.proxy);
         Ok(self)
     }
@@ -173,6 +178,7 @@ mod tests {
             lossy: false,
             strict: false,
             extra_settings: ExtraSettings::new(),
+            allow_hosts: Vec::new(),
             ca_bundle: None,
             proxy: Some("http://user:hunter2@proxy:8080".to_owned()),
         };

@@ -1,8 +1,12 @@
 //! The state folder: what is known of runs after their process is gone. It holds no secret, and
 //! nobody but its owner can read it.
 //!
-//! `runs/<run id>/run.json` is the request and the report; `runs/<run id>/copies/` holds
-//! the engine's checkpoint of each Copy.
+//! `runs/<run id>/run.json` is the request and the report, `activities.jsonl` beside it what its activities did;
+//! `copies/` holds the engine's checkpoint of each Copy.
+
+mod activity_log;
+mod history;
+mod places;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,10 +22,18 @@ use ropeway_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{report::PipelineReport, request::Request};
+use activity_log::ActivityLog;
+pub(crate) use activity_log::{Began, Change, Ended, Record};
+pub(crate) use history::History;
 
-/// The version of `run.json` that this program writes.
-const VERSION: u32 = 1;
+use crate::{
+    report::{ActivityReport, Moment, PipelineReport},
+    request::Request,
+};
+
+/// The version of `run.json` that this program writes. Version 1 had its activities in there, and one time for all
+/// expressions.
+const VERSION: u32 = 2;
 
 /// All runs.
 #[derive(Debug)]
@@ -33,6 +45,8 @@ pub(crate) struct RunFolder {
     path: PathBuf,
     /// The lock, while this process works on the run.
     held: Option<File>,
+    /// What activities do, while this process works on the run.
+    log: Option<ActivityLog>,
     /// It may take the copies from a process that holds them as well.
     take_over: bool,
 }
@@ -43,14 +57,26 @@ pub(crate) struct RunFile {
     version: u32,
     /// What was asked for.
     pub(crate) request: Request,
-    /// What came of it.
+    /// What `utcNow()` says in all activities, for a run that was begun when it was the same in all.
+    #[serde(default)]
+    pub(crate) one_time: Option<Moment>,
+    /// What came of it. Its activities are kept beside this file.
     pub(crate) report: PipelineReport,
 }
 
 impl RunFile {
     /// In the present version.
-    pub(crate) fn new(request: Request, report: PipelineReport) -> Self {
-        Self { version: VERSION, request, report }
+    pub(crate) fn new(request: Request, one_time: Option<Moment>, report: PipelineReport) -> Self {
+        Self { version: VERSION, request, one_time, report }
+    }
+
+    /// What a run of version 1 has of its activities, as records of today.
+    fn records(&self) -> Vec<Record> {
+        let ended = |report: &ActivityReport| {
+            let report = ActivityReport { path: report.name.clone(), ..report.clone() };
+            Record::Ended(Box::new(Ended { path: report.name.clone(), report, output_left_out: false, change: None }))
+        };
+        self.report.activities.iter().map(ended).collect()
     }
 }
 
@@ -115,7 +141,7 @@ impl StateFolder {
 
 impl RunFolder {
     fn new(path: PathBuf) -> Self {
-        Self { path, held: None, take_over: false }
+        Self { path, held: None, log: None, take_over: false }
     }
 
     /// What is known of the run; `None` for a run that was never begun.
@@ -123,6 +149,23 @@ impl RunFolder {
     /// # Errors
     /// [`ErrorKind::Spec`] for a record that this program cannot read.
     pub(crate) fn read(&self) -> Result<Option<RunFile>> {
+        let Some((mut file, records)) = self.read_all()? else { return Ok(None) };
+        file.report.activities = History::of(&records).reports();
+        Ok(Some(file))
+    }
+
+    /// The file and what its activities did.
+    fn read_all(&self) -> Result<Option<(RunFile, Vec<Record>)>> {
+        let Some(mut file) = self.read_file()? else { return Ok(None) };
+        if file.version == 1 {
+            file.one_time = Some(file.report.started);
+            let records = file.records();
+            return Ok(Some((file, records)));
+        }
+        Ok(Some((file, ActivityLog::read(&self.path)?)))
+    }
+
+    fn read_file(&self) -> Result<Option<RunFile>> {
         let path = self.path.join("run.json");
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -143,7 +186,9 @@ impl RunFolder {
     /// [`ErrorKind::Unavailable`] if the disk does not take it, [`ErrorKind::Data`] if the run was taken over.
     pub(crate) fn write(&self, run: &RunFile) -> Result<()> {
         self.still_ours()?;
-        let written = serde_json::to_vec_pretty(run).map_err(io::Error::other).and_then(|text| {
+        let report = PipelineReport { activities: Vec::new(), ..run.report.clone() };
+        let run = RunFile { report, ..run.clone() };
+        let written = serde_json::to_vec_pretty(&run).map_err(io::Error::other).and_then(|text| {
             make_private(&self.path)?;
             replace(&self.path, "run.json", &text)
         });
@@ -180,6 +225,34 @@ impl RunFolder {
         // For the one who finds it locked.
         lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(failed)?;
         Ok(Self { held: Some(lock), take_over, ..self })
+    }
+
+    /// Begins to keep what activities do, and gives what is known of them. What did not succeed is to be tried again.
+    ///
+    /// # Errors
+    /// A record that cannot be read, or a disk that takes nothing.
+    pub(crate) fn history(&mut self) -> Result<History> {
+        self.still_ours()?;
+        let known = self.read_all()?;
+        let status = known.as_ref().map(|(file, _)| file.report.status);
+        let mut records = known.map(|(_, records)| records).unwrap_or_default();
+        if let Some(status) = status {
+            records.extend(History::of(&records).to_retry(status));
+        }
+        self.log = Some(ActivityLog::take(&self.path, &records)?);
+        Ok(History::of(&records))
+    }
+
+    /// Writes down what an activity did; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the disk does not take it, [`ErrorKind::Data`] if the run was taken over.
+    pub(crate) fn append(&self, record: &Record) -> Result<()> {
+        self.still_ours()?;
+        let Some(log) = &self.log else {
+            return Err(Error::new(ErrorKind::Bug, "an activity ran before its run was begun; please report it"));
+        };
+        log.append(record)
     }
 
     fn busy(&self, lock: &Path) -> Error {

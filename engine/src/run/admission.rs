@@ -5,6 +5,9 @@ use arrow::datatypes::SchemaRef;
 use super::Job;
 use crate::{Error, ErrorKind, Result, skipping};
 
+/// The symbolic code of a run whose smallest part does not fit into its memory.
+pub const TOO_LITTLE_MEMORY: &str = "TooLittleMemory";
+
 /// What one chunk may hold, and how many of them fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admission {
@@ -36,6 +39,7 @@ pub(super) fn admit(job: &Job, schema: &SchemaRef) -> Result<Admission> {
                 mebibytes(settings.memory_bytes)
             ),
         )
+        .code(TOO_LITTLE_MEMORY)
         .with("needed_bytes", working_set)
         .with("limit_bytes", settings.memory_bytes));
     }

@@ -1,111 +1,87 @@
 //! Runs one Copy by its policy: attempts, pauses between them, a time limit for each.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use ropeway_engine::{
     Error, ErrorKind, Result, Side,
+    chunk::RunId,
     progress::Counters,
-    run::{Job, Summary},
+    run::{Job, Summary, TOO_LITTLE_MEMORY},
 };
-use ropeway_specs::{Activity, LogLayout, Outcomes, Policy};
-use serde_json::Value;
+use ropeway_specs::{LogLayout, Policy, ResolvedCopy};
 
+use super::{
+    attempts::{again, timed_out},
+    crew::Crew,
+    one::{Doing, Done, Trouble},
+};
 use crate::{
-    activities::Crew,
-    assemble, definitions,
+    assemble::{self, Extras},
     event_log::EventLog,
     peak_memory::peak_memory,
     progress::Snapshot,
-    report::{ActivityReport, Chunks, Copied, Failure, Moment, SkippedRows, Status},
+    report::{Chunks, Copied, SkippedRows},
     settings,
 };
 
-/// Runs the Copy and reports it, whatever happens.
-pub(super) async fn run(
-    crew: &Crew<'_>,
-    activity: &Activity<'_>,
-    outcomes: &Outcomes,
-    warnings: &mut Vec<String>,
-) -> (ActivityReport, Option<Error>) {
-    let started = Moment::now();
-    let mut report = ActivityReport { started, ..super::idle(activity, Status::InProgress) };
-    let outcome = match prepare(crew, activity, outcomes, warnings) {
-        Ok(prepared) => attempts(crew, &prepared, &mut report).await,
-        Err(error) => Err(error),
-    };
-    report.ended = Moment::now();
-    let Err(error) = outcome else {
-        report.status = Status::Succeeded;
-        return (report, None);
-    };
-    report.error = Some(Failure::of(&error));
-    report.status = match error.kind() {
-        ErrorKind::Cancelled => Status::Cancelled,
-        _ if error.symbolic_code() == Some(TIMED_OUT) => Status::TimedOut,
-        _ => Status::Failed,
-    };
-    (report, Some(error))
+/// Runs the Copy in a lane of its own, or on the whole road if it does not fit into one.
+pub(super) async fn run(doing: &mut Doing<'_>, copy: ResolvedCopy) -> Result<Done, Trouble> {
+    let lanes = &doing.crew.lanes;
+    let share = lanes.share(doing.crew.extras, copy.parallel_copies);
+    let lane = lanes.one().await?;
+    let outcome = within_limits(doing, copy.clone(), &share).await;
+    drop(lane);
+    let too_narrow = |trouble: &Trouble| trouble.error.symbolic_code() == Some(TOO_LITTLE_MEMORY);
+    if lanes.are_several() && outcome.as_ref().is_err_and(too_narrow) {
+        let _road = lanes.whole().await?;
+        return within_limits(doing, copy, doing.crew.extras).await;
+    }
+    outcome
 }
 
-/// The symbolic code of an attempt that ran out of time.
-const TIMED_OUT: &str = "ActivityTimedOut";
+async fn within_limits(doing: &mut Doing<'_>, copy: ResolvedCopy, extras: &Extras) -> Result<Done, Trouble> {
+    let policy = copy.policy.clone();
+    let prepared = prepare(doing.crew, &doing.identity, copy, extras)?;
+    attempts(doing, &prepared, &policy).await
+}
 
 /// A Copy that is ready to run.
 struct Prepared {
     job: Job,
     /// What the report says of rows that do not fit, before there are any.
     skipped: Option<SkippedRows>,
-    policy: Policy,
     source_type: String,
     sink_type: String,
-    input: Value,
-    user_properties: BTreeMap<String, String>,
 }
 
-fn prepare(
-    crew: &Crew<'_>,
-    activity: &Activity<'_>,
-    outcomes: &Outcomes,
-    warnings: &mut Vec<String>,
-) -> Result<Prepared> {
-    let copy = activity.resolve(&crew.definitions.inputs, outcomes).map_err(definitions::refuse)?;
-    warnings.extend(definitions::accept(copy.warnings.clone(), crew.definitions.inputs.strict)?);
-    let (policy, input, user_properties) = (copy.policy.clone(), copy.settings.clone(), copy.user_properties.clone());
+fn prepare(crew: &Crew<'_>, identity: &str, copy: ResolvedCopy, extras: &Extras) -> Result<Prepared> {
     let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
     let strict = crew.definitions.inputs.strict;
     let ends = [(Side::Source, source_type.as_str()), (Side::Sink, sink_type.as_str())];
-    warnings.extend(settings::without_effect(&crew.extras.extra_settings, crew.registry, &ends, strict)?);
-    let run = assemble::copy_id(crew.run, activity.name())?;
+    crew.warn(settings::without_effect(&extras.extra_settings, crew.registry, &ends, strict)?);
+    let run: RunId = assemble::copy_id(crew.run, identity)?;
     let log = copy.skipping.as_ref().map(|skipping| skipping.log.as_ref());
     let redirected = log.flatten().is_some_and(|log| log.layout == LogLayout::Redirect);
-    let job = assemble::job(copy, crew.registry, crew.extras, run)?;
+    let job = assemble::job(copy, crew.registry, extras, run)?;
     let skipped = job.skipping.as_ref().map(|skipping| {
         let path = skipping.log.as_ref().map(|log| log.path.clone());
         SkippedRows { path, redirected, ..SkippedRows::default() }
     });
-    Ok(Prepared { job, skipped, policy, source_type, sink_type, input, user_properties })
+    Ok(Prepared { job, skipped, source_type, sink_type })
 }
 
 /// Tries until it works or the policy is used up. A further attempt goes on where the last one
 /// ended: committed chunks stay committed.
-async fn attempts(crew: &Crew<'_>, prepared: &Prepared, report: &mut ActivityReport) -> Result<()> {
-    let policy = &prepared.policy;
-    report.user_properties = prepared.user_properties.clone();
-    if !policy.secure_input {
-        report.input = prepared.input.clone();
-    }
+async fn attempts(doing: &mut Doing<'_>, prepared: &Prepared, policy: &Policy) -> Result<Done, Trouble> {
     loop {
-        let (outcome, copied) = attempt(crew, prepared, &report.name).await;
-        report.copied = (!policy.secure_output).then_some(copied);
-        let Err(error) = outcome else { return Ok(()) };
-        if is_hopeless(&error) || report.retries >= policy.retry {
-            return Err(error);
+        let (outcome, copied) = attempt(doing, prepared, policy.timeout).await;
+        let copied = Some(Box::new(copied));
+        let Err(error) = outcome else { return Ok(Done { copied, ..Done::default() }) };
+        if is_hopeless(&error) || doing.report.retries >= policy.retry {
+            return Err(Trouble { error, shown: None, copied });
         }
-        report.retries += 1;
-        let (activity, retry, pause) = (&report.name, report.retries, policy.retry_interval);
-        tracing::warn!(activity, retry, ?pause, %error, "the activity failed and is tried again");
-        if crew.cancel.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-            return Err(error);
+        if again(doing, policy, &error).await.is_err() {
+            return Err(Trouble { error, shown: None, copied });
         }
     }
 }
@@ -121,26 +97,20 @@ fn is_hopeless(error: &Error) -> bool {
         || matches!(error.kind(), ErrorKind::Spec | ErrorKind::Auth | ErrorKind::Data | ErrorKind::Cancelled)
 }
 
-async fn attempt(crew: &Crew<'_>, prepared: &Prepared, name: &str) -> (Result<Summary>, Copied) {
+async fn attempt(doing: &Doing<'_>, prepared: &Prepared, limit: Duration) -> (Result<Summary>, Copied) {
     let counters = Arc::new(Counters::default());
-    let watch = crew.progress.watch(name, Arc::clone(&counters));
-    let outcome = within(prepared.policy.timeout, crew, prepared, &counters, name).await;
+    let watch = doing.crew.progress.watch(&doing.path, Arc::clone(&counters));
+    let outcome = within(limit, doing, &prepared.job, &counters).await;
     let snapshot = watch.end().await;
     let copied = copied(prepared, &counters, &snapshot, outcome.as_ref().ok());
     (outcome, copied)
 }
 
 /// One attempt of the engine, stopped when its time is over.
-async fn within(
-    limit: Duration,
-    crew: &Crew<'_>,
-    prepared: &Prepared,
-    counters: &Arc<Counters>,
-    name: &str,
-) -> Result<Summary> {
-    let job = &prepared.job;
+async fn within(limit: Duration, doing: &Doing<'_>, job: &Job, counters: &Arc<Counters>) -> Result<Summary> {
+    let crew = doing.crew;
     let checkpoint = crew.folder.checkpoint(&job.run)?;
-    let (log, cancel) = (EventLog { activity: name.to_owned() }, crew.cancel.child_token());
+    let (log, cancel) = (EventLog { activity: doing.path.clone() }, crew.cancel.child_token());
     let run = ropeway_engine::run::run(job, &checkpoint, counters, &log, &cancel);
     tokio::pin!(run);
     tokio::select! {
@@ -148,20 +118,11 @@ async fn within(
         () = tokio::time::sleep(limit) => {
             cancel.cancel();
             match run.await {
-                Err(error) if error.kind() == ErrorKind::Cancelled => Err(timed_out(limit, name)),
+                Err(error) if error.kind() == ErrorKind::Cancelled => Err(timed_out(limit, doing.activity.name())),
                 outcome => outcome,
             }
         }
     }
-}
-
-fn timed_out(limit: Duration, name: &str) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("the activity took longer than policy.timeout, {} s; raise it, or resume the run", limit.as_secs()),
-    )
-    .with("activity", name)
-    .code(TIMED_OUT)
 }
 
 /// The facts of an attempt: from its summary if it succeeded, else from the counters.

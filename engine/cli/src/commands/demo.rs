@@ -47,7 +47,7 @@ pub(crate) async fn perform(args: DemoArgs, console: &Console) -> Result<u8> {
         run: run.clone(),
         request,
         started: Moment(Utc::now()),
-        earlier: Vec::new(),
+        one_time: None,
         state: &state,
         take_over: false,
         named: args.state.state.as_deref(),

@@ -1,5 +1,6 @@
 //! `ropeway plan`: what a run would do. Reads metadata, writes nothing.
 
+mod control;
 mod json;
 mod text;
 
@@ -11,7 +12,7 @@ use ropeway_engine::{
     chunk::RunId,
     run::{Prospect, prospect},
 };
-use ropeway_specs::{Activity, Outcomes};
+use ropeway_specs::{Activity, Kind, ResolvedCopy, Scene, Variables};
 
 use crate::{
     activities,
@@ -25,9 +26,19 @@ use crate::{
     state, terminal,
 };
 
+/// What a run would do with one activity.
+enum Step {
+    /// A Copy of which all is known.
+    Copy(Box<CopyPlan>),
+    /// Every other one.
+    Other(control::Control),
+}
+
 /// What a run would do with one Copy.
 struct CopyPlan {
     activity: String,
+    /// The activities around it.
+    depth: usize,
     source_type: String,
     sink_type: String,
     memory: u64,
@@ -54,18 +65,20 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
         definitions.warnings.extend(begun(&run, args.state.state.as_deref())?);
     }
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
-    activities::check(&pipeline, &definitions.inputs)?;
+    activities::check(&definitions, &pipeline)?;
     let extras = Extras::of(&request);
+    let ahead = Ahead { definitions: &definitions, extras: &extras, run: &run, variables: pipeline.variables() };
     let mut plans = Vec::new();
-    for activity in pipeline.activities().iter().filter(|activity| activity.inactive().is_none()) {
-        let plan = look_ahead(activity, &definitions, &extras, &run).await;
+    for (activity, depth) in tree(pipeline.activities(), 0) {
+        let plan = ahead.look(activity, depth).await;
         plans.push(plan.map_err(|error| error.with("activity", activity.name()))?);
     }
     terminal::result(&match args.output.output {
         OutputShape::Json => json::print(&definitions.pipeline, &definitions.warnings, &plans),
         OutputShape::Text => text::print(&definitions.warnings, &plans),
     })?;
-    Ok(if plans.iter().any(CopyPlan::is_refused) { exit_code::DATA } else { exit_code::SUCCEEDED })
+    let is_refused = |step: &Step| matches!(step, Step::Copy(plan) if plan.is_refused());
+    Ok(if plans.iter().any(is_refused) { exit_code::DATA } else { exit_code::SUCCEEDED })
 }
 
 /// What there is to say of a run that was begun already.
@@ -77,30 +90,60 @@ fn begun(run: &RunId, state: Option<&Path>) -> Result<Option<String>> {
     }))
 }
 
-async fn look_ahead(
-    activity: &Activity<'_>,
-    definitions: &Definitions,
-    extras: &Extras,
-    run: &RunId,
-) -> Result<CopyPlan> {
-    // No activity has ended yet, so an expression that asks for an outcome cannot be planned.
-    let copy = activity.resolve(&definitions.inputs, &Outcomes::new()).map_err(definitions::refuse)?;
-    let strict = definitions.inputs.strict;
-    let registry = ropeway_connectors::registry();
-    let mut warnings = definitions::accept(copy.warnings.clone(), strict)?;
-    let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
-    let ends = [(Side::Source, source_type.as_str()), (Side::Sink, sink_type.as_str())];
-    warnings.extend(settings::without_effect(&extras.extra_settings, &registry, &ends, strict)?);
-    let settings = settings::taken(&extras.extra_settings, &registry, &ends);
-    let job = assemble::job(copy, &registry, extras, run.clone())?;
-    Ok(CopyPlan {
-        activity: activity.name().to_owned(),
-        source_type,
-        sink_type,
-        memory: extras.memory,
-        lossy: extras.lossy,
-        settings,
-        warnings,
-        prospect: prospect(&job).await?,
-    })
+/// The active activities with how deep they stand, each before those within it.
+fn tree<'a>(activities: &'a [Activity<'a>], depth: usize) -> Vec<(&'a Activity<'a>, usize)> {
+    let mut all = Vec::new();
+    for activity in activities.iter().filter(|activity| activity.inactive().is_none()) {
+        all.push((activity, depth));
+        all.extend(activity.branches().iter().flat_map(|branch| tree(&branch.activities, depth + 1)));
+    }
+    all
+}
+
+/// What there is to look ahead with.
+struct Ahead<'a> {
+    definitions: &'a Definitions,
+    extras: &'a Extras,
+    run: &'a RunId,
+    variables: Variables,
+}
+
+impl Ahead<'_> {
+    async fn look(&self, activity: &Activity<'_>, depth: usize) -> Result<Step> {
+        if activity.kind() != Some(Kind::Copy) {
+            return Ok(Step::Other(control::Control::of(activity, depth)));
+        }
+        let inputs = &self.definitions.inputs;
+        let scene = Scene::first(inputs, activity.name(), self.variables.clone());
+        match activity.copy(inputs, &scene) {
+            Ok(copy) => self.copy(activity, copy, depth).await.map(|plan| Step::Copy(Box::new(plan))),
+            // No activity has ended yet, and no item has its turn: what asks for them is known when the run does.
+            Err(found) if depth > 0 || !activity.depends_on().is_empty() => {
+                Ok(Step::Other(control::Control::unknown(activity, depth, &found)))
+            }
+            Err(found) => Err(definitions::refuse(found)),
+        }
+    }
+
+    async fn copy(&self, activity: &Activity<'_>, copy: ResolvedCopy, depth: usize) -> Result<CopyPlan> {
+        let (strict, extras) = (self.definitions.inputs.strict, self.extras);
+        let registry = ropeway_connectors::registry();
+        let mut warnings = definitions::accept(copy.warnings.clone(), strict)?;
+        let (source_type, sink_type) = (copy.source.linked_service_type.clone(), copy.sink.linked_service_type.clone());
+        let ends = [(Side::Source, source_type.as_str()), (Side::Sink, sink_type.as_str())];
+        warnings.extend(settings::without_effect(&extras.extra_settings, &registry, &ends, strict)?);
+        let settings = settings::taken(&extras.extra_settings, &registry, &ends);
+        let job = assemble::job(copy, &registry, extras, self.run.clone())?;
+        Ok(CopyPlan {
+            activity: activity.name().to_owned(),
+            depth,
+            source_type,
+            sink_type,
+            memory: extras.memory,
+            lossy: extras.lossy,
+            settings,
+            warnings,
+            prospect: prospect(&job).await?,
+        })
+    }
 }

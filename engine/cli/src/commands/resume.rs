@@ -25,8 +25,8 @@ pub(crate) async fn perform(args: ResumeArgs, console: &Console) -> Result<u8> {
             .with("folder", request.directory.display())
             .caused_by(error)
     })?;
-    let (started, earlier) = (file.report.started, file.report.activities);
+    let (started, one_time) = (file.report.started, file.one_time);
     let (take_over, named) = (args.take_over, args.state.state.as_deref());
-    let order = Order { run, request, started, earlier, state: &state, take_over, named };
+    let order = Order { run, request, started, one_time, state: &state, take_over, named };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await
 }

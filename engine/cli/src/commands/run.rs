@@ -18,14 +18,14 @@ pub(crate) async fn perform(args: RunArgs, console: &Console) -> Result<u8> {
     let request = Request::new(&args.pipeline, &args.definition, &args.copy, &args.connection)?;
     let run = RunId::try_from(args.run_id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()))?;
     let state = StateFolder::open(args.state.state.as_deref())?;
-    let earlier = state.run(&run).read()?.map(|file| file.report);
-    if let Some(report) = earlier.as_ref().filter(|report| report.status == Status::Succeeded) {
-        return succeeded(report, args.output.output);
+    let earlier = state.run(&run).read()?;
+    if let Some(file) = earlier.as_ref().filter(|file| file.report.status == Status::Succeeded) {
+        return succeeded(&file.report, args.output.output);
     }
-    let started = earlier.as_ref().map_or_else(Moment::now, |report| report.started);
-    let earlier = earlier.map(|report| report.activities).unwrap_or_default();
+    let started = earlier.as_ref().map_or_else(Moment::now, |file| file.report.started);
+    let one_time = earlier.and_then(|file| file.one_time);
     let order =
-        Order { run, request, started, earlier, state: &state, take_over: false, named: args.state.state.as_deref() };
+        Order { run, request, started, one_time, state: &state, take_over: false, named: args.state.state.as_deref() };
     pipeline_run::perform(order, &args.watch, args.output.output, console).await
 }
 

@@ -5,7 +5,7 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     registry::{ProbeStep, Registry},
 };
-use ropeway_specs::{Factory, Inputs, Outcomes, ResolvedSide};
+use ropeway_specs::{Factory, Inputs, ResolvedSide, Scene};
 use serde_json::{Value, json};
 
 use crate::{
@@ -89,7 +89,11 @@ fn of_pipeline(args: &TestConnectionArgs) -> Result<(Vec<Candidate>, Extras)> {
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
     let mut candidates: Vec<Candidate> = Vec::new();
     for activity in pipeline.activities().iter().filter(|activity| activity.type_name() == "Copy") {
-        let copy = activity.resolve(&definitions.inputs, &Outcomes::new()).map_err(definitions::refuse)?;
+        let copy = {
+            let scene = Scene::first(&definitions.inputs, activity.name(), pipeline.variables());
+            activity.copy(&definitions.inputs, &scene)
+        }
+        .map_err(definitions::refuse)?;
         for side in [copy.source, copy.sink] {
             if !candidates.iter().any(|known| known.name == side.linked_service_name) {
                 candidates.push(of_side(side));

@@ -34,10 +34,26 @@ pub(crate) fn document(run: &PipelineReport) -> Value {
 }
 
 fn activity_run(run: &PipelineReport, activity: &ActivityReport) -> Value {
+    let mut shown = activity_run_of(run, activity);
+    if activity.path.contains('/') {
+        // Data Factory gives a hash of the iteration; a path can be read as well.
+        shown["iterationHash"] = iteration(&activity.path).into();
+        shown["ropeway"] = json!({ "path": activity.path });
+    }
+    shown
+}
+
+/// What tells the activities of one iteration from those of another.
+fn iteration(path: &str) -> String {
+    let around = path.rsplit_once('/').map_or("", |(around, _)| around);
+    blake3::hash(around.as_bytes()).to_hex()[..32].to_owned()
+}
+
+fn activity_run_of(run: &PipelineReport, activity: &ActivityReport) -> Value {
     let no_error = json!({ "errorCode": "", "message": "", "failureType": "", "target": activity.name });
     json!({
-        "pipelineName": run.pipeline,
-        "pipelineRunId": run.run,
+        "pipelineName": activity.owner.as_ref().map_or(&run.pipeline, |owner| &owner.pipeline),
+        "pipelineRunId": activity.owner.as_ref().map_or(&run.run, |owner| &owner.run),
         "activityName": activity.name,
         "activityType": activity.kind,
         "activityRunId": activity.id,
@@ -56,15 +72,41 @@ fn activity_run(run: &PipelineReport, activity: &ActivityReport) -> Value {
 
 /// Data Factory's error object.
 pub(crate) fn error(activity: &ActivityReport, failure: &Failure) -> Value {
+    let moves_data = MOVES_DATA.contains(&activity.kind.as_str());
     // A numeric code is Data Factory's own for a wrong definition; a copy that fails says 2200.
-    let numeric = failure.code.as_deref().filter(|code| code.chars().all(|c| c.is_ascii_digit()));
+    let is_own =
+        |code: &&str| code.chars().all(|c| c.is_ascii_digit()) || NAMED.contains(code) || activity.kind == "Fail";
+    let code = failure.code.as_deref().filter(is_own);
+    let text = if moves_data { message(failure) } else { plain(failure) };
     json!({
-        "errorCode": numeric.unwrap_or("2200"),
-        "message": message(failure),
+        "errorCode": code.unwrap_or_else(|| general_code(&activity.kind)),
+        "message": text,
         "failureType": if failure.is_systems() { "SystemError" } else { "UserError" },
         "target": activity.name,
         "details": [],
     })
+}
+
+/// The activities whose errors Data Factory wraps into its own form.
+const MOVES_DATA: [&str; 4] = ["Copy", "Lookup", "GetMetadata", "Delete"];
+
+/// Codes of Data Factory that are no numbers.
+const NAMED: [&str; 2] = ["ActionFailed", "InvalidTemplate"];
+
+/// The code of a failure that has none of its own.
+fn general_code(kind: &str) -> &'static str {
+    match kind {
+        "Copy" => "2200",
+        "SqlServerStoredProcedure" => "2402",
+        "Script" => "2011",
+        "WebActivity" => "2108",
+        _ => "2100",
+    }
+}
+
+fn plain(failure: &Failure) -> String {
+    let causes = failure.causes.iter().map(String::as_str);
+    std::iter::once(failure.message.as_str()).chain(causes).collect::<Vec<_>>().join("; ")
 }
 
 fn message(failure: &Failure) -> String {
@@ -87,6 +129,9 @@ fn message(failure: &Failure) -> String {
 
 /// The members of a Copy's output; none if nothing ran or the policy hides it.
 pub(crate) fn output(activity: &ActivityReport) -> Value {
+    if activity.output.is_object() {
+        return activity.output.clone();
+    }
     let mut output = activity.copied.as_ref().map(|copied| copy_output(activity, copied)).unwrap_or_default();
     if activity.kind == "Copy" {
         output.insert("errors".into(), activity.error.iter().map(event).collect());

@@ -39,11 +39,16 @@ fn write_activity(text: &mut String, activity: &ActivityReport) -> fmt::Result {
         0 => String::new(),
         n => format!(", tried {} times", n + 1),
     };
-    writeln!(text, "{} {}{kinds}: {}{again}", activity.kind, Safe(&activity.name), sentence(activity.status))?;
+    writeln!(text, "{} {}{kinds}: {}{again}", activity.kind, Safe(shown(activity)), sentence(activity.status))?;
     if let Some(copied) = &activity.copied {
         write_copied(text, copied)?;
     }
     Ok(())
+}
+
+/// The activity's name, or where it stands within others.
+fn shown(activity: &ActivityReport) -> &str {
+    if activity.path.contains('/') { &activity.path } else { &activity.name }
 }
 
 /// The errors of the activities that failed.
@@ -51,7 +56,7 @@ pub(crate) fn errors(run: &PipelineReport) -> String {
     let failed = run.activities.iter().filter_map(|activity| Some((activity, activity.error.as_ref()?)));
     let mut text = String::new();
     for (activity, error) in failed {
-        text += &format!("error of {}: {}\n", Safe(&activity.name), Safe(&error.message));
+        text += &format!("error of {}: {}\n", Safe(shown(activity)), Safe(&error.message));
         text.extend(error.causes.iter().map(|cause| format!("caused by: {}\n", Safe(cause))));
     }
     text

@@ -3,10 +3,14 @@
 use ropeway_engine::{mapping::MAPPED_FROM, source::SOURCE_TYPE};
 use serde_json::{Value, json};
 
-use super::CopyPlan;
+use super::{CopyPlan, Step};
 
-pub(super) fn print(pipeline: &str, warnings: &[String], plans: &[CopyPlan]) -> String {
-    let activities: Vec<_> = plans.iter().map(activity).collect();
+pub(super) fn print(pipeline: &str, warnings: &[String], steps: &[Step]) -> String {
+    let document = |step: &Step| match step {
+        Step::Copy(plan) => activity(plan),
+        Step::Other(control) => control.document(),
+    };
+    let activities: Vec<_> = steps.iter().map(document).collect();
     format!("{:#}\n", json!({ "pipelineName": pipeline, "warnings": warnings, "activities": activities }))
 }
 
@@ -14,6 +18,7 @@ fn activity(plan: &CopyPlan) -> Value {
     let prospect = &plan.prospect;
     json!({
         "activityName": plan.activity,
+        "depth": plan.depth,
         "source": { "type": plan.source_type },
         "sink": { "type": plan.sink_type },
         "warnings": plan.warnings,

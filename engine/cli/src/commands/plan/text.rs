@@ -4,19 +4,30 @@ use std::fmt::{self, Write as _};
 
 use ropeway_engine::{mapping::MAPPED_FROM, source::SOURCE_TYPE};
 
-use super::CopyPlan;
+use super::{CopyPlan, Step};
 use crate::{byte_size, table::Table, terminal::Safe};
 
 /// Chunks that are named; `--output json` names all.
 const SHOWN: usize = 5;
 
-pub(super) fn print(warnings: &[String], plans: &[CopyPlan]) -> String {
+pub(super) fn print(warnings: &[String], steps: &[Step]) -> String {
     let mut text: String = warnings.iter().map(|warning| format!("warning: {}\n", Safe(warning))).collect();
-    for plan in plans {
-        // Writing to a String cannot fail.
-        let _ = write_plan(&mut text, plan);
+    for step in steps {
+        text += &match step {
+            Step::Copy(plan) => indented(plan),
+            Step::Other(control) => crate::terminal::safe_lines(&control.text()) + "\n",
+        };
     }
     text
+}
+
+/// A plan as deep as its activity stands.
+fn indented(plan: &CopyPlan) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_plan(&mut text, plan);
+    let indent = "  ".repeat(plan.depth);
+    text.lines().map(|line| format!("{indent}{line}\n")).collect()
 }
 
 fn write_plan(text: &mut String, plan: &CopyPlan) -> fmt::Result {

@@ -31,8 +31,8 @@ pub(super) fn journals(folder: &RunFolder, run: &RunId, report: &PipelineReport)
     let checkpoints = folder.checkpoints();
     let mut journals = Vec::new();
     for copy in FileCheckpoint::list(&checkpoints)? {
-        let mut activities = report.activities.iter().map(|activity| activity.name.as_str());
-        let activity = activities.find(|name| assemble::copy_id(run, name).is_ok_and(|id| id == copy));
+        let mut activities = report.activities.iter().map(|activity| activity.path.as_str());
+        let activity = activities.find(|path| assemble::copy_id(run, path).is_ok_and(|id| id == copy));
         let name = activity.map_or_else(|| copy.to_string(), str::to_owned);
         journals.extend(FileCheckpoint::inspect(&checkpoints, &copy)?.map(|inspection| Journal { name, inspection }));
     }

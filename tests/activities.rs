@@ -1,0 +1,11 @@
+//! Activities other than Copy, run by the real binary from Data Factory's own JSON.
+
+mod bad_input;
+mod factory;
+mod files;
+mod flow;
+mod lookup;
+mod policies;
+mod resume;
+mod statements;
+mod web;
