@@ -126,6 +126,11 @@ pub(super) fn switch(properties: &mut Properties<'_>) -> Option<Task> {
 }
 
 pub(super) fn until(properties: &mut Properties<'_>) -> Option<Task> {
+    // It is evaluated after each round; that there is none is known before the first.
+    if properties.activity.type_property("expression").is_none() {
+        let message = format!("the activity '{}' has no 'expression'", properties.activity.name);
+        properties.error("missing-property", "expression", message);
+    }
     let limit = match properties.get("timeout") {
         None => Some(WEEK),
         Some(twin) => twin.real.as_str().and_then(timespan::parse).filter(|limit| !limit.is_zero()),
