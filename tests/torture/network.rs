@@ -121,7 +121,7 @@ async fn a_line_to_a_blob_service_changes_no_row() {
 
     tally.twins.tried += 1;
     tally.twins.caught += u64::from(naive::stores_changed_bytes(&expected).await);
-    tally.verdict("network: blob service", events(32, 14_000));
+    tally.verdict("network: blob service", events(32, 12_500));
 }
 
 /// So many storms of 503, some of them for longer than the client itself tries.

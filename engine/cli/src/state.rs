@@ -237,7 +237,8 @@ impl RunFolder {
         let status = known.as_ref().map(|(file, _)| file.report.status);
         let mut records = known.map(|(_, records)| records).unwrap_or_default();
         if let Some(status) = status {
-            records.extend(History::of(&records).to_retry(status));
+            let again = History::of(&records).to_retry(&records, status);
+            records.extend(again);
         }
         self.log = Some(ActivityLog::take(&self.path, &records)?);
         Ok(History::of(&records))

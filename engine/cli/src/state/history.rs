@@ -87,16 +87,20 @@ impl History {
         self.order.iter().filter_map(change).filter(move |change| change.pipeline == pipeline)
     }
 
-    /// What to write down before the run goes on, so that what did not succeed is tried again. After a kill nothing
-    /// is: what ended has ended. A cancelled activity did not end by itself.
-    pub(crate) fn to_retry(&self, run: Status) -> Vec<Record> {
-        let again = |status: Status| match status {
+    /// What to write down before the run goes on, so that what did not succeed is tried again. After a kill that is only
+    /// what ended last, on which nothing has acted: a full disk may be why no word of the run's own end was written.
+    /// A cancelled activity did not end by itself.
+    pub(crate) fn to_retry(&self, records: &[Record], run: Status) -> Vec<Record> {
+        let last = records.iter().rev().map_while(|record| match record {
+            Record::Ended(ended) if is_failure(ended.report.status) => Some(&ended.path),
+            _ => None,
+        });
+        let last: BTreeSet<&String> = last.collect();
+        let again = |ended: &&Ended| match ended.report.status {
             Status::Cancelled => true,
-            Status::Failed | Status::TimedOut => run == Status::Failed,
-            _ => false,
+            status => is_failure(status) && (run == Status::Failed || last.contains(&ended.path)),
         };
-        let paths = self.ended.values().filter(|ended| again(ended.report.status)).map(|ended| ended.path.clone());
-        paths.map(|path| Record::Retried { path }).collect()
+        self.ended.values().filter(again).map(|ended| Record::Retried { path: ended.path.clone() }).collect()
     }
 
     /// The reports of all activities, in the order in which they began.
@@ -107,6 +111,10 @@ impl History {
         reports.sort_by_key(|report| report.started);
         reports
     }
+}
+
+fn is_failure(status: Status) -> bool {
+    matches!(status, Status::Failed | Status::TimedOut)
 }
 
 /// True for the path itself and for what lies within it: `Each` holds `Each[2]/Copy`.
@@ -147,20 +155,43 @@ mod tests {
         assert_eq!((history.generation("Each[1]/Add"), history.generation("Eacher")), (1, 0));
     }
 
+    fn retried(records: &[Record], run: Status) -> Vec<String> {
+        let path = |record: Record| match record {
+            Record::Retried { path } => path,
+            other => panic!("{other:?}"),
+        };
+        History::of(records).to_retry(records, run).into_iter().map(path).collect()
+    }
+
     #[test]
     fn what_is_retried_keeps_what_was_done_within() {
-        let mut history = History::of(&[
+        let records = [
             ended("Each[0]/Add", Status::Succeeded, appended(json!(0))),
             ended("Each[1]/Add", Status::Failed, None),
             ended("Each", Status::Failed, None),
             ended("Other", Status::Cancelled, None),
-        ]);
-        assert_eq!(history.to_retry(Status::InProgress).len(), 1, "after a kill, what ended has ended");
-        for record in history.to_retry(Status::Failed) {
+        ];
+        assert_eq!(retried(&records, Status::InProgress), ["Other"], "after a kill, what ended has ended");
+        let mut history = History::of(&records);
+        for record in history.to_retry(&records, Status::Failed) {
             history.add(record);
         }
         assert!(history.ended("Each[0]/Add").is_some() && history.ended("Each[1]/Add").is_none());
         assert!(history.ended("Each").is_none() && history.ended("Other").is_none());
         assert_eq!(history.generation("Each[1]/Add"), 0);
+    }
+
+    #[test]
+    fn a_failure_that_nothing_has_acted_on_is_tried_again_after_a_kill() {
+        let mut records = vec![
+            ended("Handled", Status::Failed, None),
+            ended("OnFailure", Status::Succeeded, None),
+            ended("Each[1]/Copy", Status::TimedOut, None),
+            ended("Each", Status::Failed, None),
+        ];
+        assert_eq!(retried(&records, Status::InProgress), ["Each", "Each[1]/Copy"]);
+        assert_eq!(retried(&records, Status::Failed), ["Each", "Each[1]/Copy", "Handled"]);
+        records.push(ended("OnFailureOfEach", Status::Succeeded, None));
+        assert_eq!(retried(&records, Status::InProgress), Vec::<String>::new());
     }
 }

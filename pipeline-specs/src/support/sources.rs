@@ -1,0 +1,101 @@
+//! Properties of copy sources.
+
+use super::{
+    CONNECTIONS, ClassProperties,
+    Effect::{self, Done, Ignored},
+    Properties, RETRY,
+};
+
+const ARCHIVE: Effect = Ignored("an archive is read where it holds one file, and nothing is unpacked beside it");
+
+pub(super) const CLASSES: ClassProperties = &[
+    (
+        "CopySource",
+        &[
+            ("sourceRetryCount", RETRY),
+            ("sourceRetryWait", RETRY),
+            ("maxConcurrentConnections", CONNECTIONS),
+            ("disableMetricsCollection", Done),
+        ],
+    ),
+    ("TabularSource", &[("queryTimeout", Done), ("additionalColumns", Done)]),
+    ("SqlSource", SQL_SOURCE),
+    ("SqlServerSource", SQL_SOURCE),
+    ("AzureSqlSource", SQL_SOURCE),
+    ("SqlMISource", SQL_SOURCE),
+    (
+        "SqlPartitionSettings",
+        &[("partitionColumnName", Done), ("partitionLowerBound", Done), ("partitionUpperBound", Done)],
+    ),
+    ("OdbcSource", &[("query", Done), ("partitionOption", Done), ("partitionSettings", Done)]),
+    ("DelimitedTextSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("ParquetSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("BinarySource", &[("storeSettings", Done), ("formatSettings", Done)]),
+    ("BinaryReadSettings", &[]),
+    ("XmlSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("ExcelSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
+    ("AvroSource", &[("storeSettings", Done), ("additionalColumns", Done)]),
+    ("SyntheticSource", &[("additionalColumns", Done)]),
+    ("DelimitedTextReadSettings", &[("skipLineCount", Done), ("compressionProperties", Done)]),
+    ("ParquetReadSettings", &[]),
+    ("JsonReadSettings", &[("compressionProperties", Done)]),
+    (
+        "XmlReadSettings",
+        &[
+            ("compressionProperties", Done),
+            ("validationMode", Done),
+            ("detectDataType", Done),
+            ("namespaces", Done),
+            ("namespacePrefixes", Done),
+        ],
+    ),
+    ("ExcelReadSettings", &[]),
+    // Archives are read where they hold one file, so that no folder is made of their names.
+    ("ZipDeflateReadSettings", &[("preserveZipFileNameAsFolder", ARCHIVE)]),
+    ("TarReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
+    ("TarGZipReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
+    ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
+    ("FileServerReadSettings", FILE_SELECTION),
+    ("AzureBlobFSReadSettings", FILE_SELECTION),
+    ("AzureBlobStorageReadSettings", BLOB_SELECTION),
+];
+
+/// How files are chosen; `fileFilter` is a pattern of Windows' own.
+const FILE_SELECTION: Properties = &[
+    ("recursive", Done),
+    ("wildcardFolderPath", Done),
+    ("wildcardFileName", Done),
+    ("fileListPath", Done),
+    ("modifiedDatetimeStart", Done),
+    ("modifiedDatetimeEnd", Done),
+    ("enablePartitionDiscovery", Done),
+    ("partitionRootPath", Done),
+    // The connector refuses it where rows are copied.
+    ("deleteFilesAfterCompletion", Done),
+];
+
+const BLOB_SELECTION: Properties = &[
+    ("recursive", Done),
+    ("wildcardFolderPath", Done),
+    ("wildcardFileName", Done),
+    ("prefix", Done),
+    ("fileListPath", Done),
+    ("modifiedDatetimeStart", Done),
+    ("modifiedDatetimeEnd", Done),
+    ("enablePartitionDiscovery", Done),
+    ("partitionRootPath", Done),
+    // The connector refuses it where rows are copied.
+    ("deleteFilesAfterCompletion", Done),
+];
+
+const SQL_SOURCE: Properties = &[
+    ("sqlReaderQuery", Done),
+    ("query", Done),
+    ("partitionOption", Done),
+    ("partitionSettings", Done),
+    ("isolationLevel", Done),
+    ("sqlReaderStoredProcedureName", Done),
+    ("storedProcedureParameters", Done),
+    ("produceAdditionalTypes", Ignored("every SQL Server type is copied")),
+];
