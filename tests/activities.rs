@@ -5,6 +5,7 @@ mod factory;
 mod files;
 mod flow;
 mod lookup;
+mod metadata_driven;
 mod policies;
 mod resume;
 mod statements;
