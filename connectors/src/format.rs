@@ -15,6 +15,7 @@ mod input;
 mod json;
 mod lines;
 pub(crate) mod parquet;
+mod restored;
 mod text_input;
 mod xml;
 
@@ -81,13 +82,13 @@ pub(crate) fn for_reading(
         }
         "Json" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(json::JsonFiles::of(properties(dataset)?, settings)?))
+            Ok(Arc::new(json::JsonFiles::reader(properties(dataset)?, settings)?))
         }
         "Avro" => Ok(Arc::new(avro::AvroFiles { memory })),
         "Excel" => Ok(Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
         "Xml" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(xml::XmlFiles::new(properties(dataset)?, settings, memory)?))
+            Ok(Arc::new(xml::XmlFiles::reader(properties(dataset)?, settings, memory)?))
         }
         other => Err(unknown(other)),
     }

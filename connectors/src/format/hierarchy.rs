@@ -4,6 +4,7 @@
 //! JSON text of one object; nothing of it is copied before it goes into its column.
 
 mod cell;
+mod files;
 mod infer;
 mod rows;
 mod tree;
@@ -13,6 +14,7 @@ use ropeway_engine::{Result, chunk::BatchLimit};
 use serde::Deserialize;
 
 pub(super) use self::{
+    files::{HierarchicalFiles, RecordFormat},
     rows::Rows,
     tree::{Entries, Step},
 };

@@ -7,17 +7,16 @@
 mod document;
 mod settings;
 
-use std::{io::Read as _, sync::OnceLock};
+use std::io::Read as _;
 
-use arrow::datatypes::SchemaRef;
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
+use ropeway_engine::{Error, ErrorKind, Result};
 
 use self::document::Reading;
 use super::{
-    Batches, Input, Portions, ReadFormat, Slice,
+    Input,
     charset::Charset,
     compression::Compression,
-    hierarchy::{Columns, Hierarchy, Records, Rows},
+    hierarchy::{RecordFormat, Records},
     text_input::{TextInput, unreadable},
 };
 
@@ -27,21 +26,19 @@ const DECLARATION: usize = 256;
 /// The text of a file, its elements, and their JSON.
 const COPIES: u64 = 4;
 
-/// Reads XML files.
+/// How XML files are read.
 #[derive(Debug)]
 pub(super) struct XmlFiles {
     /// That of the dataset; `None` if every file says its own.
     charset: Option<Charset>,
     compression: Compression,
     reading: Reading,
-    hierarchy: Hierarchy,
-    columns: OnceLock<Columns>,
     /// Bytes of text that a document may have.
     longest: usize,
 }
 
 /// The one object of a file.
-struct Document {
+pub(super) struct Document {
     file: Option<Input>,
     charset: Option<Charset>,
     compression: Compression,
@@ -49,55 +46,21 @@ struct Document {
     longest: usize,
 }
 
-impl XmlFiles {
-    fn records(&self, file: &Input) -> Document {
-        Document {
+impl RecordFormat for XmlFiles {
+    type Records = Document;
+
+    fn records(&self, file: &Input) -> Result<Document> {
+        Ok(Document {
             file: Some(file.clone()),
             charset: self.charset,
             compression: self.compression,
             reading: self.reading.clone(),
             longest: self.longest,
-        }
+        })
     }
 
-    fn columns(&self, file: &Input) -> Result<Columns> {
-        if let Some(columns) = self.columns.get() {
-            return Ok(columns.clone());
-        }
-        let columns = self.hierarchy.columns(&mut self.records(file))?;
-        Ok(self.columns.get_or_init(|| columns).clone())
-    }
-
-    fn rows(&self, file: &Input, limit: BatchLimit) -> Result<Rows<Document>> {
-        Ok(Rows::new(self.records(file), self.columns(file)?, limit))
-    }
-}
-
-impl ReadFormat for XmlFiles {
-    fn schema(&self, file: Input) -> Result<SchemaRef> {
-        Ok(self.columns(&file)?.schema())
-    }
-
-    fn slices(&self, _file: Input, _bytes: u64) -> Result<Vec<Slice>> {
-        Ok(vec![Slice::Whole])
-    }
-
-    fn read(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
-        Ok(Box::new(self.rows(&file, limit)?.map(|portion| portion.map(|portion| portion.rows))))
-    }
-
-    fn read_skipping(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Portions> {
-        let mut rows = self.rows(&file, limit)?;
-        rows.skipping = true;
-        Ok(Box::new(rows))
-    }
-
-    fn skips(&self) -> Option<&'static str> {
-        Some("rows with a value of another type than those at the beginning of the first file")
-    }
-
-    fn working_set(&self, limit: BatchLimit) -> u64 {
-        Columns::working_set(limit).saturating_add(COPIES * self.longest as u64)
+    fn working_set(&self) -> u64 {
+        COPIES * self.longest as u64
     }
 }
 

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::{
-    array::{ArrayRef, RecordBatch},
-    datatypes::{Field, Schema, SchemaRef},
-};
-use ropeway_engine::{Result, chunk::BatchLimit, exact::exactly};
+use arrow::datatypes::{Schema, SchemaRef};
+use ropeway_engine::{Result, chunk::BatchLimit};
 
 use super::{container::damaged, reader::AvroFiles};
-use crate::format::{Batches, Input, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice, restored::restored};
 
 /// Reads files of these columns back.
 pub(super) struct ReadBack {
@@ -40,29 +37,10 @@ impl ReadFormat for ReadBack {
             return Err(damaged("it has other columns than were written"));
         }
         let written = Arc::clone(&self.written);
-        Ok(Box::new(self.files.read(file, slice, limit)?.map(move |batch| restored(&batch?, &written))))
+        Ok(Box::new(self.files.read(file, slice, limit)?.map(move |batch| restored(&batch?, &written, damaged))))
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
         self.files.working_set(limit).saturating_add(limit.bytes)
-    }
-}
-
-fn restored(batch: &RecordBatch, written: &Schema) -> Result<RecordBatch> {
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(written.fields())
-        .map(|(values, field)| Ok((field.name(), restored_column(values, field)?)));
-    let columns: Vec<_> = columns.collect::<Result<_>>()?;
-    RecordBatch::try_from_iter(columns).map_err(|error| damaged("its columns do not fit").caused_by(error))
-}
-
-/// The values in the column's type, if that is what they were written as.
-fn restored_column(values: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    match exactly(values, field.data_type()) {
-        Ok(Some(restored)) => Ok(restored),
-        Ok(None) => Err(damaged("a value is not of its column's type").with("column", field.name().escape_debug())),
-        Err(error) => Err(damaged("a column has another type").caused_by(error)),
     }
 }

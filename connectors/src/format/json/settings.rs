@@ -9,7 +9,7 @@ use crate::{
     format::{
         charset::Charset,
         compression::{Compression, DatasetCompression},
-        hierarchy::Hierarchy,
+        hierarchy::{HierarchicalFiles, Hierarchy},
     },
     lenient,
 };
@@ -100,9 +100,10 @@ impl Json {
 }
 
 impl JsonFiles {
-    pub(in crate::format) fn of(dataset: DatasetProperties, read: ReadSettings) -> Result<Self> {
+    pub(in crate::format) fn reader(dataset: DatasetProperties, read: ReadSettings) -> Result<HierarchicalFiles<Self>> {
         let compression = Compression::of(dataset.compression.as_ref())?;
         compression.unpacks(read.compression_properties.as_ref())?;
-        Ok(Self::new(Charset::named(dataset.encoding_name.as_deref())?, compression, read.hierarchy))
+        let charset = Charset::named(dataset.encoding_name.as_deref())?;
+        Ok(HierarchicalFiles::new(Self { charset, compression }, read.hierarchy))
     }
 }

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::{
-    array::{ArrayRef, RecordBatch},
-    compute::can_cast_types,
-    datatypes::{Field, Schema, SchemaRef},
-};
+use arrow::{compute::can_cast_types, datatypes::SchemaRef};
 use parquet::arrow::parquet_to_arrow_schema;
-use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, exact::exactly};
+use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
 
 use super::{
     columns::Columns,
     reader::{LARGEST_ROW_GROUP, ParquetFiles, damaged},
 };
-use crate::format::{Batches, Input, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice, restored::restored};
 
 /// Reads files of these columns back.
 pub(super) struct ReadBack {
@@ -66,7 +62,7 @@ impl ReadFormat for ReadBack {
         let read = move |group: Slice| -> Batches {
             let written = Arc::clone(&written);
             match files.read(file.clone(), &group, limit) {
-                Ok(batches) => Box::new(batches.map(move |batch| restored(&batch?, &written))),
+                Ok(batches) => Box::new(batches.map(move |batch| restored(&batch?, &written, damaged))),
                 Err(error) => Box::new(std::iter::once(Err(error))),
             }
         };
@@ -81,24 +77,4 @@ impl ReadFormat for ReadBack {
 fn same_names(written: &SchemaRef, found: &SchemaRef) -> Result<()> {
     let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     if names(written) == names(found) { Ok(()) } else { Err(damaged("it has other columns than were written")) }
-}
-
-fn restored(batch: &RecordBatch, written: &Schema) -> Result<RecordBatch> {
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(written.fields())
-        .map(|(values, field)| Ok((field.name(), restored_column(values, field)?)));
-    let columns: Vec<_> = columns.collect::<Result<_>>()?;
-    RecordBatch::try_from_iter(columns).map_err(|error| damaged("its columns do not fit").caused_by(error))
-}
-
-/// The values in the column's type, if that is what they were written as: nothing may be rounded away
-/// on the way back.
-fn restored_column(values: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    match exactly(values, field.data_type()) {
-        Ok(Some(restored)) => Ok(restored),
-        Ok(None) => Err(damaged("a value is not of its column's type").with("column", field.name().escape_debug())),
-        Err(error) => Err(damaged("a column has another type").caused_by(error)),
-    }
 }

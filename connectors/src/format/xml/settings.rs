@@ -11,7 +11,7 @@ use crate::{
     format::{
         charset::Charset,
         compression::{Compression, DatasetCompression},
-        hierarchy::{Hierarchy, LONGEST_RECORD},
+        hierarchy::{HierarchicalFiles, Hierarchy, LONGEST_RECORD},
     },
     lenient,
 };
@@ -45,7 +45,11 @@ pub(in crate::format) struct ReadSettings {
 impl XmlFiles {
     /// # Errors
     /// A validation that is not done, or an unknown encoding or codec.
-    pub(in crate::format) fn new(dataset: DatasetProperties, read: ReadSettings, memory: u64) -> Result<Self> {
+    pub(in crate::format) fn reader(
+        dataset: DatasetProperties,
+        read: ReadSettings,
+        memory: u64,
+    ) -> Result<HierarchicalFiles<Self>> {
         let mode = read.validation_mode.unwrap_or_default();
         if !mode.is_empty() && !mode.eq_ignore_ascii_case("none") {
             return Err(Error::new(
@@ -57,7 +61,7 @@ impl XmlFiles {
         let compression = Compression::of(dataset.compression.as_ref())?;
         compression.unpacks(read.compression_properties.as_ref())?;
         let named = dataset.encoding_name.filter(|name| !name.is_empty());
-        Ok(Self {
+        let format = Self {
             charset: named.map(|name| Charset::named(Some(&name))).transpose()?,
             compression,
             reading: Reading {
@@ -66,9 +70,8 @@ impl XmlFiles {
                 detects: read.detect_data_type.unwrap_or(true),
                 null_value: dataset.null_value.unwrap_or_default(),
             },
-            hierarchy: read.hierarchy,
-            columns: std::sync::OnceLock::new(),
             longest: usize::try_from(memory / (2 * COPIES)).unwrap_or(usize::MAX).min(LONGEST_RECORD),
-        })
+        };
+        Ok(HierarchicalFiles::new(format, read.hierarchy))
     }
 }
