@@ -10,7 +10,7 @@
 use std::{
     collections::HashMap,
     io::Read,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -18,6 +18,7 @@ use std::{
 
 use ropeway_tests::{
     blob_service::BlobService,
+    free_port::free_port,
     odbc::{PASSWORD, PostgreSql, USER},
     private_ca::PrivateCa,
     sql_server::{Encryption, Options, Server},
@@ -128,7 +129,7 @@ struct Replay {
 
 impl Replay {
     fn start(program: &str, certs: &str, rows: u64) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let port = free_port();
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--rows", &rows.to_string(), "--certs", certs])
             .stdin(Stdio::null())

@@ -2,16 +2,21 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use rustls::{ClientConnection, StreamOwned};
 use tempfile::TempDir;
 
-use crate::private_ca::PrivateCa;
+use crate::{
+    free_port::free_port,
+    private_ca::{PrivateCa, client_config},
+};
 
 /// The account of every emulator, and its published key.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -47,7 +52,7 @@ impl Azurite {
     fn try_start(program: &Path) -> Option<Self> {
         let ca = PrivateCa::new(&["127.0.0.1", "localhost"]);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let port = free_port();
         let log = File::create(folder.path().join("azurite.log")).expect("a log file");
         let process = Command::new(program)
             .args(["--silent", "--disableTelemetry", "--oauth", "basic", "--blobHost", "127.0.0.1"])
@@ -73,13 +78,23 @@ impl Azurite {
             if let Ok(Some(_)) = self.process.try_wait() {
                 return false;
             }
-            if std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            if self.is_it() {
                 return true;
             }
             thread::sleep(Duration::from_millis(50));
         }
         let log = fs::read_to_string(self.folder.path().join("azurite.log")).unwrap_or_default();
         panic!("Azurite did not answer within {PATIENCE:?}: {log}");
+    }
+
+    /// Whether who listens at the port has the certificate of this one: somebody else's server may have been faster.
+    fn is_it(&self) -> bool {
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        let trusts = Arc::new(client_config(Some(&self.ca.authority())));
+        let Ok(session) = ClientConnection::new(trusts, Ipv4Addr::LOCALHOST.into()) else { return false };
+        stream.set_read_timeout(Some(PATIENCE / 10)).expect("a time-out");
+        let mut stream = StreamOwned::new(session, stream);
+        stream.conn.complete_io(&mut stream.sock).is_ok()
     }
 
     /// The address of its blob service, account included.

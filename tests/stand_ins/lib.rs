@@ -6,6 +6,7 @@ pub mod azurite;
 pub mod blob_service;
 pub mod connect_proxy;
 pub mod fault_proxy;
+pub mod free_port;
 pub mod odbc;
 pub mod private_ca;
 pub mod raw_blob;

@@ -1,9 +1,13 @@
 //! A certificate authority that nobody trusts but a test that was given its file.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 
@@ -61,4 +65,17 @@ impl PrivateCa {
             .expect("a certificate with its key");
         Arc::new(config)
     }
+}
+
+/// A TLS client that trusts the authority of this file, and nobody else.
+pub fn client_config(authority: Option<&Path>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = authority {
+        roots.add(CertificateDer::from_pem_file(path).expect("a certificate")).expect("a root");
+    }
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }

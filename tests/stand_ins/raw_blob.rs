@@ -1,9 +1,12 @@
 //! Signed requests to a blob service, apart from Ropeway's client: tests and the demo make containers and
 //! read blobs back with them.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use crate::shared_key::{Signed, shared_key};
+use crate::{
+    private_ca,
+    shared_key::{Signed, shared_key},
+};
 
 /// An address and its key, for requests apart from Ropeway's client.
 pub struct Raw<'a> {
@@ -76,15 +79,6 @@ pub async fn try_send(
 
 /// A client that trusts this authority.
 pub fn client(authority: Option<&PathBuf>) -> reqwest::Client {
-    use rustls_pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore::empty();
-    if let Some(path) = authority {
-        roots.add(CertificateDer::from_pem_file(path).expect("a certificate")).expect("a root");
-    }
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = private_ca::client_config(authority.map(PathBuf::as_path));
     reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().expect("a client")
 }

@@ -94,6 +94,29 @@ async fn a_longer_text_behind_others_begins_the_chunk_again() {
     assert!(is_there(&stage, 100));
 }
 
+/// The load was announced for columns that somebody else made longer before its rows came.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_somebody_else_makes_longer_begins_the_chunk_again() {
+    let other = "DROP TABLE $(schema).t; CREATE TABLE $(schema).t (id int NOT NULL, text nvarchar(17) NULL, kept nvarchar(17) NULL)";
+    for (change, is_begun_again) in
+        [("ALTER TABLE $(schema).t ALTER COLUMN text nvarchar(max) NULL", true), (other, false)]
+    {
+        let stage = Stage::with("SELECT 1");
+        let schema = short(0).schema();
+        let run = made(&stage).begin(context(&schema, "copy", 1)).await.unwrap();
+        let Opened::Writer(mut writer) = run.open(&chunk(0), FIRST).await.unwrap() else { panic!("nothing is there") };
+        stage.target.run(change);
+        let written = writer.write(short(0)).await;
+        let error = async { written.and(writer.commit().await.map(drop)) }.await.unwrap_err();
+        assert_eq!(error.retry_class() == RetryClass::Conflict, is_begun_again, "{change}: {error}");
+        if is_begun_again {
+            let receipt = write(&*run, 0, Attempt { epoch: 1, number: 2 }, &[short(0)]).await.unwrap();
+            run.finish(&[receipt]).await.unwrap();
+            assert_eq!((stage.number("SELECT COUNT(*) FROM $(schema).t"), room(&stage, "text")), (3, -1));
+        }
+    }
+}
+
 /// A process that goes on finds the table as the one before left it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_goes_on_growing_after_a_resume() {

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::Command};
 use tempfile::TempDir;
 
 use super::{PASSWORD, USER, process, require_driver};
+use crate::free_port::free_port;
 
 /// A running server with one database, `ropeway`.
 pub struct MariaDb {
@@ -37,7 +38,7 @@ impl MariaDb {
                 "--skip-test-db",
             ],
         ));
-        let port = process::free_port();
+        let port = free_port();
         let socket = folder.path().join("socket");
         let command = [
             &*server,

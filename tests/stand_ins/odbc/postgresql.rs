@@ -9,6 +9,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{PASSWORD, USER, process, require_driver};
+use crate::free_port::free_port;
 
 /// Separates fields and rows in what `psql` prints, and stands for NULL.
 const FIELD: &str = "\u{1f}";
@@ -51,7 +52,7 @@ impl PostgreSql {
                 "--no-sync",
             ],
         ));
-        let port = process::free_port();
+        let port = free_port();
         let postgres = programs.join("postgres").to_string_lossy().into_owned();
         let data = path("data");
         let sockets = folder.path().to_string_lossy().into_owned();

@@ -97,6 +97,12 @@ pub(crate) fn refused(error: Error) -> Error {
     .caused_by(error)
 }
 
+/// Whether a bulk load is refused in this way that was announced for columns as they were before one became longer.
+/// 4891 is «Insert bulk failed due to a schema change of the target table», 4815 and 4816 are about lengths and types.
+pub(crate) fn is_of_other_columns(number: u32) -> bool {
+    matches!(number, 4815 | 4816 | 4891)
+}
+
 /// Why an attempt at a chunk ends whose rows went to a column that was too short.
 pub(crate) fn begin_again() -> Error {
     Error::new(ErrorKind::Unavailable, "a column became longer, and the chunk is copied again")

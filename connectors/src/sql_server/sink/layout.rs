@@ -102,4 +102,15 @@ impl Layout {
         }
         Ok(Self { times: self.times + 1, ..Self::look(session, wanted).await? })
     }
+
+    /// The same as the table is now.
+    pub(crate) async fn again(&self, session: &mut Session, wanted: &Wanted) -> Result<Self> {
+        Ok(Self { times: self.times, ..Self::look(session, wanted).await? })
+    }
+
+    /// Whether a column has other room than it had in another.
+    pub(crate) fn has_other_room_than(&self, other: &Self) -> bool {
+        let room = |layout: &Self| layout.columns.iter().map(TableColumn::most_bytes).collect::<Vec<_>>();
+        room(self) != room(other)
+    }
 }

@@ -93,6 +93,22 @@ impl Shared {
         Ok(layout)
     }
 
+    /// Whether a column became longer since this layout was true, by this process or by another.
+    pub(crate) async fn has_grown(&self, seen: &Arc<Layout>) -> Result<bool> {
+        let _growing = self.growing.lock().await;
+        if !Arc::ptr_eq(seen, &self.layout()) {
+            return Ok(true);
+        }
+        let mut session = self.session().await?;
+        let layout = seen.again(&mut session, &self.wanted).await?;
+        self.pool.put_back(session);
+        let has_grown = layout.has_other_room_than(seen);
+        if has_grown {
+            *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(layout);
+        }
+        Ok(has_grown)
+    }
+
     /// The receipt of a chunk, if the ledger has it.
     pub(crate) async fn committed(&self, chunk: ChunkId) -> Result<Option<Receipt>> {
         let mut session = self.session().await?;

@@ -98,12 +98,27 @@ impl TableWriter {
         }
     }
 
+    /// What the server's refusal means: it may be about an attempt, or a table, that is not the one that this writer knows.
+    async fn understood(&self, error: Error) -> Error {
+        match number(&error) {
+            Some(2627 | 2601) if self.shared.has_ledger => self.unless_committed(error).await,
+            Some(number) if grow::is_of_other_columns(number) => self.unless_grown(error).await,
+            _ => error,
+        }
+    }
+
+    /// Between the look at the table and its rows somebody else may have made a column longer.
+    async fn unless_grown(&self, error: Error) -> Error {
+        match self.shared.has_grown(&self.layout).await {
+            Ok(true) => grow::begin_again().caused_by(error),
+            Ok(false) => error,
+            Err(unanswered) => unanswered,
+        }
+    }
+
     /// A key that is there already is the ledger's or the table's. If an earlier attempt turned out to be durable, both are
     /// no errors: the engine opens the chunk again, and hears of it.
     async fn unless_committed(&self, error: Error) -> Error {
-        if !self.shared.has_ledger || !matches!(number(&error), Some(2627 | 2601)) {
-            return error;
-        }
         match self.shared.committed(self.written.chunk).await {
             Ok(None) => error,
             Ok(Some(_)) => Error::new(ErrorKind::Unavailable, "an earlier attempt at the chunk is committed already")
@@ -166,7 +181,7 @@ impl ChunkWriter for TableWriter {
         for block in encoded.blocks {
             self.written.bytes += block.len() as u64;
             if let Err(error) = self.push(block).await {
-                return Err(self.unless_committed(error).await);
+                return Err(self.understood(error).await);
             }
         }
         Ok(())
@@ -175,7 +190,7 @@ impl ChunkWriter for TableWriter {
     async fn commit(mut self: Box<Self>) -> Result<Receipt> {
         match self.committed().await {
             Ok(()) => Ok(self.written.receipt()),
-            Err(error) => Err(self.unless_committed(error).await),
+            Err(error) => Err(self.understood(error).await),
         }
     }
 
