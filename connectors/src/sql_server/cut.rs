@@ -274,7 +274,7 @@ impl Planner<'_> {
         };
         let Some((row, key)) = rows.iter().find_map(|row| Some((row, Key::of(row).ok().flatten()?))) else {
             return Ok(Cut::whole(if rows.is_empty() {
-                "one chunk: the table has no clustered or unique index"
+                "one chunk: the table has no clustered or unique index; «partitionOption» DynamicRange would cut it by a column"
             } else {
                 "one chunk: no key of the table has a type that cuts exactly"
             }));

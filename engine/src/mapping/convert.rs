@@ -26,6 +26,8 @@ pub(super) struct Conversion {
     pub(super) data_type: DataType,
     /// What the column's source would call it.
     pub(super) source_type: &'static str,
+    /// Whether digits, or a part of a moment, may be left out: the definition allows it, and the new type may have fewer.
+    pub(super) may_cut: bool,
     /// The type that [`apply`](Self::apply) takes; another layout of the same values is brought into it first.
     takes: DataType,
     apply: Apply,
@@ -83,7 +85,8 @@ pub(super) fn conversion(from: &Field, to: Interim, aim: Aim, rules: &Rules) -> 
     // What a table reads from a text, it does not want declared.
     let is_read = aim == Aim::Table && data_type == DataType::Utf8;
     let source_type = if is_read { Interim::String.source_type() } else { to.source_type() };
-    Ok(Some(Conversion { to, source_type, data_type, takes: plain(from.data_type()), apply }))
+    let may_cut = rules.cuts && interim.has_more_than(to);
+    Ok(Some(Conversion { to, source_type, may_cut, data_type, takes: plain(from.data_type()), apply }))
 }
 
 impl Conversion {

@@ -197,6 +197,23 @@ impl Interim {
         )
     }
 
+    /// Whether a value may have digits behind the point, or a part of a moment, for which the other type has no place.
+    pub(super) fn has_more_than(self, other: Self) -> bool {
+        let digits = |of: Self| match of {
+            Self::Single | Self::Double | Self::String => i8::MAX,
+            Self::Decimal { scale, .. } => scale,
+            _ => 0,
+        };
+        match other {
+            Self::Date => matches!(self, Self::DateTime | Self::DateTimeOffset | Self::String),
+            Self::DateTime => self == Self::DateTimeOffset,
+            Self::Single | Self::Double => false,
+            other if other.is_number() => digits(self) > digits(other),
+            Self::Boolean => digits(self) > 0,
+            _ => false,
+        }
+    }
+
     pub(super) fn is_moment(self) -> bool {
         matches!(self, Self::Date | Self::DateTime | Self::DateTimeOffset)
     }

@@ -262,6 +262,9 @@ impl<'a> Resolving<'a> {
         let mut from = input.label.clone();
         if let Some(conversion) = &conversion {
             let _ = write!(from, " as {}", conversion.to.name());
+            if conversion.may_cut {
+                from.push_str(", may be cut off");
+            }
             metadata.clear();
             metadata.insert(SOURCE_TYPE.to_owned(), conversion.source_type.to_owned());
             field.set_data_type(conversion.data_type.clone());

@@ -50,6 +50,27 @@ fn columns(mapping: &Mapping, takes: &Takes) -> Vec<String> {
     plan.schema.fields().iter().map(column).collect()
 }
 
+/// What is cut off without a word in the rows is said in the plan.
+#[test]
+fn what_a_conversion_may_cut_off_is_said() {
+    let to = |interim| MappedColumn { interim: Some(interim), ..named("n") };
+    let day = |cuts, source: &str, to| {
+        let mut mapping = Mapping { converts: true, ..mapping([(named(source), to)]) };
+        mapping.rules.cuts = cuts;
+        columns(&mapping, &Takes::Anything)
+    };
+    let cut = ["n Date32 from at as Date, may be cut off"];
+    assert_eq!(day(true, "at", to(Interim::Date)), cut);
+    assert_eq!(day(false, "at", to(Interim::Date)), ["n Date32 from at as Date"]);
+    assert_eq!(
+        day(true, "Id", to(Interim::Int32)),
+        ["n Int32 from Id as Int32"],
+        "a whole number has nothing behind the point"
+    );
+    let text = ["n Int32 from name as Int32, may be cut off"];
+    assert_eq!(day(true, "name", to(Interim::Int32)), text);
+}
+
 fn refused(mapping: &Mapping, takes: &Takes) -> Vec<String> {
     let Err(error) = Plan::of(mapping, &source(), takes) else { panic!("it is not refused") };
     assert_eq!(error.kind(), ErrorKind::Spec);
