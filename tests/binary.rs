@@ -2,6 +2,7 @@
 
 mod deletion;
 mod kill;
+mod leaving_out;
 mod refusals;
 mod stores;
 mod workbench;

@@ -39,6 +39,7 @@ use ropeway_engine::{
     source::Source,
 };
 
+pub(crate) use self::names::copied;
 use self::service::Service;
 
 /// `AzureBlobStorage` of Data Factory.

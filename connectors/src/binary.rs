@@ -7,6 +7,7 @@
 //! always makes the same rows.
 
 mod format;
+mod leaving_out;
 mod naming;
 mod source;
 mod spans;
@@ -25,8 +26,10 @@ use arrow::{
 use bytes::Bytes;
 use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
 
+pub use self::leaving_out::INCONSISTENT_FILES;
 pub(crate) use self::{
     format::BinaryFiles,
+    leaving_out::{BLOB_FORBIDDEN, BLOB_MISSING, CHANGED, FILE_FORBIDDEN, FILE_MISSING, INVALID_NAME, SkipErrorFile},
     naming::{CopyBehavior, Naming, behavior, merged_name},
     source::{BinarySource, BinaryStore},
     spans::{Copied, Span, assembled, kept_as_text, kept_in, same_md5},

@@ -22,7 +22,7 @@ mod unfit;
 pub mod web;
 mod windows;
 
-pub use self::chosen_files::chosen_files;
+pub use self::{binary::INCONSISTENT_FILES, chosen_files::chosen_files};
 
 use ropeway_engine::registry::Registry;
 

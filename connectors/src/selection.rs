@@ -170,7 +170,17 @@ impl Selection {
     /// The path of a file below the folder that is there before anything is chosen: the dataset's, what stands before the
     /// first wildcard, or what stands before the last slash of a prefix.
     pub(crate) fn relative<'a>(&self, path: &'a str) -> &'a str {
-        path.strip_prefix(self.way.literal(&self.base)).map_or(path, |below| below.trim_start_matches('/'))
+        path.strip_prefix(self.folder()).map_or(path, |below| below.trim_start_matches('/'))
+    }
+
+    /// The folder that is there before anything is chosen.
+    pub(crate) fn folder(&self) -> &str {
+        self.way.literal(&self.base)
+    }
+
+    /// Whether a single file is named, and nothing that others could match.
+    pub(crate) fn is_one_file(&self) -> bool {
+        matches!(self.way, Way::File(_))
     }
 
     /// Whether files are deleted once they are copied.

@@ -49,7 +49,7 @@ use crate::{
     retry::{RetryClass, RetryPolicy},
     sink::{Published, RunContext, Sink, SinkRun},
     skipping::{self, SkipLog},
-    source::ChunkTarget,
+    source::{ChunkTarget, CopiedChunk},
     worker::Log,
 };
 
@@ -136,6 +136,7 @@ pub async fn run(
         chunks: receipts.len() as u64,
         rows: receipts.iter().map(|receipt| receipt.rows).sum(),
         skipped: ledger.all_skipped(),
+        left_out: ledger.left_out(),
         skip_log,
         bytes_read: counters.bytes_read.get(),
         bytes_written: receipts.iter().map(|receipt| receipt.bytes).sum(),
@@ -152,7 +153,7 @@ pub async fn run(
         source_wait_ms: counters.source_wait_ns.get() / 1_000_000,
         sink_wait_ms: counters.sink_wait_ns.get() / 1_000_000,
     };
-    close((job, store), &plan.chunks, &summary, cancel).await?;
+    close((job, store), &ledger.copied(&plan.chunks), &summary, cancel).await?;
     Ok(summary)
 }
 
@@ -160,11 +161,11 @@ pub async fn run(
 /// killed in between comes by again.
 async fn close(
     (job, store): (&Job, &dyn CheckpointStore),
-    chunks: &[Chunk],
+    copied: &[CopiedChunk<'_>],
     summary: &Summary,
     cancel: &CancellationToken,
 ) -> Result<()> {
-    let retire = || job.source.retire(chunks);
+    let retire = || job.source.retire(copied);
     retrying(&job.settings.retry, cancel, retire).await.map_err(|error| error.on(Side::Source))?;
     let report = serde_json::to_value(summary)
         .map_err(|error| Error::new(ErrorKind::Bug, "the report of this run cannot be written").caused_by(error))?;

@@ -78,11 +78,22 @@ pub struct Portion {
     pub rows: RecordBatch,
     /// The rows that do not.
     pub skipped: Vec<SkippedRow>,
+    /// Parts of the chunk of which nothing is read, in this portion or another one.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A part of a chunk that a source leaves out as a whole, such as one of its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which part; only the source knows what the number means.
+    pub part: u32,
+    /// Data Factory's symbolic code of what is wrong with it.
+    pub code: Cow<'static, str>,
 }
 
 impl From<RecordBatch> for Portion {
     fn from(rows: RecordBatch) -> Self {
-        Self { read: rows.num_rows() as u64, rows, skipped: Vec::new() }
+        Self { read: rows.num_rows() as u64, rows, skipped: Vec::new(), left_out: Vec::new() }
     }
 }
 
@@ -131,6 +142,9 @@ pub struct Skips {
     /// The receipt of their lines; `None` if they are only counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Receipt>,
+    /// Parts of the chunk that it left out as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The one column of a log.

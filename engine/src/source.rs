@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::arrivals::Arrivals;
 use crate::{
-    Result,
+    Error, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
-    skipping::{Portion, PortionStream},
+    skipping::{LeftOut, Portion, PortionStream},
 };
 
 /// Batches of one chunk, in any order of rows. Every batch has the schema that
@@ -56,6 +56,24 @@ pub struct SourceDescription {
     pub cut: String,
     /// Which consistency the chunks have among each other.
     pub consistency: String,
+}
+
+/// A chunk that is durable in the sink.
+#[derive(Clone, Copy, Debug)]
+pub struct CopiedChunk<'a> {
+    /// The chunk.
+    pub chunk: &'a Chunk,
+    /// Its parts that were left out.
+    pub left_out: &'a [LeftOut],
+}
+
+/// Chunks that are whole, each by itself, and do not go together.
+#[derive(Debug)]
+pub struct Discord {
+    /// They are to be copied again.
+    pub chunks: Vec<ChunkId>,
+    /// What the run ends with if that does not help.
+    pub error: Error,
 }
 
 /// A place that rows are read from.
@@ -111,9 +129,16 @@ pub trait Source: Send + Sync + 'static {
         Ok(self.read(chunk, limit).await?.map_ok(Portion::from).boxed())
     }
 
-    /// Takes away what was copied, if the definition asks for that. Called when the run is published and, if that was
-    /// asked for, read back; and again by whoever resumes the run, until it has once succeeded.
-    async fn retire(&self, _chunks: &[Chunk]) -> Result<()> {
+    /// Whether what was left out of one chunk goes together with what was left out of the others: a file that lies in
+    /// several chunks is in all of them or in none. Asked once all chunks are copied, before anything is published.
+    fn discord(&self, _copied: &[CopiedChunk<'_>]) -> Result<Option<Discord>> {
+        Ok(None)
+    }
+
+    /// Takes away what was copied, if the definition asks for that, and nothing of what was left out. Called when the
+    /// run is published and, if that was asked for, read back; and again by whoever resumes the run, until it has once
+    /// succeeded.
+    async fn retire(&self, _copied: &[CopiedChunk<'_>]) -> Result<()> {
         Ok(())
     }
 

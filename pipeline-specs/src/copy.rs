@@ -15,7 +15,7 @@ use crate::{
     policy::{Policy, integer},
     reference, schema,
     secret::Settings,
-    skipping::{self, Skipping},
+    skipping::{self, Skipping, files},
     support::{self, End, Moment},
     translator::{self, Hierarchy, Mapping, Reporter},
 };
@@ -31,7 +31,8 @@ pub struct ResolvedCopy {
     pub parallel_copies: Option<u32>,
     /// `validateDataConsistency`: what is written is read back and compared.
     pub validate_data_consistency: bool,
-    /// `enableSkipIncompatibleRow`: what happens with rows that do not fit; `None` if they end the copy.
+    /// `enableSkipIncompatibleRow`, or `skipErrorFile`: what happens with rows that do not fit, or files that cannot be
+    /// copied; `None` if they end the copy.
     pub skipping: Option<Skipping>,
     /// Where rows come from.
     pub source: ResolvedSide,
@@ -87,8 +88,12 @@ pub(crate) fn resolve(
     let place = Place { activity, context, inputs, parallel_copies, hierarchy };
     let source = place.side(End::Source, &mut settings, findings);
     let sink = place.side(End::Sink, &mut settings, findings);
-    let (source, source_identity) = source?;
+    let (mut source, source_identity) = source?;
     let (sink, sink_identity) = sink?;
+    if is_binary {
+        let classes = files::classes(&settings.real, &path, &mut Findings::silent());
+        source.settings = source.settings.with("skipErrorFile", files::of_source(&classes, &sink));
+    }
     let mut identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
     let skipping = skipping.map(|(skipping, described)| {
         identity["skipping"] = described;

@@ -67,7 +67,7 @@ pub use pipeline::Pipeline;
 pub use policy::Policy;
 pub use scene::{Scene, Variables};
 pub use secret::{Secrets, SecretsError, Settings};
-pub use skipping::{LogLayout, LogLocation, Skipping};
+pub use skipping::{LogLayout, LogLocation, Skipped, Skipping};
 pub use translator::{
     AdditionalColumn, AdditionalValue, ColumnMapping, ConversionSettings, INTERIM_TYPES, MappedColumn, Mapping,
 };

@@ -117,6 +117,13 @@ impl Settings {
         Self(value)
     }
 
+    /// The same with another property.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.0[name] = value;
+        self
+    }
+
     /// The JSON, secrets included: for the connector only.
     pub fn expose(&self) -> &Value {
         &self.0

@@ -98,6 +98,13 @@ impl Target {
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
     }
 
+    /// Deletes a blob, as another program would.
+    pub(crate) async fn remove(&self, name: &str) {
+        let path = format!("/{CONTAINER}/{}", name.split('/').map(encoded).collect::<Vec<_>>().join("/"));
+        let (status, text) = self.request("DELETE", &path, &[]).await;
+        assert_eq!(status, 202, "{}", String::from_utf8_lossy(&text));
+    }
+
     async fn request(&self, method: &str, path: &str, query: &[(&str, &str)]) -> (u16, Vec<u8>) {
         signed(&self.raw(), method, path, query, Vec::new()).await
     }

@@ -12,6 +12,7 @@ use ropeway_engine::{
     sink::Sink,
     source::Source,
 };
+use ropeway_tests::blob_service::BlobService;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -45,6 +46,26 @@ impl Store {
                     fs::write(path, bytes).unwrap();
                 }
                 Self::Blobs(target) => target.put(&format!("in/{path}"), bytes).await,
+            }
+        }
+    }
+
+    /// Our own service, where this is one.
+    pub(crate) fn service(&self) -> &BlobService {
+        match self {
+            Self::Blobs(Target::Fake(service)) => service,
+            _ => panic!("this store does nothing at a test's word"),
+        }
+    }
+
+    /// Another program deletes these files, in the middle of whatever goes on.
+    pub(crate) fn remove(&self, paths: &[&str]) {
+        for path in paths {
+            match self {
+                Self::Files(root) => fs::remove_file(root.path().join("in").join(path)).unwrap(),
+                Self::Blobs(target) => tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(target.remove(&format!("in/{path}")));
+                }),
             }
         }
     }

@@ -1,10 +1,16 @@
 //! Binary copies from their definition to their report.
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+};
 
 use serde_json::{Value, json};
 
-use super::workshop::Workshop;
+use super::workshop::{Workshop, finished};
 
 /// Files of `in` to `out`, as they are.
 fn workshop() -> Workshop {
@@ -88,4 +94,83 @@ fn files_and_rows_do_not_go_together() {
     assert!(format!("{}{}", said.stdout, said.stderr).contains("does not go with 'ParquetSink'"), "{said:?}");
     let validated = workshop.finish(&["validate", "orders"]);
     assert!(validated.stdout.contains("does not go with") || validated.stderr.contains("does not go with"));
+}
+
+/// Who may not read what belongs to root.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn files_that_may_not_be_read_are_left_out_logged_and_reported_if_that_is_asked_for() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can become somebody who may not read");
+        return;
+    }
+    let workshop = workshop();
+    let closed = workshop.data().join("in/deep/er/b.bin");
+    fs::write(workshop.data().join("in/c.bin"), "three").expect("a writable folder");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("our file");
+    let home = workshop.root().parent().expect("the workshop's folder").to_owned();
+    for folder in [&home, &workshop.data()] {
+        chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may");
+    }
+    let run = |id: &str, output: &str| {
+        let arguments = ["run", "orders/pipeline/CopyLineitem.json", "--run-id", id, "--output", output];
+        let mut command = workshop.command(&[&arguments[..], &["--progress", "none"]].concat());
+        finished(command.uid(NOBODY).gid(NOBODY).output().expect("the binary starts"))
+    };
+    let refused = run("refused", "text").ended(3);
+    assert!(refused.stderr.contains("set=skipErrorFile.fileForbidden"), "{}", refused.stderr);
+
+    change(&workshop, |copy| {
+        copy["skipErrorFile"] = json!({ "fileForbidden": "true", "dataInconsistency": true });
+        copy["logSettings"] = json!({
+            "enableCopyActivityLog": true,
+            "copyActivityLogSettings": { "logLevel": "Warning", "enableReliableLogging": false },
+            "logLocationSettings": {
+                "linkedServiceName": { "referenceName": "Files", "type": "LinkedServiceReference" },
+                "path": "sessionlog/",
+            },
+        });
+    });
+    let text = run("text", "text").ended(0).stdout;
+    assert!(text.contains("  skipped     1 files, see "), "{text}");
+    let report = run("json", "json").ended(0).json();
+    let output = &report["activityRuns"][0]["output"];
+    let counts = ["filesRead", "filesWritten", "filesSkipped"].map(|name| output[name].as_u64());
+    assert_eq!(counts, [Some(3), Some(2), Some(1)], "{output:#}");
+    assert!(output.get("rowsSkipped").is_none());
+    let verified = json!({ "VerificationResult": "Verified", "InconsistentData": "None" });
+    assert_eq!(output["dataConsistencyVerification"], verified);
+    let folder = workshop.data().join(output["logFilePath"].as_str().expect("a path"));
+    let logs: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
+    let [log] = logs.as_slice() else { panic!("{logs:?}") };
+    let log = fs::read_to_string(log).expect("readable");
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "Timestamp,Level,OperationName,OperationItem,Message"));
+    let wanted = ",Warning,FileSkip,\"deep/er/b.bin\",\"File is skipped after read 0 bytes: ErrorCode=FileForbidden,'Type=Ropeway.Auth,";
+    assert!(lines[1][27..].starts_with(wanted), "{log}");
+    assert!(!workshop.data().join("out/deep/er/b.bin").exists());
+}
+
+#[test]
+fn what_skip_error_file_cannot_do_is_told() {
+    let workshop = workshop();
+    let said = |settings: Value| {
+        change(&workshop, |copy| copy["skipErrorFile"] = settings);
+        workshop.finish(&["validate", "orders"]).stdout
+    };
+    let all = json!({ "fileMissing": true, "fileForbidden": true, "dataInconsistency": true, "invalidFileName": true });
+    assert!(!said(all.clone()).contains("skipErrorFile"));
+    assert!(said(json!({ "fileMissed": true })).contains("fileMissed"));
+    change(&workshop, |copy| copy["validateDataConsistency"] = false.into());
+    assert!(said(all.clone()).contains("'dataInconsistency' has no effect"));
+
+    change(&workshop, |copy| {
+        copy["enableSkipIncompatibleRow"] = true.into();
+        copy["source"] = json!({ "type": "DelimitedTextSource" });
+        copy["sink"] = json!({ "type": "ParquetSink" });
+    });
+    let rows = said(all);
+    assert!(rows.contains("SkipForbiddenFileNotSupportedForNonDirectBinaryCopy"), "{rows}");
+    workshop.run(QUIET).ended(2);
 }

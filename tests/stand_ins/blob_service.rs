@@ -119,6 +119,16 @@ impl BlobService {
         self.store().damage(container, name);
     }
 
+    /// From now on nobody may read this blob, or everybody may again. It is listed all the same.
+    pub fn forbid(&self, container: &str, name: &str, is_forbidden: bool) {
+        self.store().forbid(container, name, is_forbidden);
+    }
+
+    /// Another program deletes a blob.
+    pub fn remove(&self, container: &str, name: &str) {
+        self.store().remove(container, name);
+    }
+
     /// Another program leaves a blob that stands for a folder.
     pub fn put_folder(&self, container: &str, name: &str) {
         self.store().put_folder(container, name);

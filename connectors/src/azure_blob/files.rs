@@ -16,6 +16,7 @@ use super::{
     list_page::{Item, Listed},
     names,
 };
+use crate::binary::{BLOB_FORBIDDEN, BLOB_MISSING, CHANGED};
 
 /// The blobs of an account, or of one container of it.
 #[derive(Clone)]
@@ -125,7 +126,7 @@ impl Files for BlobFiles {
         let wanted = range.end.saturating_sub(range.start);
         if wanted == 0 {
             // No range of an empty blob can be asked for, but whether it is still that one.
-            let now = blob.state().await.map_err(|fault| fault.at(&blob.place))?;
+            let now = blob.state().await.map_err(|fault| changed(&fault, &blob))?;
             let gone = Fault::of_status(if now.is_some() { 412 } else { 404 });
             return if now.is_some_and(|now| now.etag == file.version) {
                 Ok(Bytes::new())
@@ -133,13 +134,16 @@ impl Files for BlobFiles {
                 Err(changed(&gone, &blob))
             };
         }
-        let bytes = blob.range(&file.version, range).await.map_err(|fault| changed(&fault, &blob))?;
+        let bytes = match blob.range(&file.version, range).await {
+            Ok(bytes) => bytes,
+            Err(fault) => return Err(lost(fault, &blob).await?),
+        };
         if bytes.len() as u64 == wanted {
             return Ok(bytes);
         }
         Err(Error::new(ErrorKind::Data, "the blob is shorter than the list of blobs said; start a new run")
             .with("blob", blob.url.escape_debug())
-            .code("DataConsistencySourceDataChanged"))
+            .code(CHANGED))
     }
 
     async fn delete(&self, path: &str) -> Result<()> {
@@ -150,9 +154,8 @@ impl Files for BlobFiles {
     async fn delete_unchanged(&self, file: &FileEntry) -> Result<()> {
         let blob = self.blob(&file.path)?;
         let Err(fault) = blob.delete(Some(&file.version)).await else { return Ok(()) };
-        // Of a blob that is gone the condition does not hold either.
-        let is_gone = fault.status == 412 && blob.state().await.map_err(|fault| fault.at(&blob.place))?.is_none();
-        if is_gone { Ok(()) } else { Err(changed(&fault, &blob)) }
+        let error = lost(fault, &blob).await?;
+        if error.symbolic_code() == Some(BLOB_MISSING) { Ok(()) } else { Err(error) }
     }
 }
 
@@ -251,18 +254,28 @@ fn file(path: &str, state: BlobState) -> Entry {
     })
 }
 
+/// What a fault under a condition means: of a blob that is gone the condition does not hold either.
+async fn lost(fault: Fault, blob: &Blob) -> Result<Error> {
+    let is_gone = fault.status == 412 && blob.state().await.map_err(|fault| changed(&fault, blob))?.is_none();
+    Ok(changed(&if is_gone { Fault::of_status(404) } else { fault }, blob))
+}
+
 /// What a fault means for a blob that was listed before.
 fn changed(fault: &Fault, blob: &Blob) -> Error {
-    match fault.status {
-        412 => Error::new(
+    match (fault.status, fault.code.as_str()) {
+        (412, _) => Error::new(
             ErrorKind::Data,
             "the blob changed after the run was planned; start a new run when nobody writes to it",
         )
         .with("blob", blob.url.escape_debug())
-        .code("DataConsistencySourceDataChanged"),
-        404 => Error::new(ErrorKind::Data, "the blob is gone; somebody deleted it after the run was planned")
-            .with("blob", blob.url.escape_debug())
-            .code("UserErrorSourceBlobNotExist"),
+        .code(CHANGED),
+        (404, "BlobNotFound" | "") => {
+            Error::new(ErrorKind::Data, "the blob is gone; somebody deleted it after the run was planned")
+                .with("blob", blob.url.escape_debug())
+                .code(BLOB_MISSING)
+        }
+        // Other codes say that the login, the account or the network is at fault, and not the rights on this blob.
+        (403, "AuthorizationPermissionMismatch") => fault.at(&blob.place).code(BLOB_FORBIDDEN),
         _ => fault.at(&blob.place),
     }
 }

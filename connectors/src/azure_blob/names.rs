@@ -2,6 +2,8 @@
 
 use ropeway_engine::{Error, ErrorKind, Result};
 
+use crate::binary::INVALID_NAME;
+
 /// The longest blob name the service takes, in characters.
 const LONGEST_BLOB: usize = 1024;
 
@@ -61,10 +63,10 @@ pub(crate) fn copied(path: &str) -> Result<String> {
     blob("", path).ok().filter(|same| same == path).ok_or_else(|| {
         Error::new(
             ErrorKind::Data,
-            "the service takes no blob of this name: wildcards, a dot at the end of a step, or too long; rename the file, leave it out, or set copyBehavior to FlattenHierarchy",
+            "the service takes no blob of this name: wildcards, a dot at the end of a step, or too long; rename the file, leave it out (skipErrorFile.invalidFileName), or set copyBehavior to FlattenHierarchy",
         )
         .with("file", path.escape_debug())
-        .code("InvalidFileName")
+        .code(INVALID_NAME)
     })
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn connect(service: Service, spec: SourceSpec) -> Result<Arc<dyn Sour
     let account = Arc::new(Container::new(account, "", &spec.ropeway)?);
     let store = Arc::new(Blobs(BlobFiles::new(account, only)));
     if spec.dataset["type"] == binary::DATASET {
-        return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?)));
+        return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?, spec.skip_error_file)));
     }
     let selection = Selection::of_rows(place, settings)?;
     let memory = MemoryShare::new(spec.ropeway.memory_bytes, spec.ropeway.parallel).share();

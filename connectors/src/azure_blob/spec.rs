@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{lenient, selection::ReadSettings};
+use crate::{binary::SkipErrorFile, lenient, selection::ReadSettings};
 
 /// Settings of the sink.
 #[derive(Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct SourceSpec {
     /// Kept whole: the format reads its own part of it.
     pub(crate) dataset: Value,
     pub(crate) source: SourceSettings,
+    #[serde(default)]
+    pub(crate) skip_error_file: SkipErrorFile,
     #[serde(default)]
     pub(crate) ropeway: Ropeway,
 }

@@ -3,6 +3,7 @@
 use ropeway_engine::{Error, ErrorKind, Result, chunk::RunId};
 use serde::Deserialize;
 
+use super::leaving_out::INVALID_NAME;
 use crate::selection;
 
 /// `copyBehavior` of a sink.
@@ -39,10 +40,18 @@ impl Naming {
     pub(crate) fn target(&self, path: &str, run: &RunId) -> Result<String> {
         match self {
             Self::One(target) => Ok(target.clone()),
-            Self::Below(folder) => Ok(below(folder, checked(path)?)),
+            Self::Below(folder) => kept(folder, path),
             Self::Flat(folder) => Ok(below(folder, &flat(path, run))),
         }
     }
+}
+
+/// The path of a file that keeps it, in this folder.
+///
+/// # Errors
+/// As for [`Naming::target`].
+pub(crate) fn kept(folder: &str, path: &str) -> Result<String> {
+    Ok(below(folder, checked(path)?))
 }
 
 /// As it is written in the settings of a sink.
@@ -80,10 +89,10 @@ fn checked(path: &str) -> Result<&str> {
     }
     Err(Error::new(
         ErrorKind::Data,
-        "a file has a name that cannot be kept: an empty step, '..', a backslash, a control character or more than 255 bytes; rename it, leave it out, or set copyBehavior to FlattenHierarchy",
+        "a file has a name that cannot be kept: an empty step, '..', a backslash, a control character or more than 255 bytes; rename it, leave it out (skipErrorFile.invalidFileName), or set copyBehavior to FlattenHierarchy",
     )
     .with("file", path.escape_debug())
-    .code("InvalidFileName"))
+    .code(INVALID_NAME))
 }
 
 /// A name that no other path of the run has, with the ending of the file.

@@ -1,20 +1,28 @@
 //! Files as pieces: a chunk is a range of a large file, or several small ones.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod discord;
+mod portions;
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
     files::{FileEntry, Files},
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    skipping::PortionStream,
+    source::{BatchStream, ChunkTarget, CopiedChunk, Discord, Source, SourceDescription},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{PIECE, Piece, rows, schema};
+use self::portions::{Leaving, portions};
+use super::{PIECE, Piece, SkipErrorFile, schema};
 use crate::selection::Selection;
 
 /// Bytes that are asked for at once.
@@ -44,51 +52,78 @@ pub(crate) struct BinarySource {
     selection: Selection,
     /// How many files and chunks the plan found.
     found: Mutex<Option<(usize, usize)>>,
+    leaving: Arc<Leaving>,
 }
 
-/// A range of one file, or several files, as they were when the run was planned.
+/// Path, length, version and MD5 of a file when the run was planned.
+type Planned = (String, u64, String, Option<[u8; 16]>);
+
+/// A range of one file, or several files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Recipe {
-    /// Path, length, version and MD5 of each.
-    files: Vec<(String, u64, String, Option<[u8; 16]>)>,
+    files: Vec<Planned>,
     /// Of the only file; all of every file without it.
     range: Option<(u64, u64)>,
 }
 
 impl BinarySource {
-    pub(crate) fn new(store: Arc<dyn BinaryStore>, selection: Selection) -> Self {
-        Self { store, selection, found: Mutex::default() }
+    /// A dataset that names one file is about that file: it is never left out.
+    pub(crate) fn new(store: Arc<dyn BinaryStore>, selection: Selection, rules: SkipErrorFile) -> Self {
+        let rules = (!selection.is_one_file()).then_some(rules);
+        let leaving = Arc::new(Leaving::new(rules, selection.folder().to_owned()));
+        Self { store, selection, found: Mutex::default(), leaving }
+    }
+
+    /// The MD5 of a file whose last range this is: its rows have it.
+    async fn md5_at_end(&self, recipe: &Recipe) -> Result<Option<[u8; 16]>> {
+        match (recipe.range, recipe.files.as_slice()) {
+            (Some((_, end)), [file]) if end == file.1 => self.store.md5(entry(file)).await,
+            _ => Ok(None),
+        }
     }
 
     /// The reads of a chunk, in order.
-    async fn reads(&self, recipe: Recipe, limit: BatchLimit) -> Result<Vec<Read>> {
+    fn reads(&self, recipe: &Recipe, md5_at_end: Option<[u8; 16]>, limit: BatchLimit) -> Vec<Read> {
         let at_once = (limit.bytes / PIECE).min(limit.rows.get().into()).clamp(1, READ / PIECE) * PIECE;
         let mut reads = Vec::new();
-        for (path, bytes, version, md5) in recipe.files {
-            let file = FileEntry { path, bytes, modified: None, version, md5 };
-            let (start, end) = recipe.range.unwrap_or((0, bytes));
-            // A file in several ranges has its MD5 in the last of them.
-            let known = if recipe.range.is_none() { md5 } else { None };
-            let known =
-                if recipe.range.is_some() && end == bytes { self.store.md5(file.clone()).await? } else { known };
+        for (part, file) in (0..).zip(&recipe.files) {
+            let file = entry(file);
+            let (start, end) = recipe.range.unwrap_or((0, file.bytes));
             let read = Read {
                 path: self.selection.relative(&file.path).to_owned(),
+                part,
+                md5: if recipe.range.is_none() { file.md5 } else { md5_at_end },
                 file: Arc::new(file),
-                md5: known,
+                is_whole: recipe.range.is_none(),
+                is_first: true,
                 start,
                 end,
             };
             let mut from = start;
             loop {
                 let to = (from + at_once).min(end);
-                reads.push(Read { start: from, end: to, ..read.clone() });
+                reads.push(Read { start: from, end: to, is_first: from == start, ..read.clone() });
                 from = to;
                 if from >= end {
                     break;
                 }
             }
         }
-        Ok(reads)
+        reads
+    }
+
+    async fn portions(&self, chunk: &Chunk, limit: BatchLimit, leaving: Arc<Leaving>) -> Result<PortionStream> {
+        let (recipe, files) = (recipe(chunk)?, self.store.files());
+        match self.md5_at_end(&recipe).await {
+            Ok(md5) => Ok(portions(self.reads(&recipe, md5, limit), leaving, files)),
+            Err(error) => match self.reads(&recipe, None, limit).first() {
+                Some(read) => {
+                    let portion = leaving.left_out(read, error, &*files).await?;
+                    Ok(stream::iter([Ok(portion)]).boxed())
+                }
+                None => Err(error),
+            },
+        }
     }
 }
 
@@ -97,8 +132,14 @@ impl BinarySource {
 struct Read {
     /// Below the dataset's folder.
     path: String,
+    /// Its place in the recipe.
+    part: u32,
     file: Arc<FileEntry>,
     md5: Option<[u8; 16]>,
+    /// Whether the chunk has all of the file.
+    is_whole: bool,
+    /// Whether this is the first read of the file, in this chunk.
+    is_first: bool,
     start: u64,
     end: u64,
 }
@@ -142,20 +183,32 @@ impl Source for BinarySource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let reads = self.reads(recipe(chunk)?, limit).await?;
-        let files = self.store.files();
-        let pieces = stream::iter(reads).map(move |read| read.pieces(Arc::clone(&files)).boxed()).buffered(READS);
-        Ok(pieces.and_then(|pieces| std::future::ready(rows(&pieces))).boxed())
+        let portions = self.portions(chunk, limit, Arc::new(self.leaving.nothing())).await?;
+        Ok(portions.map_ok(|portion| portion.rows).boxed())
     }
 
-    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
+    async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
+        self.portions(chunk, limit, Arc::clone(&self.leaving)).await
+    }
+
+    fn skips(&self) -> Option<Cow<'static, str>> {
+        self.leaving.words().map(Cow::Owned)
+    }
+
+    fn discord(&self, copied: &[CopiedChunk<'_>]) -> Result<Option<Discord>> {
+        discord::among(copied)
+    }
+
+    async fn retire(&self, copied: &[CopiedChunk<'_>]) -> Result<()> {
         if !self.selection.deletes() {
             return Ok(());
         }
         let files = self.store.files();
-        for chunk in chunks {
-            let deletions = recipe(chunk)?.files.into_iter().map(|(path, bytes, version, md5)| {
-                let (files, file) = (Arc::clone(&files), FileEntry { path, bytes, modified: None, version, md5 });
+        for CopiedChunk { chunk, left_out } in copied {
+            let is_copied = |part: u32| left_out.iter().all(|left| left.part != part);
+            let copies = (0..).zip(recipe(chunk)?.files).filter(|(part, _)| is_copied(*part));
+            let deletions = copies.map(|(_, file)| {
+                let (files, file) = (Arc::clone(&files), entry(&file));
                 async move { files.delete_unchanged(&file).await }
             });
             stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
@@ -189,6 +242,10 @@ impl Source for BinarySource {
             consistency: format!("a file that changes after the plan stops the run{deletes}"),
         }
     }
+}
+
+fn entry((path, bytes, version, md5): &Planned) -> FileEntry {
+    FileEntry { path: path.clone(), bytes: *bytes, modified: None, version: version.clone(), md5: *md5 }
 }
 
 fn recipe(chunk: &Chunk) -> Result<Recipe> {

@@ -9,7 +9,7 @@ use ropeway_engine::{Error, ErrorKind, Result, digest::Digest, source::BatchStre
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{PIECE, Piece, rows, source::cut};
+use super::{PIECE, Piece, leaving_out::WRONG_MD5, rows, source::cut};
 
 /// What a receipt keeps of its files, as one text: as a tree of values a hundred thousand of them would take gigabytes.
 ///
@@ -126,14 +126,18 @@ impl Copied {
 /// [`ErrorKind::Data`] if both are known and differ.
 pub(crate) fn same_md5(path: &str, given: Option<[u8; 16]>, computed: Option<[u8; 16]>) -> Result<()> {
     match (given, computed) {
-        (Some(given), Some(computed)) if given != computed => Err(Error::new(
-            ErrorKind::Data,
-            "the bytes of a file are not those that the source keeps an MD5 of; upload the file again, or correct its Content-MD5",
-        )
-        .with("file", path.escape_debug())
-        .code("UserErrorSourceDataInconsistent")),
+        (Some(given), Some(computed)) if given != computed => Err(wrong_md5(path)),
         _ => Ok(()),
     }
+}
+
+pub(super) fn wrong_md5(path: &str) -> Error {
+    Error::new(
+        ErrorKind::Data,
+        "the bytes of a file are not those that the source keeps an MD5 of; upload the file again, or correct its Content-MD5",
+    )
+    .with("file", path.escape_debug())
+    .code(WRONG_MD5)
 }
 
 /// The files that these spans make, by their targets, each with its spans in order.

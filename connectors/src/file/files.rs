@@ -16,11 +16,13 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     files::{Entry, FileEntry, Files},
 };
+use rustix::io::Errno;
 
 use super::{
     disk::{self, blocking},
     paths::{Root, listed},
 };
+use crate::binary::{CHANGED, FILE_FORBIDDEN, FILE_MISSING};
 
 /// Names that are fetched at once.
 const PAGE: usize = 1000;
@@ -41,8 +43,9 @@ impl LocalFiles {
 
     /// Opens a file that is as it was when it was listed. Blocks.
     pub(super) fn open(&self, file: &FileEntry) -> Result<Opened> {
-        let path = self.root.real(&listed(&file.path)?)?;
-        let opened = Opened { file: disk::open(&path)?, path, bytes: file.bytes, version: file.version.clone() };
+        let path = self.root.real(&listed(&file.path)?).map_err(of_a_file)?;
+        let opened = disk::open(&path).map_err(of_a_file)?;
+        let opened = Opened { file: opened, path, bytes: file.bytes, version: file.version.clone() };
         opened.unchanged()?;
         Ok(opened)
     }
@@ -60,7 +63,7 @@ impl Opened {
     /// # Errors
     /// [`ErrorKind::Data`] if the file, or the one that has its name now, is not the one that was listed.
     pub(super) fn unchanged(&self) -> Result<()> {
-        let failed = |error| disk::failed("read", &self.path, error);
+        let failed = |error| of_a_file(disk::failed("read", &self.path, error));
         let open = self.file.metadata().map_err(failed)?;
         let named = fs::metadata(&self.path).map_err(failed)?;
         let same = |found: &Metadata| found.len() == self.bytes && version(found) == self.version;
@@ -72,7 +75,7 @@ impl Opened {
             "the file changed after the run was planned; start a new run when nobody writes to it",
         )
         .with("file", disk::shown(&self.path))
-        .code("DataConsistencySourceDataChanged"))
+        .code(CHANGED))
     }
 }
 
@@ -186,6 +189,16 @@ impl Files for LocalFiles {
     }
 }
 
+/// An error of the system with the code of what it says of a file that was listed.
+fn of_a_file(error: Error) -> Error {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => error.code(FILE_MISSING),
+        Some(io::ErrorKind::PermissionDenied) => error.code(FILE_FORBIDDEN),
+        _ => error,
+    }
+}
+
 /// Deletes a name, durably. A link is deleted, not what it leads to.
 fn remove(path: &Path) -> Result<()> {
     disk::remove_file(path)?;
@@ -255,8 +268,14 @@ impl Listing {
         while page.len() < PAGE {
             let Some(next) = self.names.next() else { return Ok((page, None)) };
             let next = next.map_err(|error| disk::failed("list", &self.real, error))?;
-            // A name that is not UTF-8 cannot have been meant by a JSON text; a link that leads nowhere is no file.
-            let (Ok(name), Ok(found)) = (next.file_name().into_string(), fs::metadata(next.path())) else { continue };
+            // A name that is not UTF-8 cannot have been meant by a JSON text.
+            let Ok(name) = next.file_name().into_string() else { continue };
+            let found = match fs::metadata(next.path()) {
+                Ok(found) => found,
+                // It was deleted, or is a link that leads nowhere.
+                Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::LOOP)) => continue,
+                Err(error) => return Err(disk::failed("look at", &next.path(), error)),
+            };
             let path = if self.folder.is_empty() { name } else { format!("{}/{name}", self.folder) };
             if next.path().is_symlink() {
                 self.root.real(Path::new(&path))?;

@@ -20,7 +20,7 @@ use super::{
     tree::TreeSink,
 };
 use crate::{
-    binary::{self, BinaryFiles, BinarySource, CopyBehavior, Naming},
+    binary::{self, BinaryFiles, BinarySource, CopyBehavior, Naming, SkipErrorFile},
     file_source::{FileSource, no_additional_columns},
     format,
     layout::FolderSettings,
@@ -77,7 +77,7 @@ impl SourceKind for FileServer {
         let settings = source.store_settings.unwrap_or_default();
         let store = Arc::new(LocalRows::new(Root::new(&spec.linked_service.host)?));
         if spec.dataset["type"] == binary::DATASET {
-            return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?)));
+            return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?, spec.skip_error_file)));
         }
         let selection = Selection::of_rows(place, settings)?;
         let format = format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?;
@@ -108,6 +108,8 @@ pub(crate) struct SourceSpec {
     linked_service: LinkedService,
     dataset: Value,
     source: SourceProperties,
+    #[serde(default)]
+    skip_error_file: SkipErrorFile,
     #[serde(default)]
     ropeway: MemoryShare,
 }

@@ -163,8 +163,8 @@ async fn hand_on(portions: Vec<Portion>, outlet: &mpsc::Sender<Message>) {
 /// The portion, without its last row if only that made it too large: a row's size is known once it is there. What was
 /// left out goes by itself, for it is as large.
 fn within(portion: Portion, most_bytes: u64) -> Vec<Portion> {
-    let Portion { read, rows, skipped } = portion;
-    let none = Portion { read: read - rows.num_rows() as u64, rows: rows.slice(0, 0), skipped };
+    let Portion { read, rows, skipped, left_out } = portion;
+    let none = Portion { read: read - rows.num_rows() as u64, rows: rows.slice(0, 0), skipped, left_out };
     let left_out = (none.read > 0 || !none.skipped.is_empty()).then_some(none);
     left_out.into_iter().chain(batches_within(rows, most_bytes).into_iter().map(Portion::from)).collect()
 }

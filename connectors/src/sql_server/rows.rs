@@ -162,7 +162,8 @@ impl RowBatch {
         let fitting = rows - skipped.len();
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(fitting));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
-        Ok(Portion { read: rows as u64, rows: batch.map_err(|error| odd_rows(&error))?, skipped })
+        let read = rows as u64;
+        Ok(Portion { read, rows: batch.map_err(|error| odd_rows(&error))?, skipped, left_out: Vec::new() })
     }
 
     /// A value that its column cannot hold exactly.

@@ -96,7 +96,9 @@ pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run:
     let of_sink = settings::of_end(&extras.extra_settings, registry, (Side::Sink, sink_type));
     let source = source(copy.source, registry, extras, parallel)?;
     let log = copy.skipping.map(|skipping| {
-        let log = skipping.log.map(|location| skip_log::skip_log(location, registry, extras, (&copy.name, &run)));
+        let log = skipping
+            .log
+            .map(|location| skip_log::skip_log((location, skipping.what), registry, extras, (&copy.name, &run)));
         log.transpose().map(|log| Skipping { log })
     });
     let skipping = log.transpose()?;

@@ -143,9 +143,12 @@ pub(crate) struct Copied {
     pub(crate) rows_copied: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
-    /// What was left out, if the copy leaves rows out.
+    /// What was left out, if the copy leaves rows or files out.
     #[serde(default)]
-    pub(crate) skipped: Option<SkippedRows>,
+    pub(crate) skipped: Option<SkippedItems>,
+    /// True if files were left out because they changed or are not what their MD5 is of.
+    #[serde(default)]
+    pub(crate) is_inconsistent: bool,
     /// Files or blobs; 0 for a table.
     pub(crate) files_written: u64,
     pub(crate) chunks: Chunks,
@@ -169,10 +172,13 @@ pub(crate) struct Copied {
     pub(crate) seconds: f64,
 }
 
-/// Rows that did not fit.
+/// Rows that did not fit, or files that could not be copied.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct SkippedRows {
-    pub(crate) rows: u64,
+pub(crate) struct SkippedItems {
+    #[serde(rename = "rows")]
+    pub(crate) count: u64,
+    #[serde(default)]
+    pub(crate) are_files: bool,
     /// The folder of their log as Data Factory names it; `None` if they are only counted.
     pub(crate) path: Option<String>,
     /// True if that is the log of `redirectIncompatibleRowSettings`.

@@ -70,7 +70,7 @@ impl Plan {
 
     /// The same, with rows that have such values left out.
     pub(super) fn portion(&self, portion: Portion, file: Option<&str>) -> Result<Portion> {
-        let Portion { read, rows, mut skipped } = portion;
+        let Portion { read, rows, mut skipped, left_out } = portion;
         let Mapped { columns, misfits } = self.mapped(&rows, file)?;
         let fields = self.source.fields().iter();
         let of_source: Vec<_> =
@@ -78,7 +78,7 @@ impl Plan {
         let (columns, more) = misfits::part(columns, &of_source, misfits)?;
         let left = rows.num_rows() - more.len();
         skipped.extend(more);
-        Ok(Portion { read, rows: self.batch(columns, left)?, skipped })
+        Ok(Portion { read, rows: self.batch(columns, left)?, skipped, left_out })
     }
 
     /// What the source may read at once, so that mapped batches keep the limit.

@@ -16,7 +16,7 @@ use crate::{
     cpu,
     sink::Sink,
     skipping::PortionStream,
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{BatchStream, ChunkTarget, CopiedChunk, Discord, Source, SourceDescription},
 };
 
 /// The rows of a source with the columns that a sink shall get.
@@ -86,8 +86,12 @@ impl Source for MappedSource {
         Ok(mapped.boxed())
     }
 
-    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
-        self.source.retire(chunks).await
+    fn discord(&self, copied: &[CopiedChunk<'_>]) -> Result<Option<Discord>> {
+        self.source.discord(copied)
+    }
+
+    async fn retire(&self, copied: &[CopiedChunk<'_>]) -> Result<()> {
+        self.source.retire(copied).await
     }
 
     fn skips(&self) -> Option<Cow<'static, str>> {

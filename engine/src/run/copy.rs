@@ -19,6 +19,7 @@ use crate::{
     retry::RetryClass,
     sink::SinkRun,
     skipping::Skips,
+    source::Discord,
     worker::{Copied, Failure, Log, Note, Worker},
 };
 
@@ -45,24 +46,46 @@ impl Crew<'_> {
     /// Copies every chunk that has no receipt yet, until the sink honours all receipts. Then nobody reads any more, and a
     /// snapshot is given up.
     pub(super) async fn copy_all(self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<()> {
+        let mut unsettled = None;
         for round in 0..ROUNDS {
             self.copy(chunks, ledger, round).await?;
-            if !self.settle_receipts(chunks, ledger).await? {
+            unsettled = self.settle_receipts(chunks, ledger).await?;
+            if unsettled.is_none() {
                 return Ok(());
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "the sink loses chunks as fast as they are copied; resume the run later",
-        )
-        .class(RetryClass::Permanent)
-        .with("run", &self.job.run)
-        .on(Side::Sink))
+        unsettled.map_or(Ok(()), Err)
     }
 
-    /// Removes the receipts that the sink, or the log of what they left out, can no longer honour, and those that show
-    /// another snapshot than the chunks that are still to be copied; true if there were any.
-    pub(super) async fn settle_receipts(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<bool> {
+    /// Removes the receipts that the sink, or the log of what they left out, can no longer honour, those that show
+    /// another snapshot than the chunks that are still to be copied, and those that do not go together. If there were
+    /// any, the answer is what the run ends with should there be some again and again.
+    pub(super) async fn settle_receipts(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<Option<Error>> {
+        if self.forget_lost(chunks, ledger).await? {
+            return Ok(Some(
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "the sink loses chunks as fast as they are copied; resume the run later",
+                )
+                .class(RetryClass::Permanent)
+                .with("run", &self.job.run)
+                .on(Side::Sink),
+            ));
+        }
+        if ledger.len() < chunks.len() {
+            return Ok(None);
+        }
+        let discord = self.job.source.discord(&ledger.copied(chunks)).map_err(|error| error.on(Side::Source))?;
+        let Some(Discord { chunks, error }) = discord else { return Ok(None) };
+        tracing::warn!(chunks = chunks.len(), "what was left out of some chunks is in others; they are copied again");
+        for chunk in chunks {
+            self.forget(chunk, ledger);
+        }
+        Ok(Some(error.on(Side::Source)))
+    }
+
+    /// True if there are receipts that are worth nothing any more.
+    async fn forget_lost(&self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<bool> {
         let mut lost = self.lost(&*self.target, &ledger.receipts()).await?;
         if let Some(log) = &self.log {
             lost.extend(self.lost(&*log.target, &ledger.logged()).await?);

@@ -1,12 +1,13 @@
 //! The receipts of a run, and what belongs to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     digest::Digest,
-    skipping::Skips,
+    skipping::{LeftOut, Skips},
+    source::CopiedChunk,
     worker::Tally,
 };
 
@@ -77,6 +78,21 @@ impl Ledger {
         self.receipts.values().map(|receipt| self.skipped(receipt)).sum()
     }
 
+    /// What is durable of these chunks, with what was left out of each.
+    pub(super) fn copied<'a>(&'a self, chunks: &'a [Chunk]) -> Vec<CopiedChunk<'a>> {
+        let receipts = chunks.iter().filter_map(|chunk| Some((chunk, self.receipts.get(&chunk.id)?)));
+        receipts.map(|(chunk, receipt)| CopiedChunk { chunk, left_out: self.left_out_of(receipt) }).collect()
+    }
+
+    /// What is wrong with the parts of chunks that were left out, by symbolic codes.
+    pub(super) fn left_out(&self) -> BTreeSet<String> {
+        self.receipts.values().flat_map(|receipt| self.left_out_of(receipt)).map(|part| part.code.to_string()).collect()
+    }
+
+    fn left_out_of(&self, receipt: &Receipt) -> &[LeftOut] {
+        self.skips_of(receipt).map_or(&[], |skips| &skips.left_out)
+    }
+
     /// The receipt is worth nothing any more: the chunk has to be copied again.
     pub(super) fn forget(&mut self, chunk: ChunkId) -> Option<Receipt> {
         self.read.remove(&chunk);
@@ -120,7 +136,13 @@ mod tests {
         let (chunk, digest) = (ChunkId(0), Digest::default());
         let receipt = Receipt { chunk, attempt: SECOND, rows: 8, bytes: 1, digest, detail: json!(null) };
         // The first attempt came to nothing.
-        let skips = [(FIRST, 7), (SECOND, skipped)].map(|(attempt, rows)| Skips { chunk, attempt, rows, log: None });
+        let skips = [(FIRST, 7), (SECOND, skipped)].map(|(attempt, rows)| Skips {
+            chunk,
+            attempt,
+            rows,
+            log: None,
+            left_out: Vec::new(),
+        });
         let mut ledger = Ledger::new(Vec::new(), skips.to_vec());
         ledger.enter(receipt, Some(Tally { read, rows: 8, skipped, digest }));
         ledger

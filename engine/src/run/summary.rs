@@ -1,5 +1,7 @@
 //! What a finished run tells.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, sink::Published, source::SourceDescription};
@@ -15,6 +17,9 @@ pub struct Summary {
     /// Rows that were left out.
     #[serde(default)]
     pub skipped: u64,
+    /// Parts of chunks that were left out as a whole, by the symbolic codes of what is wrong with them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<String>,
     /// What was left behind of the log of them: its file.
     #[serde(default)]
     pub skip_log: Vec<String>,

@@ -18,7 +18,7 @@ use crate::{
         TargetSource,
     },
     skipping::{Clash, Misfit, PortionStream, Skips},
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{BatchStream, ChunkTarget, CopiedChunk, Discord, Source, SourceDescription},
 };
 
 /// How often calls fail, and how. The probabilities are per call and exclude each other.
@@ -133,8 +133,12 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.end_snapshot();
     }
 
-    async fn retire(&self, chunks: &[Chunk]) -> Result<()> {
-        self.1.around(self.0.retire(chunks)).await
+    fn discord(&self, copied: &[CopiedChunk<'_>]) -> Result<Option<Discord>> {
+        self.0.discord(copied)
+    }
+
+    async fn retire(&self, copied: &[CopiedChunk<'_>]) -> Result<()> {
+        self.1.around(self.0.retire(copied)).await
     }
 
     fn skips(&self) -> Option<Cow<'static, str>> {

@@ -73,7 +73,8 @@ impl VecSource {
             message: "it does not fit".into(),
         };
         let skipped = ids.values().iter().zip(names.iter()).filter(|(id, _)| !fits(**id)).map(row).collect();
-        Portion { read: rows.num_rows() as u64, rows: filter_record_batch(rows, &fitting).unwrap(), skipped }
+        let read = rows.num_rows() as u64;
+        Portion { read, rows: filter_record_batch(rows, &fitting).unwrap(), skipped, left_out: Vec::new() }
     }
 
     fn cut(&self, rows: &RecordBatch, limit: BatchLimit) -> Vec<RecordBatch> {

@@ -108,6 +108,10 @@ impl Worker {
                 None => break,
                 Some(Parcel::Rows(batch)) => self.written(&*self.target, writer.write(batch)).await,
                 Some(Parcel::Lines(batch)) => self.write_lines(lines, batch).await,
+                Some(Parcel::LeftOut(parts)) => {
+                    lines.left_out(parts);
+                    Ok(())
+                }
             };
             if let Err(error) = written {
                 reading.shutdown().await;

@@ -1,6 +1,6 @@
 //! The lines of the rows that one attempt leaves out.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use crate::{
     digest::{Digest, RowDigester},
     retry::RetryClass,
     sink::{ChunkWriter, Opened, SinkRun},
-    skipping::{self, Layout, SkipLog, Skips},
+    skipping::{self, Layout, LeftOut, SkipLog, Skips},
 };
 
 /// The log of a run that has begun.
@@ -37,11 +37,17 @@ pub(super) struct Lines {
     writer: Option<Box<dyn ChunkWriter>>,
     rows: u64,
     digest: Digest,
+    left_out: Vec<LeftOut>,
 }
 
 impl Lines {
     pub(super) fn new(chunk: &Chunk, attempt: Attempt) -> Self {
-        Self { chunk: chunk.clone(), attempt, writer: None, rows: 0, digest: Digest::default() }
+        Self { chunk: chunk.clone(), attempt, writer: None, rows: 0, digest: Digest::default(), left_out: Vec::new() }
+    }
+
+    /// Parts of the chunk of which nothing is copied.
+    pub(super) fn left_out(&mut self, parts: Vec<LeftOut>) {
+        self.left_out.extend(parts);
     }
 
     /// Best effort, as every abort.
@@ -95,7 +101,8 @@ impl Worker {
         if !self.rules.skips {
             return Ok(());
         }
-        let mut skips = Skips { chunk: lines.chunk.id, attempt: lines.attempt, rows: skipped, log: None };
+        let left_out = mem::take(&mut lines.left_out);
+        let mut skips = Skips { chunk: lines.chunk.id, attempt: lines.attempt, rows: skipped, log: None, left_out };
         if let (Some(log), Some(writer)) = (&self.rules.log, lines.writer.take()) {
             // What is committed is shown only once the journal names it, so an outcome that is unknown is no matter.
             let commit = self.settled(&*log.target, RetryClass::Reconnect, writer.commit());

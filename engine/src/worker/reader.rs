@@ -27,7 +27,7 @@ use crate::{
     retry::RetryClass,
     run::{columns, unless_still},
     sink::SinkRun,
-    skipping::{self, Portion, PortionStream, SkippedRow},
+    skipping::{self, LeftOut, Portion, PortionStream, SkippedRow},
     source::Source,
 };
 
@@ -41,6 +41,8 @@ pub(super) enum Parcel {
     Rows(RecordBatch),
     /// Lines for the log.
     Lines(RecordBatch),
+    /// Parts of the chunk that are left out.
+    LeftOut(Vec<LeftOut>),
 }
 
 /// Reads one chunk once.
@@ -95,7 +97,7 @@ impl Reader {
             };
             let Some(portion) = portion else { return Ok(tally) };
             has_begun = true;
-            let Portion { read, rows, skipped } = portion;
+            let Portion { read, rows, skipped, left_out } = portion;
             columns::announced(&self.schema, rows.schema_ref())?;
             let (rows, unfit) = self.parted(rows).await?;
             let fit = rows.num_rows() as u64;
@@ -107,7 +109,8 @@ impl Reader {
             let skipped = skipped.into_iter().map(Ok).chain(unfit.into_iter().flat_map(Unfit::into_rows));
             let mut place = Some(place);
             let rows = (fit > 0).then_some(Ok(Parcel::Rows(rows)));
-            for parcel in rows.into_iter().chain(self.lines(skipped)) {
+            let left_out = (!left_out.is_empty()).then_some(Ok(Parcel::LeftOut(left_out)));
+            for parcel in rows.into_iter().chain(left_out).chain(self.lines(skipped)) {
                 let taken = match place.take() {
                     Some(place) => place,
                     None => outlet.reserve().await.map_err(|_| nobody_listens())?,

@@ -24,7 +24,7 @@ pub(super) const CLASSES: ClassProperties = &[
             ("dataIntegrationUnits", Ignored("the copy runs on this machine; --parallel and --memory size it")),
             ("enableSkipIncompatibleRow", Done),
             ("redirectIncompatibleRowSettings", Done),
-            ("skipErrorFile", Ignored("a file that cannot be read fails the copy, which can be resumed")),
+            ("skipErrorFile", Done),
             ("logSettings", Done),
             ("logStorageSettings", Done),
             ("preserve", Ignored("it has a meaning for binary copies only")),
@@ -87,6 +87,10 @@ pub(super) const CLASSES: ClassProperties = &[
     (
         "LogSettings",
         &[("enableCopyActivityLog", Done), ("copyActivityLogSettings", Done), ("logLocationSettings", Done)],
+    ),
+    (
+        "SkipErrorFile",
+        &[("fileMissing", Done), ("fileForbidden", Done), ("dataInconsistency", Done), ("invalidFileName", Done)],
     ),
     ("CopyActivityLogSettings", &[("logLevel", Done), ("enableReliableLogging", Done)]),
     ("LogLocationSettings", &[("linkedServiceName", Done), ("path", Done)]),

@@ -1,6 +1,6 @@
 //! Containers, blobs and blocks, with the service's rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -72,13 +72,21 @@ pub(crate) struct Store {
     pub(crate) page: usize,
     containers: BTreeMap<String, BTreeMap<String, Name>>,
     versions: u64,
+    /// Blobs that nobody may read, by container and name.
+    forbidden: BTreeSet<(String, String)>,
     /// Requests that take effect before the next one.
     pub(crate) late: Vec<(Request, Bytes)>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { page: LONGEST_PAGE, containers: BTreeMap::new(), versions: 0, late: Vec::new() }
+        Self {
+            page: LONGEST_PAGE,
+            containers: BTreeMap::new(),
+            versions: 0,
+            forbidden: BTreeSet::new(),
+            late: Vec::new(),
+        }
     }
 }
 
@@ -129,6 +137,21 @@ impl Store {
         if let Some(blob) = place.and_then(|place| place.committed.as_mut()) {
             blob.md5 = Some(Md5::digest(b"other bytes").to_vec());
         }
+    }
+
+    /// As an access control list does.
+    pub(crate) fn forbid(&mut self, container: &str, name: &str, is_forbidden: bool) {
+        let name = (container.to_owned(), name.to_owned());
+        if is_forbidden {
+            self.forbidden.insert(name);
+        } else {
+            self.forbidden.remove(&name);
+        }
+    }
+
+    /// Another program deletes a blob.
+    pub(crate) fn remove(&mut self, container: &str, name: &str) {
+        self.containers.get_mut(container).and_then(|blobs| blobs.remove(name));
     }
 
     pub(crate) fn put_folder(&mut self, container: &str, name: &str) {
@@ -220,6 +243,9 @@ impl Store {
 
     pub(crate) fn read(&self, at: (&str, &str), conditions: &Conditions) -> Result<&Blob, Refusal> {
         self.has(at.0)?;
+        if self.forbidden.contains(&(at.0.to_owned(), at.1.to_owned())) {
+            return Err(Refusal(403, "AuthorizationPermissionMismatch"));
+        }
         let blob = self.blob(at.0, at.1);
         let found = blob.ok_or(Refusal(404, "BlobNotFound"))?;
         check(conditions, blob, false)?;

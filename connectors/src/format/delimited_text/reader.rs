@@ -269,7 +269,7 @@ impl Rows {
         let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|error| {
             Error::new(ErrorKind::Bug, "a batch of text does not fit its columns; please report it").caused_by(error)
         })?;
-        Ok(Some(Portion { read: u64::from(read), rows, skipped }))
+        Ok(Some(Portion { read: u64::from(read), rows, skipped, left_out: Vec::new() }))
     }
 
     /// A value of the record; `None` for null. In quotes the text is meant, even if it looks like null.

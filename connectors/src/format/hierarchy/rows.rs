@@ -82,7 +82,7 @@ impl<R: Records> Rows<R> {
         let rows = RecordBatch::try_new_with_options(self.columns.schema(), columns, &options).map_err(|error| {
             Error::new(ErrorKind::Bug, "a batch of values does not fit its columns; please report it").caused_by(error)
         })?;
-        Ok(Some(Portion { read: u64::from(read), rows, skipped }))
+        Ok(Some(Portion { read: u64::from(read), rows, skipped, left_out: Vec::new() }))
     }
 
     /// The values of the next row.

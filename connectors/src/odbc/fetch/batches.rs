@@ -104,7 +104,7 @@ impl<'a> Batches<'a> {
         })?;
         if read > batch.num_rows() as u64 || !skipped.is_empty() {
             let read = read - batch.num_rows() as u64;
-            self.outlet.send(Portion { read, rows: batch.slice(0, 0), skipped })?;
+            self.outlet.send(Portion { read, rows: batch.slice(0, 0), skipped, left_out: Vec::new() })?;
         }
         self.send(batch)
     }

@@ -192,7 +192,7 @@ fn a_row_with_values_that_do_not_fit_is_left_out_with_all_its_values() {
         batch.write_i32(2, id as i32);
         batch.end_row();
     }
-    let Portion { read, rows, skipped } = batch.take().unwrap();
+    let Portion { read, rows, skipped, .. } = batch.take().unwrap();
     assert_eq!((read, rows.num_rows()), (4, 1));
     assert_eq!((rows.column(0).as_string::<i32>().value(0), rows.column(0).null_count()), ("a", 0));
     let cells = |row: usize| skipped[row].cells.iter().map(|cell| cell.as_deref().unwrap()).collect::<Vec<_>>();

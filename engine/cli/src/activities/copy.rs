@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ropeway_connectors::INCONSISTENT_FILES;
 use ropeway_engine::{
     Error, ErrorKind, Result, Side,
     chunk::RunId,
     progress::Counters,
     run::{Job, Summary, TOO_LITTLE_MEMORY},
 };
-use ropeway_specs::{LogLayout, Policy, ResolvedCopy};
+use ropeway_specs::{LogLayout, Policy, ResolvedCopy, Skipped};
 
 use super::{
     attempts::{again, timed_out},
@@ -20,7 +21,7 @@ use crate::{
     event_log::EventLog,
     peak_memory::peak_memory,
     progress::Snapshot,
-    report::{Chunks, Copied, SkippedRows},
+    report::{Chunks, Copied, SkippedItems},
     settings,
 };
 
@@ -48,8 +49,8 @@ async fn within_limits(doing: &mut Doing<'_>, copy: ResolvedCopy, extras: &Extra
 /// A Copy that is ready to run.
 struct Prepared {
     job: Job,
-    /// What the report says of rows that do not fit, before there are any.
-    skipped: Option<SkippedRows>,
+    /// What the report says of rows or files that are left out, before there are any.
+    skipped: Option<SkippedItems>,
     source_type: String,
     sink_type: String,
 }
@@ -61,11 +62,12 @@ fn prepare(crew: &Crew<'_>, identity: &str, copy: ResolvedCopy, extras: &Extras)
     crew.warn(settings::without_effect(&extras.extra_settings, crew.registry, &ends, strict)?);
     let run: RunId = assemble::copy_id(crew.run, identity)?;
     let log = copy.skipping.as_ref().map(|skipping| skipping.log.as_ref());
+    let are_files = copy.skipping.as_ref().is_some_and(|skipping| skipping.what == Skipped::Files);
     let redirected = log.flatten().is_some_and(|log| log.layout == LogLayout::Redirect);
     let job = assemble::job(copy, crew.registry, extras, run)?;
     let skipped = job.skipping.as_ref().map(|skipping| {
         let path = skipping.log.as_ref().map(|log| log.path.clone());
-        SkippedRows { path, redirected, ..SkippedRows::default() }
+        SkippedItems { path, redirected, are_files, ..SkippedItems::default() }
     });
     Ok(Prepared { job, skipped, source_type, sink_type })
 }
@@ -127,7 +129,7 @@ async fn within(limit: Duration, doing: &Doing<'_>, job: &Job, counters: &Arc<Co
 
 /// The facts of an attempt: from its summary if it succeeded, else from the counters.
 fn copied(prepared: &Prepared, counters: &Counters, snapshot: &Snapshot, summary: Option<&Summary>) -> Copied {
-    let skipped = |rows, files| prepared.skipped.clone().map(|skipped| SkippedRows { rows, files, ..skipped });
+    let skipped = |count, files| prepared.skipped.clone().map(|skipped| SkippedItems { count, files, ..skipped });
     let part = Copied {
         source_type: prepared.source_type.clone(),
         sink_type: prepared.sink_type.clone(),
@@ -153,6 +155,7 @@ fn copied(prepared: &Prepared, counters: &Counters, snapshot: &Snapshot, summary
     Copied {
         rows_read: summary.rows + summary.skipped,
         skipped: skipped(summary.skipped, summary.skip_log.clone()),
+        is_inconsistent: INCONSISTENT_FILES.iter().any(|code| summary.left_out.contains(*code)),
         rows_copied: summary.rows,
         bytes_read: summary.bytes_read,
         bytes_written: summary.bytes_written,

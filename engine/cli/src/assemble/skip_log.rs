@@ -1,4 +1,4 @@
-//! Where and how skipped rows are written down: Data Factory's two logs, at a place that a resume finds again.
+//! Where and how skipped rows and files are written down: Data Factory's two logs, at a place that a resume finds again.
 
 use std::{fmt::Write as _, sync::Arc, time::SystemTime};
 
@@ -9,7 +9,7 @@ use ropeway_engine::{
     registry::Registry,
     skipping::{Layout, SkipLog, SkippedRow},
 };
-use ropeway_specs::{LogLayout, LogLocation};
+use ropeway_specs::{LogLayout, LogLocation, Skipped};
 use serde_json::{Value, json};
 
 use super::Extras;
@@ -22,7 +22,7 @@ const BLOCK_BYTES: u64 = 1 << 20;
 /// # Errors
 /// A place that its connector refuses.
 pub(super) fn skip_log(
-    location: LogLocation,
+    (location, what): (LogLocation, Skipped),
     registry: &Registry,
     extras: &Extras,
     (activity, run): (&str, &RunId),
@@ -46,7 +46,11 @@ pub(super) fn skip_log(
     settings["ropeway"]["blockBytes"] = BLOCK_BYTES.into();
     let sink = registry.connect_sink(&location.linked_service_type, settings);
     let sink = sink.map_err(|error| error.with("skipped rows go to", &location.path).on(Side::Sink))?;
-    let layout: Arc<dyn Layout> = if session { Arc::new(Session) } else { Arc::new(Redirect) };
+    let layout: Arc<dyn Layout> = match (session, what) {
+        (true, Skipped::Rows) => Arc::new(Session),
+        (true, Skipped::Files) => Arc::new(SessionOfFiles),
+        (false, _) => Arc::new(Redirect),
+    };
     Ok(SkipLog { sink, layout, path: format!("{folder}/") })
 }
 
@@ -72,17 +76,30 @@ struct Session;
 
 impl Layout for Session {
     fn line(&self, row: &SkippedRow, at: SystemTime) -> String {
-        let at = DateTime::<Utc>::from(at);
         let item = row.cells.iter().fold(String::new(), |mut item, cell| {
             item += if item.is_empty() { "" } else { " " };
             item += &cell.as_deref().map(quoted).unwrap_or_default();
             item.push(',');
             item
         });
-        let (item, message) = (quoted(&item), quoted(&row.message));
-        let time = format!("{}.{:07}", at.format("%Y-%m-%d %H:%M:%S"), at.timestamp_subsec_nanos() / 100);
-        format!("{time},Warning,TabularRowSkip,{item},{message}")
+        session_line(at, "TabularRowSkip", &item, &row.message)
     }
+}
+
+/// The same of files, each by its path.
+struct SessionOfFiles;
+
+impl Layout for SessionOfFiles {
+    fn line(&self, file: &SkippedRow, at: SystemTime) -> String {
+        let path = file.cells.first().and_then(Option::as_deref).unwrap_or_default();
+        session_line(at, "FileSkip", path, &file.message)
+    }
+}
+
+fn session_line(at: SystemTime, operation: &str, item: &str, message: &str) -> String {
+    let at = DateTime::<Utc>::from(at);
+    let time = format!("{}.{:07}", at.format("%Y-%m-%d %H:%M:%S"), at.timestamp_subsec_nanos() / 100);
+    format!("{time},Warning,{operation},{},{}", quoted(item), quoted(message))
 }
 
 /// The older log: the values of the row, then the code and the message.
@@ -125,6 +142,18 @@ mod tests {
                     \"\"\"data1\"\", , \"\"a \"\"\"\"b\"\"\"\", c\"\", \"\"two\nlines\"\",\",\
                     \"Column 'Prop_2' contains an invalid value 'x'.\"";
         assert_eq!(Session.line(&row(), at), line);
+    }
+
+    #[test]
+    fn a_session_log_names_files() {
+        let file = SkippedRow {
+            cells: vec![Some("a/\"b\".csv".into())],
+            code: "DataConsistencySourceDataChanged",
+            message: "File is skipped after read 0 bytes: ErrorCode=X,'Message=it changed,Source=ropeway,'.".into(),
+        };
+        let line = "1970-01-01 00:00:00.0000000,Warning,FileSkip,\"a/\"\"b\"\".csv\",\
+                    \"File is skipped after read 0 bytes: ErrorCode=X,'Message=it changed,Source=ropeway,'.\"";
+        assert_eq!(SessionOfFiles.line(&file, SystemTime::UNIX_EPOCH), line);
     }
 
     #[test]

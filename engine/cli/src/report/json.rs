@@ -164,10 +164,11 @@ fn copy_output(activity: &ActivityReport, copied: &Copied) -> Map<String, Value>
         put("rowsRead", copied.rows_read.into());
         put("rowsCopied", copied.rows_copied.into());
     } else if !of("/sink/storeSettings/copyBehavior").eq_ignore_ascii_case("MergeFiles") {
-        put("filesRead", copied.files_written.into());
+        let skipped = copied.skipped.as_ref().map_or(0, |skipped| skipped.count);
+        put("filesRead", (copied.files_written + skipped).into());
     }
     if let Some(skipped) = &copied.skipped {
-        put("rowsSkipped", skipped.rows.into());
+        put(if skipped.are_files { "filesSkipped" } else { "rowsSkipped" }, skipped.count.into());
         if let Some(path) = &skipped.path {
             put(if skipped.redirected { "redirectRowPath" } else { "logFilePath" }, path.as_str().into());
         }
@@ -234,6 +235,8 @@ fn verification(activity: &ActivityReport, copied: &Copied) -> Value {
     let code = activity.error.as_ref().and_then(|error| error.code.as_deref());
     if code == Some(INCONSISTENT) {
         json!({ "VerificationResult": "Verified", "InconsistentData": "Found" })
+    } else if copied.read_back && copied.is_inconsistent {
+        json!({ "VerificationResult": "Verified", "InconsistentData": "Skipped" })
     } else if copied.read_back {
         json!({ "VerificationResult": "Verified", "InconsistentData": "None" })
     } else {

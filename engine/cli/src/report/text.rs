@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use crate::{
     byte_size,
-    report::{ActivityReport, Copied, PipelineReport, SkippedRows, Status},
+    report::{ActivityReport, Copied, PipelineReport, SkippedItems, Status},
     terminal::Safe,
 };
 
@@ -103,13 +103,14 @@ fn write_copied(text: &mut String, copied: &Copied) -> fmt::Result {
     write_names(text, copied)
 }
 
-fn write_skipped(text: &mut String, skipped: &SkippedRows) -> fmt::Result {
-    let rows = HumanCount(skipped.rows);
+fn write_skipped(text: &mut String, skipped: &SkippedItems) -> fmt::Result {
+    let items = if skipped.are_files { "files" } else { "rows" };
+    let count = HumanCount(skipped.count);
     let place = skipped.files.first().or(skipped.path.as_ref());
-    match (place, skipped.rows) {
-        (_, 0) => writeln!(text, "  skipped     no rows"),
-        (Some(place), _) => writeln!(text, "  skipped     {rows} rows, see {}", Safe(place)),
-        (None, _) => writeln!(text, "  skipped     {rows} rows; logSettings says where to write them down"),
+    match (place, skipped.count) {
+        (_, 0) => writeln!(text, "  skipped     no {items}"),
+        (Some(place), _) => writeln!(text, "  skipped     {count} {items}, see {}", Safe(place)),
+        (None, _) => writeln!(text, "  skipped     {count} {items}; logSettings says where to write them down"),
     }
 }
 

@@ -63,7 +63,7 @@ fn journal(folder: &TempDir) -> PathBuf {
 /// What the first attempt at a chunk left out.
 fn skips(id: u32, rows: u64) -> Skips {
     let log = (rows > 0).then(|| Receipt { rows, bytes: 80 * rows, ..receipt(id) });
-    Skips { chunk: ChunkId(id), attempt: FIRST, rows, log }
+    Skips { chunk: ChunkId(id), attempt: FIRST, rows, log, left_out: Vec::new() }
 }
 
 /// A run that was planned, opened, committed two chunks, failed once and succeeded.

@@ -131,7 +131,7 @@ async fn rows_without_a_place_are_left_out_once() {
     let source = mapped(texts, both);
     let chunk = chunks(&source).await.remove(0);
     let portions = source.read_skipping(&chunk, BatchLimit::default()).await.unwrap();
-    let [Portion { read, rows, skipped }] =
+    let [Portion { read, rows, skipped, .. }] =
         <[_; 1]>::try_from(portions.try_collect::<Vec<_>>().await.unwrap()).unwrap();
     assert_eq!((read, rows.num_rows(), skipped.len()), (5, 3, 2));
     let numbers: Vec<_> = rows.column(0).as_primitive::<Int32Type>().iter().collect();
