@@ -5,4 +5,4 @@ mod kill;
 mod leaving_out;
 mod refusals;
 mod stores;
-mod workbench;
+pub(crate) mod workbench;
