@@ -19,7 +19,8 @@ use std::{
 
 use arrow::{
     array::{
-        Array, AsArray, BinaryArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch, StringArray,
+        Array, AsArray, BinaryBuilder, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch,
+        StringArray,
     },
     datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
@@ -27,6 +28,8 @@ use bytes::Bytes;
 use ropeway_engine::{Error, ErrorKind, Result, source::SOURCE_TYPE};
 
 pub use self::leaving_out::INCONSISTENT_FILES;
+#[cfg(test)]
+pub(crate) use self::source::RANGES;
 pub(crate) use self::{
     format::BinaryFiles,
     leaving_out::{BLOB_FORBIDDEN, BLOB_MISSING, CHANGED, FILE_FORBIDDEN, FILE_MISSING, INVALID_NAME, SkipErrorFile},
@@ -94,17 +97,20 @@ pub(crate) fn rows(pieces: &[Piece]) -> Result<RecordBatch> {
             None => md5.append_null(),
         }
     }
+    // Exactly as long as it has to be: a buffer that grows is twice as long.
+    let mut content = BinaryBuilder::with_capacity(pieces.len(), pieces.iter().map(|piece| piece.bytes.len()).sum());
+    pieces.iter().for_each(|piece| content.append_value(&piece.bytes));
     let columns: Vec<Arc<dyn Array>> = vec![
         Arc::new(StringArray::from_iter_values(pieces.iter().map(|piece| piece.path.as_str()))),
         Arc::new(numbers(|piece| piece.length)),
         Arc::new(numbers(|piece| piece.offset)),
-        Arc::new(BinaryArray::from_iter_values(pieces.iter().map(|piece| piece.bytes.as_ref()))),
+        Arc::new(content.finish()),
         Arc::new(md5.finish()),
     ];
     RecordBatch::try_new(schema(), columns).map_err(defect)
 }
 
-/// Rows as pieces; their bytes are copied once.
+/// Rows as pieces of the same bytes.
 pub(crate) fn pieces(rows: &RecordBatch) -> Result<Vec<Piece>> {
     let defect = || Error::new(ErrorKind::Bug, "rows are no pieces of files; please report it");
     if rows.num_columns() != schema().fields().len() {
@@ -115,13 +121,15 @@ pub(crate) fn pieces(rows: &RecordBatch) -> Result<Vec<Piece>> {
     let offsets = rows.column(2).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
     let contents = rows.column(3).as_binary_opt::<i32>().ok_or_else(defect)?;
     let md5 = rows.column(4).as_any().downcast_ref::<FixedSizeBinaryArray>().ok_or_else(defect)?;
+    let (bounds, all) = (contents.value_offsets(), Bytes::from_owner(contents.values().clone()));
     (0..rows.num_rows())
         .map(|row| {
+            let (from, to) = (bounds[row] as usize, bounds[row + 1] as usize);
             Ok(Piece {
                 path: paths.value(row).to_owned(),
                 length: u64::try_from(lengths.value(row)).map_err(|_| defect())?,
                 offset: u64::try_from(offsets.value(row)).map_err(|_| defect())?,
-                bytes: Bytes::copy_from_slice(contents.value(row)),
+                bytes: all.slice(from..to),
                 md5: md5.is_valid(row).then(|| md5.value(row).try_into()).transpose().map_err(|_| defect())?,
             })
         })

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
 use serde_json::{Value, json};
 
 use super::workshop::{Workshop, finished};
@@ -94,6 +95,50 @@ fn files_and_rows_do_not_go_together() {
     assert!(format!("{}{}", said.stdout, said.stderr).contains("does not go with 'ParquetSink'"), "{said:?}");
     let validated = workshop.finish(&["validate", "orders"]);
     assert!(validated.stdout.contains("does not go with") || validated.stderr.contains("does not go with"));
+}
+
+/// What a run said of the most memory that it had, in MiB: the program itself, and what allocators keep, come on top.
+fn peak(report: &Value) -> u64 {
+    let peak = report["activityRuns"][0]["output"]["ropeway"]["peakMemoryBytes"].as_u64().expect("a number") >> 20;
+    println!("{peak} MiB at the peak");
+    peak
+}
+
+const PROGRAM: u64 = 96;
+
+fn fill(workshop: &Workshop) {
+    for file in 0..14 {
+        fs::write(workshop.data().join(format!("in/{file}.bin")), vec![file; 30 << 20]).expect("a writable folder");
+    }
+}
+
+#[test]
+fn files_on_their_way_to_files_take_no_more_memory_than_they_may() {
+    let workshop = workshop();
+    fill(&workshop);
+    let report = workshop.run(&[QUIET, &["--memory", "256MiB", "--parallel", "4"]].concat()).ended(0).json();
+    assert!(peak(&report) < 256 + PROGRAM, "{} MiB", peak(&report));
+}
+
+/// Large files one after the other into a service that is slower than the source.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_on_their_way_to_blobs_take_no_more_memory_than_they_may() {
+    let blobs = BlobService::https(PrivateCa::new(&["127.0.0.1"])).await;
+    blobs.create_container("files");
+    let workshop = workshop();
+    let account = json!({ "connectionString": blobs.connection_string() });
+    workshop.define("linkedService/Blobs", json!({ "type": "AzureBlobStorage", "typeProperties": account }));
+    workshop.change("dataset/To", |to| {
+        to["linkedServiceName"]["referenceName"] = "Blobs".into();
+        to["typeProperties"]["location"] = json!({ "type": "AzureBlobStorageLocation", "container": "files" });
+    });
+    change(&workshop, |copy| copy["sink"]["storeSettings"]["type"] = "AzureBlobStorageWriteSettings".into());
+    fill(&workshop);
+    let authority = blobs.ca().expect("HTTPS").authority().display().to_string();
+    let limit = ["--memory", "256MiB", "--parallel", "4", "--ca-bundle", &authority];
+    let report = workshop.run(&[QUIET, &limit].concat()).ended(0).json();
+    assert_eq!(report["activityRuns"][0]["output"]["filesWritten"], 16);
+    assert!(peak(&report) < 256 + PROGRAM, "{} MiB", peak(&report));
 }
 
 /// Who may not read what belongs to root.

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
+use ropeway_engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 /// All ids of a blob must have one length.
@@ -47,6 +48,10 @@ pub(crate) struct BlockSizes {
 
 /// Blocks of a blob that are given to its chunks. The rest is for preamble and trailer.
 const BLOCKS_PER_BLOB: u32 = 45_000;
+/// Blocks of a blob that is the copy of a file, at most; the rest is for the short last blocks of ranges.
+const BLOCKS_PER_FILE: u64 = 40_000;
+/// The longest block that `blockSizeInMB` can ask for.
+const LONGEST_CHOSEN: u64 = 100 << 20;
 /// The last quarter of a chunk's blocks is so many times as long as the first half,
 const GROWTH: usize = 4;
 /// unless that would be longer than this.
@@ -59,9 +64,25 @@ impl BlockSizes {
         (share > 0).then_some(Self { base, share })
     }
 
-    /// Blocks of one length, as many as a blob takes.
-    pub(crate) fn even(length: usize) -> Self {
-        Self { base: length, share: u32::MAX }
+    /// Blocks of one length for a whole file of so many bytes: no shorter than this base, no longer than
+    /// [`longest`](Self::longest) of it, which is what the memory was counted with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] for a file that takes longer blocks.
+    pub(crate) fn of_file(base: usize, bytes: u64) -> Result<Self> {
+        let length = bytes.div_ceil(BLOCKS_PER_FILE).max(base as u64);
+        if length <= Self::longest(base) as u64 {
+            return Ok(Self { base: length as usize, share: u32::MAX });
+        }
+        let advice = if length > LONGEST_CHOSEN {
+            "a file is too large for a blob of 50,000 blocks of at most 100 MiB; leave it out of this copy".to_owned()
+        } else {
+            let wanted = length.div_ceil(1 << 20);
+            format!(
+                "a file is too large for 50,000 blocks of this length; set blockSizeInMB to {wanted} or more in the sink's storeSettings"
+            )
+        };
+        Err(Error::new(ErrorKind::Spec, advice).with("bytes", bytes))
     }
 
     /// The size of the longest block that starts from this base.
@@ -109,6 +130,39 @@ mod tests {
     fn md5_is_that_of_the_bytes() {
         let block = Block::new("run", "1", 0, Bytes::from_static(b"abc"));
         assert_eq!(block.md5[..4], [0x90, 0x01, 0x50, 0x98]);
+    }
+
+    #[test]
+    fn blocks_of_any_file_are_counted_and_few_enough_or_the_file_is_refused() {
+        const MIB: u64 = 1 << 20;
+        const GB: u64 = 1_000_000_000;
+        for base in [1, 4, 8, 16, 100].map(|base| (base * MIB) as usize) {
+            let longest = BlockSizes::longest(base) as u64;
+            for bytes in [0, 1, GB, 319 * GB, 336 * GB, 700 * GB, 1_400 * GB, 4_190 * GB, 4_200 * GB, u64::MAX] {
+                match BlockSizes::of_file(base, bytes) {
+                    Ok(sizes) => {
+                        let length = sizes.of(0).unwrap() as u64;
+                        assert!(length >= base as u64 && length <= longest, "{base} {bytes}");
+                        assert!(bytes.div_ceil(length) + crate::binary::RANGES <= 50_000, "{base} {bytes}");
+                    }
+                    Err(error) => {
+                        assert!(bytes > longest * BLOCKS_PER_FILE, "{base} {bytes}: {error}");
+                        // What is advised is enough.
+                        let text = error.to_string();
+                        let wanted =
+                            text.split_once("blockSizeInMB to ").map(|(_, rest)| rest.split(' ').next().unwrap());
+                        match wanted {
+                            Some(wanted) => {
+                                assert!(BlockSizes::of_file(wanted.parse::<usize>().unwrap() << 20, bytes).is_ok());
+                            }
+                            None => {
+                                assert!(bytes > 100 * MIB * BLOCKS_PER_FILE && text.contains("leave it out"), "{text}")
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

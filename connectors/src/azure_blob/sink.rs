@@ -159,13 +159,18 @@ impl BlobSink {
 
     /// An upload into this blob.
     pub(crate) fn upload(&self, blob: &Blob, run: &RunContext, part: &str, sizes: BlockSizes) -> Upload {
-        Upload::new(UploadPlan {
+        Upload::new(self.upload_plan(blob, run, part, sizes))
+    }
+
+    /// How that goes.
+    pub(crate) fn upload_plan(&self, blob: &Blob, run: &RunContext, part: &str, sizes: BlockSizes) -> UploadPlan {
+        UploadPlan {
             blob: blob.clone(),
             run: run.run.to_string(),
             part: part.to_owned(),
             sizes,
             in_flight: self.in_flight(),
-        })
+        }
     }
 
     /// Stages bytes that are already whole, such as a trailer.

@@ -18,7 +18,7 @@ use ropeway_engine::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     block::{BlockSizes, StagedBlock},
@@ -26,14 +26,12 @@ use super::{
     commit::{DIGEST, Settled, commit_once, is_of},
     names,
     sink::BlobSink,
-    upload::Upload,
+    upload::{Upload, room},
 };
 use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, kept_as_text, kept_in};
 
 /// Blobs that are committed at once.
 const COMMITS: usize = 8;
-/// Blocks of a blob at most; the rest of what the service allows is for the short last blocks of ranges.
-const BLOCKS: u64 = 40_000;
 /// Names that a report lists; beyond, it names the folder.
 const NAMED: usize = 100;
 
@@ -65,8 +63,10 @@ impl Sink for TreeSink {
     }
 
     fn working_set(&self, _schema: &SchemaRef, limit: BatchLimit) -> u64 {
-        let blocks = (BlockSizes::longest(self.sink.block) + self.sink.in_flight()) as u64;
-        limit.bytes.saturating_mul(2).saturating_add(2 * blocks)
+        // A batch and its pieces, the block that is filled, which doubles as it grows, and those of all files that are on
+        // their way.
+        let blocks = (2 * BlockSizes::longest(self.sink.block) + self.sink.in_flight()) as u64;
+        limit.bytes.saturating_mul(2).saturating_add(blocks)
     }
 
     fn read_back_set(&self, schema: &SchemaRef, limit: BatchLimit) -> Result<u64> {
@@ -187,6 +187,7 @@ impl SinkRun for TreeRun {
             tree: Arc::clone(&self.0),
             chunk: chunk.id,
             attempt,
+            room: room(self.0.sink.in_flight()),
             open: None,
             closing: JoinSet::new(),
             kept: Vec::new(),
@@ -280,6 +281,8 @@ struct TreeWriter {
     digester: RowDigester,
     chunk: ChunkId,
     attempt: Attempt,
+    /// For the blocks of all files of the chunk.
+    room: Arc<Semaphore>,
     open: Option<OpenFile>,
     /// Files whose last bytes are on their way, with their places.
     closing: JoinSet<Result<(usize, Kept)>>,
@@ -322,12 +325,14 @@ impl TreeWriter {
     async fn begin(&self, piece: &Piece) -> Result<OpenFile> {
         let tree = &self.tree;
         let (target, blob) = tree.blob(&piece.path)?;
-        let block = (piece.length.div_ceil(BLOCKS) as usize).max(tree.sink.block);
+        let sizes = BlockSizes::of_file(tree.sink.block, piece.length)
+            .map_err(|error| error.with("file", piece.path.escape_debug()))?;
         let part = piece.offset.to_string();
-        let upload = tree.sink.upload(&blob, &tree.context, &part, BlockSizes::even(block));
+        let plan = tree.sink.upload_plan(&blob, &tree.context, &part, sizes);
+        let upload = Upload::within(plan, Arc::clone(&self.room));
         // What a process that was killed staged is there already: only the rest has to pass the wire.
         let is_first = self.attempt == Attempt { epoch: 1, number: 1 };
-        let is_large = piece.length > block as u64;
+        let is_large = sizes.of(0).is_some_and(|block| piece.length > block as u64);
         let upload = if is_first || !is_large {
             upload
         } else {
@@ -337,7 +342,9 @@ impl TreeWriter {
     }
 
     /// Lets a file end while the next one begins.
-    async fn close(&mut self, open: OpenFile) -> Result<()> {
+    async fn close(&mut self, mut open: OpenFile) -> Result<()> {
+        // The last block waits for room here, so that no file holds bytes that are not counted.
+        open.upload.cut().await?;
         while self.closing.len() >= COMMITS {
             self.settle_one().await?;
         }

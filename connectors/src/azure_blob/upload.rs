@@ -18,6 +18,11 @@ use super::{
 /// The unit in which bytes on the way are counted.
 const UNIT: usize = 1 << 10;
 
+/// Room for so many bytes on the way.
+pub(crate) fn room(bytes: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(bytes.div_ceil(UNIT)))
+}
+
 /// What never changes while a chunk is uploaded.
 #[derive(Clone)]
 pub(crate) struct UploadPlan {
@@ -44,7 +49,12 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn new(plan: UploadPlan) -> Self {
-        let room = Arc::new(Semaphore::new(plan.in_flight.div_ceil(UNIT)));
+        let room = room(plan.in_flight);
+        Self::within(plan, room)
+    }
+
+    /// The same with others in one room, for as many bytes on the way as the plan says.
+    pub(crate) fn within(plan: UploadPlan, room: Arc<Semaphore>) -> Self {
         Self {
             plan,
             filling: BytesMut::new(),

@@ -32,7 +32,7 @@ const READS: usize = 4;
 /// Small files of one chunk at most.
 const FILES: usize = 1000;
 /// Ranges of one file at most: a blob has 50,000 blocks, and each range ends with a short one.
-const RANGES: u64 = 5000;
+pub(crate) const RANGES: u64 = 5000;
 /// Files that are deleted at once after the copy.
 const DELETIONS: usize = 16;
 
@@ -224,8 +224,8 @@ impl Source for BinarySource {
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
-        // What is on its way, and one read once more as rows.
-        limit.bytes.saturating_add((READS as u64 + 1) * READ)
+        // What is on its way, which a store may hold in parts and as a whole, and one read with its rows.
+        limit.bytes.saturating_add((2 * READS as u64 + 2) * READ)
     }
 
     fn describe(&self) -> SourceDescription {

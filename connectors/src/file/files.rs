@@ -153,10 +153,12 @@ impl Files for LocalFiles {
 
     async fn read(&self, file: &FileEntry, range: Range<u64>) -> Result<Bytes> {
         let (this, file) = (self.clone(), file.clone());
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+        // Allocated here and not on the thread that reads: the allocator keeps for each thread what others free, and there
+        // are many threads that may block.
+        let mut bytes = vec![0; length];
         blocking(move || {
             let opened = this.open(&file)?;
-            let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-            let mut bytes = vec![0; length];
             let read = opened.file.read_exact_at(&mut bytes, range.start);
             // Bytes are those of the listed file only if it still is that one afterwards.
             opened.unchanged()?;

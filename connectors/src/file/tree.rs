@@ -304,8 +304,9 @@ impl SinkRun for TreeRun {
         let (span, file, path) = file.await?;
         Ok(span.read_back(move |range| {
             let (file, path) = (Arc::clone(&file), Arc::clone(&path));
+            // Allocated here for the same reason as what is read of a source.
+            let mut bytes = vec![0; (range.end - range.start) as usize];
             Box::pin(blocking(move || {
-                let mut bytes = vec![0; (range.end - range.start) as usize];
                 let read = std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, range.start);
                 read.map_err(|error| disk::failed("read", &path, error))?;
                 Ok(bytes.into())
