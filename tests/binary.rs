@@ -1,6 +1,7 @@
 //! Binary copies: files as they are, between file servers and storage accounts, by the whole engine.
 
 mod deletion;
+mod faults;
 mod kill;
 mod leaving_out;
 mod refusals;

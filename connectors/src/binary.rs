@@ -18,10 +18,8 @@ use std::{
 };
 
 use arrow::{
-    array::{
-        Array, AsArray, BinaryBuilder, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch,
-        StringArray,
-    },
+    array::{Array, AsArray, BinaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray},
+    buffer::OffsetBuffer,
     datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
 use bytes::Bytes;
@@ -86,26 +84,25 @@ pub(crate) fn are_pieces(columns: &SchemaRef) -> Result<()> {
     ))
 }
 
-/// Pieces as rows.
-pub(crate) fn rows(pieces: &[Piece]) -> Result<RecordBatch> {
+/// Bytes of a file from a place of the grid on as rows, one for each piece, without copying them; an empty file has one
+/// row.
+pub(crate) fn rows(
+    path: &str,
+    (length, start): (u64, u64),
+    bytes: Bytes,
+    md5: Option<[u8; 16]>,
+) -> Result<RecordBatch> {
     let defect = |error| Error::new(ErrorKind::Bug, "pieces of files make no rows; please report it").caused_by(error);
-    let numbers = |of: fn(&Piece) -> u64| pieces.iter().map(of).map(|number| number as i64).collect::<Int64Array>();
-    let mut md5 = FixedSizeBinaryBuilder::with_capacity(pieces.len(), 16);
-    for piece in pieces {
-        match piece.md5 {
-            Some(known) => md5.append_value(known).map_err(defect)?,
-            None => md5.append_null(),
-        }
-    }
-    // Exactly as long as it has to be: a buffer that grows is twice as long.
-    let mut content = BinaryBuilder::with_capacity(pieces.len(), pieces.iter().map(|piece| piece.bytes.len()).sum());
-    pieces.iter().for_each(|piece| content.append_value(&piece.bytes));
+    let count = (bytes.len() as u64).div_ceil(PIECE).max(1);
+    let begins = |number: u64| (number * PIECE).min(bytes.len() as u64);
+    let lengths = (0..count).map(|number| (begins(number + 1) - begins(number)) as usize);
+    let offsets = OffsetBuffer::from_lengths(lengths);
     let columns: Vec<Arc<dyn Array>> = vec![
-        Arc::new(StringArray::from_iter_values(pieces.iter().map(|piece| piece.path.as_str()))),
-        Arc::new(numbers(|piece| piece.length)),
-        Arc::new(numbers(|piece| piece.offset)),
-        Arc::new(content.finish()),
-        Arc::new(md5.finish()),
+        Arc::new(StringArray::from_iter_values((0..count).map(|_| path))),
+        Arc::new((0..count).map(|_| length as i64).collect::<Int64Array>()),
+        Arc::new((0..count).map(|number| (start + number * PIECE) as i64).collect::<Int64Array>()),
+        Arc::new(BinaryArray::try_new(offsets, bytes.into(), None).map_err(defect)?),
+        Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size((0..count).map(|_| md5), 16).map_err(defect)?),
     ];
     RecordBatch::try_new(schema(), columns).map_err(defect)
 }

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use arrow::datatypes::SchemaRef;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -22,7 +22,7 @@ use ropeway_engine::{
 use serde::{Deserialize, Serialize};
 
 use self::portions::{Leaving, portions};
-use super::{PIECE, Piece, SkipErrorFile, schema};
+use super::{PIECE, SkipErrorFile, rows, schema};
 use crate::selection::Selection;
 
 /// Bytes that are asked for at once.
@@ -145,22 +145,14 @@ struct Read {
 }
 
 impl Read {
-    async fn pieces(self, files: Arc<dyn Files>) -> Result<Vec<Piece>> {
+    async fn bytes(&self, files: Arc<dyn Files>) -> Result<Bytes> {
         // There is nothing to ask for in an empty file, but whether it is still there and empty.
-        let bytes = files.read(&self.file, self.start..self.end).await?;
-        Ok(cut(&self.path, (self.file.bytes, self.start), &bytes, self.md5))
+        files.read(&self.file, self.start..self.end).await
     }
-}
 
-/// Bytes from a place of a file on as pieces of the grid; an empty file has one piece.
-pub(super) fn cut(path: &str, (length, start): (u64, u64), bytes: &Bytes, md5: Option<[u8; 16]>) -> Vec<Piece> {
-    let piece = |from: u64| {
-        let to = (from + PIECE).min(bytes.len() as u64);
-        let bytes = bytes.slice(from as usize..to as usize);
-        Piece { path: path.to_owned(), length, offset: start + from, bytes, md5 }
-    };
-    let count = (bytes.len() as u64).div_ceil(PIECE).max(1);
-    (0..count).map(|number| piece(number * PIECE)).collect()
+    fn rows(&self, bytes: Bytes) -> Result<RecordBatch> {
+        rows(&self.path, (self.file.bytes, self.start), bytes, self.md5)
+    }
 }
 
 #[async_trait]

@@ -6,14 +6,25 @@ fn piece(path: &str, offset: u64, length: u64, bytes: &'static [u8]) -> Piece {
 
 #[test]
 fn pieces_survive_their_way_through_rows() {
-    let all = [
+    for wanted in [
         piece("a/ b", 0, 3, b"abc"),
         piece("empty", 0, 0, b""),
         Piece { md5: Some([7; 16]), ..piece("c", 1 << 20, 5_000_000_000, b"x") },
-    ];
-    let batch = rows(&all).unwrap();
-    assert_eq!(batch.schema(), schema());
-    assert_eq!(pieces(&batch).unwrap(), all);
+    ] {
+        let Piece { path, length, offset, bytes, md5 } = wanted.clone();
+        let batch = rows(&path, (length, offset), bytes, md5).unwrap();
+        assert_eq!(batch.schema(), schema());
+        assert_eq!(pieces(&batch).unwrap(), [wanted]);
+        assert_eq!(pieces(&batch.slice(0, 1)).unwrap(), pieces(&batch).unwrap());
+    }
+    // Cut on the grid, and a part of the rows is that part of the pieces.
+    let bytes = Bytes::from((0..2 * PIECE + 7).map(|at| at as u8).collect::<Vec<_>>());
+    let batch = rows("d", (9 * PIECE, 4 * PIECE), bytes.clone(), None).unwrap();
+    let all = pieces(&batch).unwrap();
+    let places: Vec<_> = all.iter().map(|piece| (piece.offset, piece.bytes.len())).collect();
+    assert_eq!(places, [(4 * PIECE, 1 << 20), (5 * PIECE, 1 << 20), (6 * PIECE, 7)]);
+    assert_eq!(all.iter().flat_map(|piece| piece.bytes.clone()).collect::<Vec<u8>>(), bytes);
+    assert_eq!(pieces(&batch.slice(1, 2)).unwrap(), all[1..]);
     assert!(are_pieces(&Arc::new(Schema::empty())).is_err());
     assert!(pieces(&RecordBatch::new_empty(Arc::new(Schema::empty()))).is_err());
 }

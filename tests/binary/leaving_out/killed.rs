@@ -1,7 +1,12 @@
 //! Files that go while a copy is killed, resumed and half done.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::SystemTime,
+};
 
+use ropeway_engine::skipping::{Layout, SkipLog, SkippedRow};
 use tokio::sync::Notify;
 
 use super::*;
@@ -54,7 +59,12 @@ async fn a_resume_leaves_out_what_went_meanwhile_and_deletes_only_what_it_copied
         let mut settings = json!({"skipErrorFile": {"fileForbidden": true, "fileMissing": true}});
         settings["source"] = json!({"storeSettings": {"deleteFilesAfterCompletion": true}});
         let store = MemoryCheckpoint::default();
-        let job = || leaving_out(from.source(settings.clone()), &to);
+        let log = tempfile::tempdir().unwrap();
+        let job = || {
+            let mut job = leaving_out(from.source(settings.clone()), &to);
+            job.skipping = Some(Skipping { log: Some(paths_in(log.path())) });
+            job
+        };
         // Every process is killed after its next chunk, and then a file goes.
         let mut gone = vec!["small/029/a b & ü.txt", SEVERAL_READS, "sub/1048577.bin"];
         while let Some(path) = gone.pop() {
@@ -64,6 +74,10 @@ async fn a_resume_leaves_out_what_went_meanwhile_and_deletes_only_what_it_copied
         let summary = go(&job(), &store).await.unwrap();
         let tree = to.tree("out").await;
         assert!(forbidden.iter().all(|path| !tree.contains_key(*path)));
+        let logged = std::fs::read_to_string(log.path().join("log.txt")).unwrap();
+        let (lines, paths): (Vec<_>, BTreeSet<_>) = logged.lines().map(|line| (line, line)).unzip();
+        assert_eq!((lines.len() as u64, paths.len()), (summary.skipped, lines.len()), "each once: {lines:?}");
+        assert!(files().keys().all(|path| tree.contains_key(path) || paths.contains(path.as_str())), "{lines:?}");
         assert_eq!(summary.skipped + summary.published.files, files().len() as u64, "each file is one or the other");
         assert!(tree.iter().all(|(path, bytes)| files()[path] == *bytes), "whole, or not there");
         // In a storage account an attempt may have shown a file before its process was killed and the file went.
@@ -73,6 +87,23 @@ async fn a_resume_leaves_out_what_went_meanwhile_and_deletes_only_what_it_copied
         let left: Vec<_> = from.tree("in").await.into_keys().collect();
         assert_eq!(left, forbidden, "what was left out is still there");
     }
+}
+
+/// A log that has the path of each file that is left out.
+fn paths_in(folder: &std::path::Path) -> SkipLog {
+    struct Paths;
+    impl Layout for Paths {
+        fn line(&self, file: &SkippedRow, _: SystemTime) -> String {
+            file.cells[0].clone().unwrap()
+        }
+    }
+    let settings = json!({
+        "linkedService": {"type": "FileServer", "host": folder},
+        "dataset": {"type": "RopewayLines", "header": "", "location": {"type": "FileServerLocation", "fileName": "log.txt"}},
+        "sink": {},
+    });
+    let sink = ropeway_connectors::registry().connect_sink("FileServer", settings).unwrap();
+    SkipLog { sink, layout: Arc::new(Paths), path: "log".into() }
 }
 
 async fn killed_after_one_chunk(job: &Job, store: &MemoryCheckpoint) {

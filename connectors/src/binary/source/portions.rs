@@ -9,6 +9,7 @@ use std::{
 };
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use md5::{Digest, Md5};
 use ropeway_engine::{
@@ -20,9 +21,8 @@ use ropeway_engine::{
 
 use super::{READS, Read};
 use crate::binary::{
-    Piece,
     leaving_out::{Cause, SkipErrorFile, advised, skipped},
-    rows, same_md5, schema,
+    same_md5, schema,
     spans::wrong_md5,
 };
 
@@ -102,7 +102,7 @@ pub(super) fn portions(reads: Vec<Read>, leaving: Arc<Leaving>, files: Arc<dyn F
             async move {
                 let outcome = match leaving.known(&read) {
                     Some(error) => Err(error),
-                    None => read.clone().pieces(files).await,
+                    None => read.bytes(files).await,
                 };
                 (read, outcome)
             }
@@ -124,7 +124,7 @@ pub(super) fn portions(reads: Vec<Read>, leaving: Arc<Leaving>, files: Arc<dyn F
 /// A chunk that is being read.
 struct Sorting {
     /// In order.
-    outcomes: BoxStream<'static, (Read, Result<Vec<Piece>>)>,
+    outcomes: BoxStream<'static, (Read, Result<Bytes>)>,
     leaving: Arc<Leaving>,
     files: Arc<dyn Files>,
     /// The file that is left out.
@@ -135,16 +135,16 @@ struct Sorting {
 
 impl Sorting {
     /// What goes to the sink of a read; `None` if nothing does.
-    async fn portion(&mut self, read: &Read, outcome: Result<Vec<Piece>>) -> Result<Option<Portion>> {
+    async fn portion(&mut self, read: &Read, outcome: Result<Bytes>) -> Result<Option<Portion>> {
         if self.gone == Some(read.part) {
             return Ok(None);
         }
         let outcome = match outcome {
-            Ok(pieces) => self.checked(read, pieces).await,
+            Ok(bytes) => self.checked(read, bytes).await,
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(pieces) => Ok(Some(rows(&pieces)?.into())),
+            Ok(bytes) => Ok(Some(read.rows(bytes)?.into())),
             Err(error) if read.is_first => {
                 let portion = self.leaving.left_out(read, error, &*self.files).await?;
                 self.gone = Some(read.part);
@@ -158,23 +158,23 @@ impl Sorting {
     }
 
     /// Compares a whole file with its MD5, before its last bytes go on, if files are left out that differ.
-    async fn checked(&mut self, read: &Read, pieces: Vec<Piece>) -> Result<Vec<Piece>> {
+    async fn checked(&mut self, read: &Read, bytes: Bytes) -> Result<Bytes> {
         let Some(md5) = read.md5.filter(|_| read.is_whole && self.leaving.allows(Cause::Inconsistent)) else {
-            return Ok(pieces);
+            return Ok(bytes);
         };
         let mut hasher = if read.is_first { Md5::new() } else { self.hashing.take().unwrap_or_default() };
-        let (pieces, hasher) = cpu::run(move || {
-            pieces.iter().for_each(|piece| hasher.update(&piece.bytes));
-            (pieces, hasher)
+        let (bytes, hasher) = cpu::run(move || {
+            hasher.update(&bytes);
+            (bytes, hasher)
         })
         .await?;
         if read.end < read.file.bytes {
             self.hashing = Some(hasher);
-            return Ok(pieces);
+            return Ok(bytes);
         }
         same_md5(&read.path, Some(md5), Some(hasher.finalize().into()))
             .inspect_err(|_| self.leaving.remember_damaged(read))?;
-        Ok(pieces)
+        Ok(bytes)
     }
 }
 
