@@ -198,6 +198,36 @@ fn files_that_may_not_be_read_are_left_out_logged_and_reported_if_that_is_asked_
     assert!(!workshop.data().join("out/deep/er/b.bin").exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn inconsistent_files_that_are_left_out_are_reported_as_such() {
+    let blobs = BlobService::https(PrivateCa::new(&["127.0.0.1"])).await;
+    blobs.create_container("files");
+    blobs.put("files", "in/good.bin", b"good");
+    blobs.put_damaged("files", "in/bad.bin", b"bad");
+    let workshop = workshop();
+    let account = json!({ "connectionString": blobs.connection_string() });
+    workshop.define("linkedService/Blobs", json!({ "type": "AzureBlobStorage", "typeProperties": account }));
+    workshop.change("dataset/From", |from| {
+        from["linkedServiceName"]["referenceName"] = "Blobs".into();
+        from["typeProperties"]["location"] =
+            json!({ "type": "AzureBlobStorageLocation", "container": "files", "folderPath": "in" });
+    });
+    change(&workshop, |copy| {
+        copy["source"]["storeSettings"] = json!({ "type": "AzureBlobStorageReadSettings", "recursive": true });
+    });
+    let authority = blobs.ca().expect("HTTPS").authority().display().to_string();
+    let arguments = [QUIET, &["--ca-bundle", &authority]].concat();
+    let refused = workshop.run(&arguments).ended(1);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(said.contains("UserErrorSourceDataInconsistent"), "{said}");
+    change(&workshop, |copy| copy["skipErrorFile"] = json!({ "dataInconsistency": true }));
+    let report = workshop.run(&arguments).ended(0).json();
+    let output = &report["activityRuns"][0]["output"];
+    assert_eq!((&output["filesWritten"], &output["filesSkipped"]), (&json!(1), &json!(1)), "{output:#}");
+    let verified = json!({ "VerificationResult": "Verified", "InconsistentData": "Skipped" });
+    assert_eq!(output["dataConsistencyVerification"], verified);
+}
+
 #[test]
 fn what_skip_error_file_cannot_do_is_told() {
     let workshop = workshop();

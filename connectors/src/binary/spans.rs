@@ -134,7 +134,7 @@ pub(crate) fn same_md5(path: &str, given: Option<[u8; 16]>, computed: Option<[u8
 pub(super) fn wrong_md5(path: &str) -> Error {
     Error::new(
         ErrorKind::Data,
-        "the bytes of a file are not those that the source keeps an MD5 of; upload the file again, or correct its Content-MD5",
+        "the bytes of a file are not those that the source keeps an MD5 of; upload the file again, correct its Content-MD5, or leave such files out (validateDataConsistency with skipErrorFile.dataInconsistency)",
     )
     .with("file", path.escape_debug())
     .code(WRONG_MD5)
