@@ -1,19 +1,22 @@
 //! A Copy activity: everything evaluated, both ends followed to their stores, checked.
 
+mod ends;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use ends::{Ends, Found};
+
 use crate::{
     activity::Activity,
     binary, dataset,
-    definition::Kind,
-    diagnostic::{Diagnostic, Findings, element, has_errors, list, property},
+    diagnostic::{Diagnostic, Findings, list, property},
     evaluation::{Context, Twin},
     fingerprint,
     inputs::Inputs,
     policy::{Policy, integer},
-    reference, schema,
+    schema,
     secret::Settings,
     skipping::{self, Skipping, files},
     support::{self, End, Moment},
@@ -74,6 +77,8 @@ pub(crate) fn resolve(
     let null = Value::Null;
     let mut settings = context.evaluate(activity.value.get("typeProperties").unwrap_or(&null), &path, findings);
     support::check(&settings.real, "CopyActivityTypeProperties", &path, moment, findings);
+    let mut ends = Ends::find(activity, context, inputs, findings);
+    ends.modernize(&mut settings.real, &path, moment, findings);
     let is_binary = binary::check(&settings.real, &path, moment, findings);
     let policy = policy(activity, context, findings);
     let parallel_copies = parallel_copies(&settings.real, &path, findings);
@@ -85,9 +90,9 @@ pub(crate) fn resolve(
         .and_then(|value| translator::object(value, &property(&path, "translator"), findings));
     let (mapping, hierarchy) =
         translator::mapping(translator.as_ref(), &settings.real, &path, &mut Reporter { moment, findings });
-    let place = Place { activity, context, inputs, parallel_copies, hierarchy };
-    let source = place.side(End::Source, &mut settings, findings);
-    let sink = place.side(End::Sink, &mut settings, findings);
+    let place = Place { activity, parallel_copies, hierarchy };
+    let source = place.side(End::Source, ends.source, &mut settings, findings);
+    let sink = place.side(End::Sink, ends.sink, &mut settings, findings);
     let (mut source, source_identity) = source?;
     let (sink, sink_identity) = sink?;
     if is_binary {
@@ -171,18 +176,21 @@ pub(crate) fn flag(settings: &Value, name: &str, path: &str, findings: &mut Find
 /// The copy whose ends are resolved.
 struct Place<'a> {
     activity: &'a Activity<'a>,
-    context: &'a Context,
-    inputs: &'a Inputs,
     parallel_copies: Option<u32>,
     hierarchy: Hierarchy,
 }
 
 impl Place<'_> {
     /// The end's settings, and what of them belongs to the fingerprint.
-    fn side(&self, end: End, settings: &mut Twin, findings: &mut Findings) -> Option<(ResolvedSide, Value)> {
+    fn side(
+        &self,
+        end: End,
+        dataset: Option<Found>,
+        settings: &mut Twin,
+        findings: &mut Findings,
+    ) -> Option<(ResolvedSide, Value)> {
         let copy = self.copy_settings(end, settings, findings);
-        let dataset = self.dataset(end, findings);
-        let (copy, (path, dataset)) = (copy?, dataset?);
+        let (copy, Found { path, dataset }) = (copy?, dataset?);
         let copy_type = copy.real.get("type").and_then(Value::as_str).unwrap_or_default();
         let service = &dataset.linked_service;
         if let Some(message) = support::refusal(end, &service.type_name, &dataset.type_name, copy_type) {
@@ -247,42 +255,6 @@ impl Place<'_> {
             object.entry("sqlReaderQuery").or_insert(query);
         }
         Some(Twin { real, masked })
-    }
-
-    /// The dataset of `inputs` or `outputs`, with the path of its reference.
-    fn dataset(&self, end: End, findings: &mut Findings) -> Option<(String, dataset::Resolved)> {
-        let key = end.references();
-        let path = property(&self.activity.path, key);
-        let references = self.activity.value.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let [value] = references else {
-            let message =
-                format!("a copy has exactly one dataset in '{key}'; '{}' has {}", self.activity.name, references.len());
-            findings.error("wrong-datasets", &path, message);
-            return None;
-        };
-        let path = element(&path, 0);
-        let Some(reference) = reference::read(value, Kind::Dataset, &path) else {
-            findings.error("wrong-datasets", &path, "the reference has no 'referenceName'");
-            return None;
-        };
-        let factory = self.activity.factory;
-        let Some(definition) = factory.get(Kind::Dataset, &reference.name) else {
-            findings.error("missing-dataset", &path, factory.missing(Kind::Dataset, &reference.name));
-            return None;
-        };
-        let parameters =
-            self.context.parameters(&reference, definition.properties.get("parameters"), &definition.name, findings);
-        match dataset::resolve(factory, definition, parameters, self.context, self.inputs) {
-            Ok((dataset, warnings)) => {
-                findings.absorb(warnings);
-                Some((path, dataset))
-            }
-            Err(found) => {
-                debug_assert!(has_errors(&found));
-                findings.absorb(found);
-                None
-            }
-        }
     }
 
     /// A sink must say where to; a file source too. A table source may have a query instead.

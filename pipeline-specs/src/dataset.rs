@@ -1,5 +1,7 @@
 //! A dataset's settings, its parameters evaluated, with its linked service.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
     evaluation::{Context, Twin},
     factory::Factory,
     inputs::Inputs,
-    linked_service,
+    linked_service, older,
     parameter::{Owner, Values, values},
     reference::{self, Reference},
     schema,
@@ -20,8 +22,14 @@ use crate::{
 /// A dataset and its linked service, ready to be put beside a copy source or sink.
 pub(crate) struct Resolved {
     pub(crate) name: String,
+    /// Where it is defined.
+    pub(crate) file: PathBuf,
     pub(crate) type_name: String,
     pub(crate) settings: Twin,
+    /// Whether it was of the older form (see [`older`]) before it was brought to the newer one.
+    pub(crate) was_older: bool,
+    /// The names that `structure` gives to columns.
+    pub(crate) columns: Vec<String>,
     pub(crate) linked_service_name: String,
     pub(crate) linked_service: linked_service::Resolved,
 }
@@ -38,9 +46,11 @@ pub(crate) fn resolve_alone(
     let parameters = values(definition.properties.get("parameters"), &inputs.parameters, &owner, &mut findings);
     let context = Context::new(inputs.now, &format!("{}/{}", inputs.run_id, definition.name));
     let side = resolve(factory, definition, parameters, &context, inputs).map_err(|found| findings.absorb(found)).ok();
-    let side = side.and_then(|(resolved, warnings)| {
+    let side = side.and_then(|(mut resolved, warnings)| {
         findings.absorb(warnings);
-        let source = source_of(&resolved, definition, &mut findings)?;
+        let of_older = resolved.modernize_alone(Moment::Run { strict: inputs.strict }, &mut findings);
+        let source = source_of(&resolved, &mut findings)?;
+        let source = of_older.unwrap_or(source);
         let settings = json!({
             "linkedService": resolved.linked_service.settings.real,
             "dataset": resolved.settings.real,
@@ -71,8 +81,11 @@ pub(crate) fn resolve(
     let service = service(factory, definition, &context, inputs, &mut findings);
     let resolved = service.map(|(linked_service_name, linked_service)| Resolved {
         name: definition.name.clone(),
+        file: definition.file.clone(),
         type_name: definition.type_name().to_owned(),
         settings,
+        was_older: false,
+        columns: definition.properties.get("structure").map(older::column_names).unwrap_or_default(),
         linked_service_name,
         linked_service,
     });
@@ -141,7 +154,7 @@ pub(crate) fn linked_service(
     Some((service.name.clone(), resolved))
 }
 
-fn source_of(resolved: &Resolved, definition: &Definition, findings: &mut Findings) -> Option<Value> {
+fn source_of(resolved: &Resolved, findings: &mut Findings) -> Option<Value> {
     let (service, dataset) = (&resolved.linked_service.type_name, &resolved.type_name);
     let Some(source) = support::natural_source(service, dataset) else {
         let message = support::refusal(support::End::Source, service, dataset, "").unwrap_or_default();
@@ -149,7 +162,7 @@ fn source_of(resolved: &Resolved, definition: &Definition, findings: &mut Findin
         return None;
     };
     // Of the files in a folder, all: a preview shows what a copy of the whole dataset would read.
-    let is_file = definition.type_properties().contains_key("location");
+    let is_file = resolved.settings.real.get("location").is_some();
     Some(match is_file {
         true => {
             json!({ "type": source, "storeSettings": { "type": format!("{service}ReadSettings"), "recursive": true } })

@@ -36,6 +36,7 @@ mod json;
 mod kind;
 mod linked_service;
 mod loader;
+mod older;
 mod parameter;
 mod pipeline;
 mod policy;

@@ -88,6 +88,8 @@ pub(crate) fn resolve(
     }
     let path = property(PROPERTIES, "typeProperties");
     support::check(&Value::Object(real.clone()), &class, &path, Moment::Run { strict: inputs.strict }, findings);
+    let type_name = support::store(&type_name).to_owned();
+    real.insert("type".to_owned(), type_name.clone().into());
     Resolved { type_name, settings: Twin { real: real.into(), masked: masked.into() } }
 }
 
@@ -144,7 +146,7 @@ impl Reader<'_> {
     /// The secret that usually completes a linked service of this type.
     fn usual_secret(&self) -> &'static str {
         match self.definition.type_name() {
-            "AzureBlobStorage" => "accountKey",
+            "AzureBlobStorage" | "AzureStorage" => "accountKey",
             "Odbc" => "connectionString",
             _ => "password",
         }

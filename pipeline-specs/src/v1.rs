@@ -11,8 +11,6 @@ mod dataset;
 mod dialect;
 mod file_dataset;
 mod linked_service;
-mod notes;
-mod part;
 mod pipeline;
 mod schedule;
 mod slice;
@@ -28,10 +26,10 @@ use crate::{
     diagnostic::Diagnostic,
     envelope::Envelope,
     kind::Kind,
+    older::{Notes, Part},
     schema::get,
     v1::{
         dataset::{Extras, Facts},
-        notes::Notes,
         usage::Usage,
     },
 };
@@ -72,13 +70,13 @@ fn each(
     envelopes: &mut [Envelope],
     kind: Kind,
     diagnostics: &mut Vec<Diagnostic>,
-    mut convert: impl FnMut(part::Part, &str, &mut Notes) -> serde_json::Map<String, Value>,
+    mut convert: impl FnMut(Part, &str, &mut Notes) -> serde_json::Map<String, Value>,
 ) {
     for envelope in envelopes.iter_mut().filter(|envelope| envelope.kind == kind && envelope.version_1) {
-        let mut notes = Notes::new(&envelope.file);
-        let properties = part::Part::new(std::mem::take(&mut envelope.properties), crate::definition::PROPERTIES);
+        let mut notes = Notes::default();
+        let properties = Part::new(std::mem::take(&mut envelope.properties), crate::definition::PROPERTIES);
         envelope.properties = convert(properties, &envelope.name, &mut notes);
-        let (found, refusals) = notes.finish();
+        let (found, refusals) = notes.of_version_1(&envelope.file);
         diagnostics.extend(found);
         envelope.refusals.extend(refusals);
     }

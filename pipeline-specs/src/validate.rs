@@ -1,6 +1,7 @@
 //! Checking files and folders without running or connecting.
 
 mod activities;
+mod older;
 
 use std::path::{Path, PathBuf};
 
@@ -110,6 +111,9 @@ fn unsupported(definition: &Definition, factory: Option<&Factory>) -> Vec<Diagno
     if let Some(class) = schema::type_properties_class(family, definition.type_name()) {
         let path = property(PROPERTIES, "typeProperties");
         support::check(&definition.type_properties().into(), &class, &path, Moment::Validate, &mut findings);
+    }
+    if definition.kind == Kind::Dataset {
+        older::dataset(definition, &mut findings);
     }
     findings.into_vec()
 }

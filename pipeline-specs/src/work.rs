@@ -1,6 +1,7 @@
 //! What an activity is to do, everything evaluated. A Copy has its own module.
 
 mod flow;
+mod place;
 mod properties;
 mod statements;
 mod stores;

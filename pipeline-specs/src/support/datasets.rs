@@ -1,6 +1,11 @@
 //! Properties of datasets.
 
-use super::{ClassProperties, Effect::Done};
+use super::{
+    ClassProperties,
+    Effect::{self, Done, Ignored},
+};
+
+const HIVE: Effect = Ignored("it names a table of Hive, and no file");
 
 pub(super) const CLASSES: ClassProperties = &[
     ("SqlServerTableDatasetTypeProperties", &[("tableName", Done), ("schema", Done), ("table", Done)]),
@@ -45,6 +50,63 @@ pub(super) const CLASSES: ClassProperties = &[
         "AvroDatasetTypeProperties",
         &[("location", Done), ("avroCompressionCodec", Done), ("avroCompressionLevel", Done)],
     ),
+    // Of the older form: what has no equal in the newer one is told by `older`.
+    (
+        "AzureBlobDatasetTypeProperties",
+        &[
+            ("folderPath", Done),
+            ("fileName", Done),
+            ("tableRootLocation", HIVE),
+            ("modifiedDatetimeStart", Done),
+            ("modifiedDatetimeEnd", Done),
+            ("format", Done),
+            ("compression", Done),
+        ],
+    ),
+    (
+        "AzureBlobFSFileDatasetTypeProperties",
+        &[("folderPath", Done), ("fileName", Done), ("format", Done), ("compression", Done)],
+    ),
+    (
+        "FileShareDatasetTypeProperties",
+        &[
+            ("folderPath", Done),
+            ("fileName", Done),
+            ("fileFilter", Done),
+            ("modifiedDatetimeStart", Done),
+            ("modifiedDatetimeEnd", Done),
+            ("format", Done),
+            ("compression", Done),
+        ],
+    ),
+    (
+        "TextFormat",
+        &[
+            ("columnDelimiter", Done),
+            ("rowDelimiter", Done),
+            ("escapeChar", Done),
+            ("quoteChar", Done),
+            ("nullValue", Done),
+            ("encodingName", Done),
+            ("treatEmptyAsNull", Done),
+            ("skipLineCount", Done),
+            ("firstRowAsHeader", Done),
+        ],
+    ),
+    (
+        "JsonFormat",
+        &[
+            ("filePattern", Done),
+            ("nestingSeparator", Done),
+            ("encodingName", Done),
+            ("jsonNodeReference", Done),
+            ("jsonPathDefinition", Done),
+        ],
+    ),
+    ("AvroFormat", &[]),
+    ("OrcFormat", &[]),
+    ("ParquetFormat", &[]),
+    ("RelationalTableDatasetTypeProperties", &[("tableName", Done)]),
     ("DatasetCompression", &[("type", Done), ("level", Done)]),
     ("SyntheticTableDatasetTypeProperties", &[("table", Done), ("scaleFactor", Done)]),
     ("DatasetLocation", &[("folderPath", Done), ("fileName", Done)]),

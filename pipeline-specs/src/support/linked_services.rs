@@ -82,6 +82,16 @@ pub(super) const CLASSES: ClassProperties = &[
         ],
     ),
     (
+        "AzureStorageLinkedServiceTypeProperties",
+        &[
+            ("connectionString", Done),
+            ("encryptedCredential", Done),
+            ("accountKey", Done),
+            ("sasUri", Done),
+            ("sasToken", Done),
+        ],
+    ),
+    (
         "AzureBlobFSLinkedServiceTypeProperties",
         &[
             ("url", Done),

@@ -34,6 +34,19 @@ pub(super) const CLASSES: ClassProperties = &[
             ("writeBatchTimeout", Ignored("a load that stands still is noticed and tried again")),
         ],
     ),
+    // What of them has no equal in the newer form is told by `older`.
+    (
+        "BlobSink",
+        &[
+            ("blobWriterOverwriteFiles", Done),
+            ("blobWriterDateTimeFormat", Done),
+            ("blobWriterAddHeader", Done),
+            ("copyBehavior", Done),
+            ("metadata", Done),
+        ],
+    ),
+    ("AzureBlobFSSink", &[("copyBehavior", Done), ("metadata", Done)]),
+    ("FileSystemSink", &[("copyBehavior", Done)]),
     ("DelimitedTextSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("ParquetSink", &[("storeSettings", Done), ("formatSettings", Done)]),
     ("JsonSink", &[("storeSettings", Done), ("formatSettings", Done)]),

@@ -28,6 +28,10 @@ pub(super) const CLASSES: ClassProperties = &[
         &[("partitionColumnName", Done), ("partitionLowerBound", Done), ("partitionUpperBound", Done)],
     ),
     ("OdbcSource", &[("query", Done), ("partitionOption", Done), ("partitionSettings", Done)]),
+    ("RelationalSource", &[("query", Done), ("additionalColumns", Done)]),
+    ("BlobSource", OLDER_SOURCE),
+    ("AzureBlobFSSource", OLDER_SOURCE),
+    ("FileSystemSource", &[("recursive", Done), ("additionalColumns", Done)]),
     ("DelimitedTextSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("ParquetSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
@@ -99,3 +103,5 @@ const SQL_SOURCE: Properties = &[
     ("storedProcedureParameters", Done),
     ("produceAdditionalTypes", Ignored("every SQL Server type is copied")),
 ];
+
+const OLDER_SOURCE: Properties = &[("treatEmptyAsNull", Done), ("skipHeaderLineCount", Done), ("recursive", Done)];

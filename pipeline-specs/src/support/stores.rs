@@ -6,17 +6,34 @@ use crate::diagnostic::list;
 struct Store {
     linked_service: &'static str,
     pairs: &'static [(&'static str, &'static [&'static str])],
+    /// Those of the older form.
+    older: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Store {
+    const fn new(linked_service: &'static str, pairs: &'static [(&'static str, &'static [&'static str])]) -> Self {
+        Self { linked_service, pairs, older: &[] }
+    }
+
+    const fn with_older(self, older: &'static [(&'static str, &'static [&'static str])]) -> Self {
+        Self { older, ..self }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &(&'static str, &'static [&'static str])> {
+        self.pairs.iter().chain(self.older)
+    }
 }
 
 const READS: &[Store] = &[
-    Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSource", "SqlSource"])] },
-    Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSource", "SqlSource"])] },
-    Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISource", "SqlSource"])] },
-    Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSource"])] },
-    Store { linked_service: "AzureBlobStorage", pairs: FILE_SOURCES },
-    Store { linked_service: "AzureBlobFS", pairs: FILE_SOURCES },
-    Store { linked_service: "FileServer", pairs: FILE_SOURCES },
-    Store { linked_service: "Synthetic", pairs: &[("SyntheticTable", &["SyntheticSource"])] },
+    Store::new("SqlServer", &[("SqlServerTable", &["SqlServerSource", "SqlSource"])]),
+    Store::new("AzureSqlDatabase", &[("AzureSqlTable", &["AzureSqlSource", "SqlSource"])]),
+    Store::new("AzureSqlMI", &[("AzureSqlMITable", &["SqlMISource", "SqlSource"])]),
+    Store::new("Odbc", &[("OdbcTable", &["OdbcSource", "RelationalSource"])])
+        .with_older(&[("RelationalTable", &["RelationalSource", "OdbcSource"])]),
+    Store::new("AzureBlobStorage", FILE_SOURCES).with_older(&[("AzureBlob", &["BlobSource"])]),
+    Store::new("AzureBlobFS", FILE_SOURCES).with_older(&[("AzureBlobFSFile", &["AzureBlobFSSource"])]),
+    Store::new("FileServer", FILE_SOURCES).with_older(&[("FileShare", &["FileSystemSource"])]),
+    Store::new("Synthetic", &[("SyntheticTable", &["SyntheticSource"])]),
 ];
 
 const FILE_SOURCES: &[(&str, &[&str])] = &[
@@ -38,14 +55,19 @@ const FILE_SINKS: &[(&str, &[&str])] = &[
 ];
 
 const WRITES: &[Store] = &[
-    Store { linked_service: "AzureBlobStorage", pairs: FILE_SINKS },
-    Store { linked_service: "AzureBlobFS", pairs: FILE_SINKS },
-    Store { linked_service: "FileServer", pairs: FILE_SINKS },
-    Store { linked_service: "Odbc", pairs: &[("OdbcTable", &["OdbcSink"])] },
-    Store { linked_service: "SqlServer", pairs: &[("SqlServerTable", &["SqlServerSink", "SqlSink"])] },
-    Store { linked_service: "AzureSqlDatabase", pairs: &[("AzureSqlTable", &["AzureSqlSink", "SqlSink"])] },
-    Store { linked_service: "AzureSqlMI", pairs: &[("AzureSqlMITable", &["SqlMISink", "SqlSink"])] },
+    Store::new("AzureBlobStorage", FILE_SINKS).with_older(&[("AzureBlob", &["BlobSink"])]),
+    Store::new("AzureBlobFS", FILE_SINKS).with_older(&[("AzureBlobFSFile", &["AzureBlobFSSink"])]),
+    Store::new("FileServer", FILE_SINKS).with_older(&[("FileShare", &["FileSystemSink"])]),
+    Store::new("Odbc", &[("OdbcTable", &["OdbcSink"])]).with_older(&[("RelationalTable", &["OdbcSink"])]),
+    Store::new("SqlServer", &[("SqlServerTable", &["SqlServerSink", "SqlSink"])]),
+    Store::new("AzureSqlDatabase", &[("AzureSqlTable", &["AzureSqlSink", "SqlSink"])]),
+    Store::new("AzureSqlMI", &[("AzureSqlMITable", &["SqlMISink", "SqlSink"])]),
 ];
+
+/// The type of linked service that one of this type is: `AzureStorage` is how `AzureBlobStorage` was called.
+pub(crate) fn store(linked_service: &str) -> &str {
+    if linked_service == "AzureStorage" { "AzureBlobStorage" } else { linked_service }
+}
 
 /// One end of a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +105,7 @@ impl End {
 /// they do.
 pub(crate) fn refusal(end: End, linked_service: &str, dataset: &str, copy: &str) -> Option<String> {
     let verb = if end == End::Source { "reads from" } else { "writes to" };
+    let linked_service = store(linked_service);
     let Some(store) = end.stores().iter().find(|store| store.linked_service == linked_service) else {
         let known = list(end.stores().iter().map(|store| store.linked_service));
         return Some(format!(
@@ -90,7 +113,7 @@ pub(crate) fn refusal(end: End, linked_service: &str, dataset: &str, copy: &str)
             end.key()
         ));
     };
-    let Some((_, copies)) = store.pairs.iter().find(|(known, _)| *known == dataset) else {
+    let Some((_, copies)) = store.pairs().find(|(known, _)| *known == dataset) else {
         let known = list(store.pairs.iter().map(|(known, _)| known));
         return Some(format!(
             "a dataset of type '{dataset}' on {linked_service} is not supported as a {} yet; Ropeway {verb} {known} there",
@@ -121,7 +144,7 @@ mod tests {
         for (stores, family) in [(READS, "CopySource"), (WRITES, "CopySink")] {
             for store in stores {
                 assert!(schema::canonical_type("LinkedService", store.linked_service).is_some());
-                for (dataset, copies) in store.pairs {
+                for (dataset, copies) in store.pairs() {
                     assert_eq!(schema::canonical_type("Dataset", dataset), Some(*dataset));
                     assert!(copies.iter().all(|copy| schema::canonical_type(family, copy).is_some()), "{copies:?}");
                 }

@@ -6,12 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     diagnostic::{element, property},
+    older::{Notes, Part},
     schema,
     v1::{
         copy,
         dataset::{Facts, reference},
-        notes::Notes,
-        part::Part,
         schedule::{Schedule, Window},
         slice,
     },

@@ -1,18 +1,15 @@
 //! Copies: sources and sinks that follow from the datasets' formats.
 
-mod mapping;
-
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::{
+    older::{Columns, Notes, Part, is_true, structure_as_translator},
     schema,
     v1::{
         activity::{self, macros},
-        dataset::{Facts, is_true, reference},
-        notes::Notes,
-        part::Part,
+        dataset::{Facts, reference},
         schedule::{Schedule, Window},
     },
 };
@@ -42,7 +39,7 @@ pub(super) fn convert(mut old: Part, ends: &Ends<'_>, notes: &mut Notes) -> Map<
     if !sink_part.is_empty() {
         settings.insert("sink".to_owned(), ends.sink(sink_part, sink, notes));
     }
-    let translator = mapping::convert(old.part("translator"), source, sink, notes);
+    let translator = translator(old.part("translator"), source, sink, notes);
     settings.extend(translator.map(|translator| ("translator".to_owned(), translator)));
     settings.extend(old.take("cloudDataMovementUnits").map(|units| ("dataIntegrationUnits".to_owned(), units)));
     for owner in ["stagingSettings", "redirectIncompatibleRowSettings"] {
@@ -107,27 +104,6 @@ impl Ends<'_> {
         let Some(facts) = facts.filter(|facts| is_file(&facts.type_name) && is_of_files(&old)) else {
             return self.table("Source", old, facts, notes);
         };
-        old.take("type");
-        let store = facts.store.as_deref().unwrap_or_default();
-        // The source of folders on file servers left out what is below them.
-        let recursive = old.take("recursive").unwrap_or_else(|| (store != "FileServer").into());
-        let mut store_settings = json!({ "type": format!("{store}ReadSettings"), "recursive": recursive });
-        if let Some(filter) = &facts.extras.read_as.file_filter {
-            store_settings["wildcardFileName"] = filter.as_str().into();
-        }
-        let mut new = Map::from_iter([
-            ("type".to_owned(), json!(format!("{}Source", facts.type_name))),
-            ("storeSettings".to_owned(), store_settings),
-        ]);
-        let lines = old.take("skipHeaderLineCount").or_else(|| facts.extras.read_as.skip_lines.clone());
-        old.take("treatEmptyAsNull");
-        if facts.type_name == "DelimitedText" {
-            let mut format = json!({ "type": "DelimitedTextReadSettings" });
-            if let Some(lines) = lines {
-                format["skipLineCount"] = lines;
-            }
-            new.insert("formatSettings".to_owned(), format);
-        }
         // In 2014 the source said what the dataset's format says since.
         for (name, of_format) in [("blobColumnSeparators", "columnDelimiter"), ("nullValues", "nullValue")] {
             let path = old.path(name);
@@ -139,56 +115,16 @@ impl Ends<'_> {
                 );
             }
         }
-        new.extend(old.rest());
-        new.into()
+        let side = facts.side();
+        // The source of folders on file servers left out what is below them.
+        side.source(old, side.store != "FileServer").into()
     }
 
-    fn sink(&self, mut old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
+    fn sink(&self, old: Part, facts: Option<&Facts>, notes: &mut Notes) -> Value {
         let Some(facts) = facts.filter(|facts| is_file(&facts.type_name) && is_of_files(&old)) else {
             return self.table("Sink", old, facts, notes);
         };
-        old.take("type");
-        let store = facts.store.as_deref().unwrap_or_default();
-        let mut store_settings = json!({ "type": format!("{store}WriteSettings") });
-        if let Some(behavior) = old.take("copyBehavior") {
-            store_settings["copyBehavior"] = behavior;
-        }
-        let mut new = Map::from_iter([
-            ("type".to_owned(), json!(format!("{}Sink", facts.type_name))),
-            ("storeSettings".to_owned(), store_settings),
-        ]);
-        match facts.type_name.as_str() {
-            "DelimitedText" => {
-                new.insert(
-                    "formatSettings".to_owned(),
-                    json!({ "type": "DelimitedTextWriteSettings", "fileExtension": ".txt" }),
-                );
-            }
-            "Json" => {
-                let mut format = json!({ "type": "JsonWriteSettings" });
-                if let Some(pattern) = &facts.extras.read_as.file_pattern {
-                    format["filePattern"] = pattern.clone();
-                }
-                new.insert("formatSettings".to_owned(), format);
-            }
-            _ => {}
-        }
-        // It became the dataset's header.
-        old.take("blobWriterAddHeader");
-        if old.take("blobWriterDateTimeFormat").is_some() {
-            let path = old.path("blobWriterDateTimeFormat");
-            notes.refused(&path, "dates would be written in a format of their own ('blobWriterDateTimeFormat'); write it as 'typeConversionSettings' in version 2");
-        }
-        let overwrites = old.take("blobWriterOverwriteFiles").is_none_or(|flag| is_true(&flag));
-        if !overwrites {
-            let path = old.path("blobWriterOverwriteFiles");
-            notes.refused(
-                &path,
-                "files that are there would be kept ('blobWriterOverwriteFiles'), which version 2 cannot",
-            );
-        }
-        new.extend(old.rest());
-        new.into()
+        facts.side().sink(old, notes).into()
     }
 
     /// A source or sink of rows: other names, the same settings.
@@ -227,6 +163,19 @@ impl Ends<'_> {
 
 fn is_file(type_name: &str) -> bool {
     matches!(type_name, "DelimitedText" | "Json" | "Avro" | "Orc" | "Parquet" | "Binary")
+}
+
+/// The translator of version 2, if one is needed: columns of a text file without a header have the names of `structure`.
+fn translator(old: Part, source: Option<&Facts>, sink: Option<&Facts>, notes: &mut Notes) -> Option<Value> {
+    let is_nameless = |facts: &&Facts| {
+        facts.type_name == "DelimitedText" && !facts.settings.get("firstRowAsHeader").is_some_and(is_true)
+    };
+    let columns = |facts: Option<&'_ Facts>| facts.map(|facts| facts.extras.columns.clone()).unwrap_or_default();
+    let names = columns(source.filter(is_nameless));
+    if names.is_empty() {
+        return (!old.is_empty()).then(|| old.rest().into());
+    }
+    Some(structure_as_translator(old, &Columns { source: &names, sink: &columns(sink) }, notes))
 }
 
 /// Whether a source or sink is one of those that version 1 has for files, whatever their format.

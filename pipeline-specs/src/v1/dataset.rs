@@ -6,14 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     envelope::Envelope,
+    older::{Files, Notes, Part, ReadAs, Side, Use, column_names},
     schema::{self, get},
     v1::{
         activity::macros,
-        file_dataset::{self, ReadAs},
-        notes::Notes,
-        part::Part,
+        file_dataset,
         schedule::{self, Schedule, Window},
-        usage::Use,
     },
 };
 
@@ -58,6 +56,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// The source or sink that goes with the dataset, if it is one of files.
+    pub(super) fn side(&self) -> Side<'_> {
+        let store = self.store.as_deref().unwrap_or_default();
+        Side { dataset_type: &self.type_name, store, read_as: &self.extras.read_as }
+    }
+
     pub(super) fn of(dataset: &Envelope, extras: Extras, services: &BTreeMap<String, String>) -> Self {
         let properties = &dataset.properties;
         let member = |name| get(properties, name);
@@ -79,11 +83,6 @@ impl Facts {
     }
 }
 
-/// Whether a flag is set, as a flag or as text.
-pub(super) fn is_true(value: &Value) -> bool {
-    value == &Value::Bool(true) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
-}
-
 /// The properties of version 2, and what belongs to copies there.
 pub(super) fn convert(
     mut old: Part,
@@ -96,11 +95,9 @@ pub(super) fn convert(
     for kept in ["description", "parameters", "annotations", "folder", "schema"] {
         new.extend(old.take(kept).map(|value| (kept.to_owned(), value)));
     }
-    if let Some(Value::Array(columns)) = old.take("structure") {
-        let name =
-            |column: &Value| column.as_object().and_then(|column| get(column, "name")?.as_str().map(str::to_owned));
-        extras.columns = columns.iter().filter_map(name).collect();
-        new.insert("structure".to_owned(), columns.into());
+    if let Some(columns) = old.take("structure").filter(Value::is_array) {
+        extras.columns = column_names(&columns);
+        new.insert("structure".to_owned(), columns);
     }
     let mut settings =
         if old.peek("typeProperties").is_some() { old.part("typeProperties") } else { old.part("location") };
@@ -116,10 +113,11 @@ pub(super) fn convert(
     let known = schema::canonical_type("Dataset", known).unwrap_or(known);
     let (type_name, type_properties) = match known {
         "AzureBlob" | "FileShare" | "AzureDataLakeStoreFile" => {
-            let file = file_dataset::File { dataset_type: known, store: store.as_deref(), usage };
-            let (type_name, properties, read_as) = file.convert(settings, notes);
-            extras.read_as = read_as;
-            (type_name, properties)
+            let store = store.as_deref().unwrap_or_else(|| file_dataset::usual_store(known));
+            let files = Files { dataset_type: known, store, usage: &usage };
+            let file = file_dataset::convert(&files, settings, notes);
+            extras.read_as = file.read_as;
+            (file.dataset_type.to_owned(), file.settings.into())
         }
         _ => {
             extras.table_name = settings.peek("tableName").cloned();

@@ -1,87 +1,39 @@
 //! Files: a folder, a name and a format become a dataset of that format with a location.
 
-mod format;
+use serde_json::Value;
 
-use serde_json::{Map, Value, json};
-
-use crate::v1::{
-    notes::Notes,
-    part::Part,
-    schedule::Window,
-    slice::{self, Pieces},
-    usage::Use,
+use crate::{
+    older::{Converted, Files, Notes, Part, Place},
+    v1::{
+        schedule::Window,
+        slice::{self, Pieces},
+    },
 };
 
-/// A dataset of files, and what is known of it beside its settings.
-pub(super) struct File<'a> {
-    /// `AzureBlob`, `FileShare` or `AzureDataLakeStoreFile`.
-    pub(super) dataset_type: &'a str,
-    /// The type of its linked service, if that is known.
-    pub(super) store: Option<&'a str>,
-    pub(super) usage: Use,
+/// The dataset of the newer form.
+pub(super) fn convert(files: &Files<'_>, mut old: Part, notes: &mut Notes) -> Converted {
+    let partitions = partitions(&mut old, notes);
+    let mut path = |name: &str, notes: &mut Notes| {
+        let at = old.path(name);
+        let text = old.text(name).unwrap_or_default();
+        placed(&text, &partitions).unwrap_or_else(|why| {
+            notes.refused(&at, format!("'{text}' cannot be converted: {why}"));
+            Pieces::text(text)
+        })
+    };
+    let of_2014 = path("blobPath", notes);
+    let folder = path("folderPath", notes);
+    let folder = if folder.is_empty() { of_2014 } else { folder };
+    let file = path("fileName", notes);
+    files.dataset(old, folder, file, notes)
 }
 
-/// What a copy says in version 2, and the dataset said in version 1.
-#[derive(Default)]
-pub(super) struct ReadAs {
-    pub(super) skip_lines: Option<Value>,
-    pub(super) file_filter: Option<String>,
-    pub(super) file_pattern: Option<Value>,
-}
-
-impl File<'_> {
-    /// Its type in version 2, its settings, and what belongs to copies there.
-    pub(super) fn convert(&self, mut old: Part, notes: &mut Notes) -> (String, Value, ReadAs) {
-        let partitions = partitions(&mut old, notes);
-        let mut path = |name: &str, notes: &mut Notes| {
-            let at = old.path(name);
-            let text = old.text(name).unwrap_or_default();
-            placed(&text, &partitions).unwrap_or_else(|why| {
-                notes.refused(&at, format!("'{text}' cannot be converted: {why}"));
-                Pieces::text(text)
-            })
-        };
-        let folder = path("folderPath", notes);
-        let folder = if folder.is_empty() { path("blobPath", notes) } else { folder };
-        let file = path("fileName", notes);
-        let location = self.location(folder, file);
-        let format = old.part("format");
-        let (type_name, mut properties, mut read_as) = format::convert(format, &self.usage, notes);
-        properties.insert("location".to_owned(), location);
-        format::compression(old.part("compression"), type_name, &mut properties, notes);
-        read_as.file_filter = old.text("fileFilter");
-        old.take("blobPath");
-        old.take("tableRootLocation");
-        old.report_rest("the dataset", notes);
-        (type_name.to_owned(), properties.into(), read_as)
-    }
-
-    fn location(&self, folder: Pieces, file: Pieces) -> Value {
-        let store = self.store.unwrap_or(match self.dataset_type {
-            "AzureBlob" => "AzureBlobStorage",
-            "FileShare" => "FileServer",
-            _ => "AzureDataLakeStore",
-        });
-        let mut location = Map::from_iter([("type".to_owned(), json!(format!("{store}Location")))]);
-        let folder = if self.dataset_type == "AzureBlob" {
-            let (container, folder) = folder.split_at_slash();
-            insert(&mut location, "container", container);
-            folder
-        } else {
-            // A path of Windows that begins at its share.
-            folder.map_text(|text| text.replace('\\', "/").trim_start_matches("./").to_owned())
-        };
-        let folder =
-            if folder.is_dynamic() { folder } else { folder.map_text(|text| text.trim_matches('/').to_owned()) };
-        insert(&mut location, "folderPath", folder);
-        insert(&mut location, "fileName", file);
-        location.into()
-    }
-}
-
-fn insert(location: &mut Map<String, Value>, name: &str, value: Pieces) {
-    if !value.is_empty() {
-        location.insert(name.to_owned(), value.into_string().into());
+/// The store that a dataset of this type is in, where its linked service is not known.
+pub(super) fn usual_store(dataset_type: &str) -> &'static str {
+    match dataset_type {
+        "AzureBlob" => "AzureBlobStorage",
+        "FileShare" => "FileServer",
+        _ => "AzureDataLakeStore",
     }
 }
 

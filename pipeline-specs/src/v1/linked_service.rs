@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::v1::{notes::Notes, part::Part};
+use crate::older::{Notes, Part};
 
 /// Types of 2016 and of 2014 beside those of version 2. A type that is not here has the same name.
 const TYPES: [(&str, &str); 29] = [

@@ -6,11 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     diagnostic::element,
+    older::{Notes, Part},
     v1::{
         activity::{self, Converted},
         dataset::Facts,
-        notes::Notes,
-        part::Part,
         schedule,
     },
 };

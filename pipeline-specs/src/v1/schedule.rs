@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::v1::{part::Part, slice};
+use crate::{older::Part, v1::slice};
 
 /// The parameters of a pipeline that say which slice it runs.
 const PARAMETERS: [&str; 4] = ["sliceStart", "sliceEnd", "windowStart", "windowEnd"];

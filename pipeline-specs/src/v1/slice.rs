@@ -5,7 +5,9 @@ pub(super) use call::months;
 mod call;
 mod parser;
 
-use crate::v1::schedule::Window;
+use serde_json::Value;
+
+use crate::{older::Place, v1::schedule::Window};
 
 /// Text that is put together: words as they stand, and expressions between them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,45 +58,9 @@ impl Pieces {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether something of it is evaluated.
-    pub(super) fn is_dynamic(&self) -> bool {
+    fn is_dynamic(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Expression(_)))
-    }
-
-    /// Every text piece changed.
-    pub(super) fn map_text(self, change: impl Fn(&str) -> String) -> Self {
-        let mut changed = Self::default();
-        for piece in self.0 {
-            match piece {
-                Piece::Text(text) => changed.push_text(&change(&text)),
-                Piece::Expression(expression) => changed.push_expression(expression),
-            }
-        }
-        changed
-    }
-
-    /// What stands before the first `/` of its words, and what stands behind it.
-    pub(super) fn split_at_slash(self) -> (Self, Self) {
-        let (mut before, mut after) = (Self::default(), Self::default());
-        let mut split = false;
-        for piece in self.0 {
-            match piece {
-                Piece::Text(text) if !split => {
-                    let (left, right) = text.split_once('/').map_or((&*text, None), |(l, r)| (l, Some(r)));
-                    before.push_text(left);
-                    if let Some(right) = right {
-                        split = true;
-                        after.push_text(right);
-                    }
-                }
-                piece => (if split { &mut after } else { &mut before }).0.push(piece),
-            }
-        }
-        (before, after)
     }
 
     /// As a string of version 2. What is only one expression keeps its type.
@@ -117,6 +83,51 @@ impl Pieces {
             }
         }
         written
+    }
+}
+
+/// A path that is evaluated for every slice.
+impl Place for Pieces {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn split_at_slash(self) -> (Self, Self) {
+        let (mut before, mut after) = (Self::default(), Self::default());
+        let mut split = false;
+        for piece in self.0 {
+            match piece {
+                Piece::Text(text) if !split => {
+                    let (left, right) = text.split_once('/').map_or((&*text, None), |(l, r)| (l, Some(r)));
+                    before.push_text(left);
+                    if let Some(right) = right {
+                        split = true;
+                        after.push_text(right);
+                    }
+                }
+                piece => (if split { &mut after } else { &mut before }).0.push(piece),
+            }
+        }
+        (before, after)
+    }
+
+    fn map_text(self, change: impl Fn(&str) -> String) -> Self {
+        let mut changed = Self::default();
+        for piece in self.0 {
+            match piece {
+                Piece::Text(text) => changed.push_text(&change(&text)),
+                Piece::Expression(expression) => changed.push_expression(expression),
+            }
+        }
+        changed
+    }
+
+    fn trim_slashes(self) -> Self {
+        if self.is_dynamic() { self } else { self.map_text(|text| text.trim_matches('/').to_owned()) }
+    }
+
+    fn into_value(self) -> Value {
+        self.into_string().into()
     }
 }
 

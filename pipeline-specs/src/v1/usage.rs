@@ -4,24 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{envelope::Envelope, kind::Kind, schema::get, v1::dataset::is_true};
+use crate::{
+    envelope::Envelope,
+    kind::Kind,
+    older::{Use, is_true},
+    schema::get,
+};
 
 /// How the copies of a factory use its datasets, by their names in lower case.
 #[derive(Default)]
 pub(super) struct Usage(BTreeMap<String, Use>);
-
-/// How one dataset is used.
-#[derive(Clone, Default)]
-pub(super) struct Use {
-    pub(super) source: bool,
-    pub(super) sink: bool,
-    /// A copy has rows at its other end, so that a file without a format is not copied as it is.
-    pub(super) rows: bool,
-    /// A copy writes a header (`blobWriterAddHeader`).
-    pub(super) header: bool,
-    /// What a copy of 2014 reads as null (`NullValues`).
-    pub(super) null: Option<Value>,
-}
 
 impl Usage {
     /// Looks at all copies, before any of them is converted.

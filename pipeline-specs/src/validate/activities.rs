@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::older;
 use crate::{
     activity::{Kind as ActivityKind, inner_lists},
     binary,
@@ -88,8 +89,10 @@ fn copy(activity: &Value, path: &str, factory: Option<&Factory>, findings: &mut 
             findings.warning("unsupported-type", &path, format!("{message}; this copy will not run"));
         }
     }
+    let newer = factory.and_then(|factory| older::newer(activity, path, factory, findings));
     let path = property(path, "typeProperties");
     support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
+    let settings = newer.as_ref().unwrap_or(settings);
     skipping::check(settings, &path, factory, Moment::Validate, findings);
     binary::check(settings, &path, Moment::Validate, findings);
     let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));

@@ -31,9 +31,13 @@ impl<'a> Properties<'a> {
     ) -> Self {
         let path = property(&activity.path, "typeProperties");
         let written = activity.value.get("typeProperties").unwrap_or(&Value::Null);
-        let moment = Moment::Run { strict: inputs.strict };
-        super::check(activity.type_name(), written, &path, moment, findings);
+        super::check(activity.type_name(), written, &path, Moment::Run { strict: inputs.strict }, findings);
         Self { activity, context, inputs, path, findings, input: Map::new() }
+    }
+
+    /// What happens with what is ignored or refused.
+    pub(super) fn moment(&self) -> Moment {
+        Moment::Run { strict: self.inputs.strict }
     }
 
     /// What was asked for, without secrets.

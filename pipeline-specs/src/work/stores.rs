@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Properties;
+use super::{
+    Properties,
+    place::{add, chosen, clone, one_place, place, resolved, side},
+};
 use crate::{
     copy::ResolvedSide,
-    dataset,
-    definition::Kind,
-    evaluation::Twin,
-    reference, schema,
+    older::Used,
+    schema,
     secret::Settings,
     support::{self, End},
     timespan,
@@ -84,13 +85,16 @@ pub(super) fn lookup(properties: &mut Properties<'_>) -> Option<Lookup> {
     let first_row_only = properties.flag("firstRowOnly", true);
     let source = properties.required("source");
     let dataset = resolved(properties);
-    let (mut source, dataset) = (source?, dataset?);
+    let (mut source, mut dataset) = (source?, dataset?);
     let source_type = source.real.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     let service = &dataset.linked_service.type_name;
     if let Some(message) = support::refusal(End::Source, service, &dataset.type_name, &source_type) {
         properties.error("unsupported-type", "source", message);
         return None;
     }
+    let path = properties.path_of("source");
+    let used = Used { end: End::Source, copy: &mut source.real, path: &path, rows: true, moment: properties.moment() };
+    dataset.modernize(used, properties.findings);
     // Data Factory's own samples call the query of a SQL source `query`.
     if let Some(object) = source.real.as_object_mut()
         && schema::shape_of(&source_type, "sqlReaderQuery").is_some()
@@ -103,9 +107,9 @@ pub(super) fn lookup(properties: &mut Properties<'_>) -> Option<Lookup> {
 
 pub(super) fn metadata(properties: &mut Properties<'_>) -> Option<MetadataRequest> {
     let fields = properties.required("fieldList");
-    let store_settings = properties.get("storeSettings").unwrap_or_default().real;
+    let mut store_settings = properties.get("storeSettings").unwrap_or_default().real;
     let format_settings = properties.get("formatSettings").unwrap_or_default().real;
-    let dataset = resolved(properties)?;
+    let dataset = one_place(properties, &mut store_settings)?;
     let fields = fields?.real;
     let names: Option<Vec<String>> = fields
         .as_array()
@@ -133,10 +137,12 @@ pub(super) fn metadata(properties: &mut Properties<'_>) -> Option<MetadataReques
 }
 
 pub(super) fn deletion(properties: &mut Properties<'_>) -> Option<Deletion> {
-    let store_settings = properties.get("storeSettings").unwrap_or_default().real;
+    let mut store_settings = properties.get("storeSettings").unwrap_or_default().real;
     let flagged = properties.flag("recursive", true);
     let recursive = store_settings.get("recursive").and_then(Value::as_bool).unwrap_or(flagged);
-    let dataset = place(resolved(properties)?, store_settings);
+    let (dataset, chosen) = chosen(properties)?;
+    add(chosen, &mut store_settings);
+    let dataset = place(dataset, store_settings);
     Some(Deletion { dataset, recursive })
 }
 
@@ -151,82 +157,8 @@ pub(super) fn awaited(properties: &mut Properties<'_>) -> Option<Awaited> {
     let sleep = Duration::from_secs(properties.number("sleep").unwrap_or(SLEEP).clamp(1, 86_400));
     let minimum_size = properties.number("minimumSize");
     let child_items = properties.get("childItems").map(|_| properties.flag("childItems", false));
-    let dataset = place(resolved(properties)?, Value::Null);
+    let mut store_settings = Value::Null;
+    let dataset = one_place(properties, &mut store_settings)?;
+    let dataset = place(dataset, store_settings);
     Some(Awaited { dataset, timeout: timeout?, sleep, minimum_size, child_items })
-}
-
-/// The dataset that the activity refers to.
-fn resolved(properties: &mut Properties<'_>) -> Option<dataset::Resolved> {
-    let path = properties.path_of("dataset");
-    let Some(reference) =
-        properties.activity.type_property("dataset").and_then(|value| reference::read(value, Kind::Dataset, &path))
-    else {
-        properties.error(
-            "missing-property",
-            "dataset",
-            format!("the activity '{}' names no 'dataset'", properties.activity.name),
-        );
-        return None;
-    };
-    let factory = properties.activity.factory;
-    let Some(definition) = factory.get(Kind::Dataset, &reference.name) else {
-        properties.error("missing-dataset", "dataset", factory.missing(Kind::Dataset, &reference.name));
-        return None;
-    };
-    properties.note("dataset", json!({ "referenceName": definition.name }));
-    let declared = definition.properties.get("parameters");
-    let parameters = properties.context.parameters(&reference, declared, &definition.name, properties.findings);
-    match dataset::resolve(factory, definition, parameters, properties.context, properties.inputs) {
-        Ok((dataset, warnings)) => {
-            properties.findings.absorb(warnings);
-            Some(dataset)
-        }
-        Err(found) => {
-            properties.findings.absorb(found);
-            None
-        }
-    }
-}
-
-fn place(dataset: dataset::Resolved, store_settings: Value) -> ResolvedDataset {
-    let settings = json!({
-        "linkedService": dataset.linked_service.settings.real,
-        "dataset": dataset.settings.real,
-    });
-    ResolvedDataset {
-        name: dataset.name,
-        type_name: dataset.type_name,
-        linked_service_type: dataset.linked_service.type_name,
-        settings: Settings::new(settings),
-        store_settings,
-    }
-}
-
-fn side(dataset: dataset::Resolved, source: Value) -> ResolvedSide {
-    let settings = json!({
-        "linkedService": dataset.linked_service.settings.real,
-        "dataset": dataset.settings.real,
-        "source": source,
-        "parallelCopies": null,
-    });
-    ResolvedSide {
-        linked_service_name: dataset.linked_service_name,
-        linked_service_type: dataset.linked_service.type_name,
-        dataset_name: dataset.name,
-        settings: Settings::new(settings),
-    }
-}
-
-fn clone(dataset: &dataset::Resolved) -> dataset::Resolved {
-    let Twin { real, masked } = dataset.settings.clone();
-    dataset::Resolved {
-        name: dataset.name.clone(),
-        type_name: dataset.type_name.clone(),
-        settings: Twin { real, masked },
-        linked_service_name: dataset.linked_service_name.clone(),
-        linked_service: crate::linked_service::Resolved {
-            type_name: dataset.linked_service.type_name.clone(),
-            settings: dataset.linked_service.settings.clone(),
-        },
-    }
 }

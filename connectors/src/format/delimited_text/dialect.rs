@@ -13,6 +13,8 @@ pub(crate) struct Dialect {
     pub(crate) quote: Option<u8>,
     pub(crate) escape: Option<u8>,
     pub(crate) null_value: String,
+    /// Other texts that a reader takes for null.
+    pub(crate) also_null: Vec<String>,
     pub(crate) quote_all_text: bool,
     /// The bytes that make a value need quotes: first bytes of delimiters, quote, escape, CR and LF.
     pub(crate) special: [bool; 256],
@@ -80,9 +82,15 @@ impl Dialect {
             quote: None,
             escape: None,
             null_value: String::new(),
+            also_null: Vec::new(),
             quote_all_text: false,
             special: [false; 256],
         }
+    }
+
+    /// Whether a text that is read without quotes stands for null.
+    pub(crate) fn is_null(&self, text: &str) -> bool {
+        text == self.null_value || self.also_null.iter().any(|null| null == text)
     }
 
     /// A value that is a text.

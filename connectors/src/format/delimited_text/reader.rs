@@ -275,7 +275,7 @@ impl Rows {
     /// A value of the record; `None` for null. In quotes the text is meant, even if it looks like null.
     fn value(&self, position: usize) -> Option<&str> {
         let value = self.record.value(position);
-        let present = value.filter(|(text, quoted)| *quoted || *text != self.lines.dialect.null_value);
+        let present = value.filter(|(text, quoted)| *quoted || !self.lines.dialect.is_null(text));
         present.map(|(text, _)| text)
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct DatasetProperties {
     first_row_as_header: Option<bool>,
     #[serde(deserialize_with = "lenient::option::text")]
     null_value: Option<String>,
+    /// Other texts that are null when they are read: those of the older form of datasets.
+    also_null: Vec<String>,
     #[serde(deserialize_with = "lenient::option::text")]
     encoding_name: Option<String>,
     #[serde(deserialize_with = "lenient::option::text")]
@@ -57,6 +59,7 @@ impl DelimitedText {
             quote: one_char("quoteChar", dataset.quote_char.as_deref(), '"')?,
             escape: one_char("escapeChar", dataset.escape_char.as_deref(), '\\')?,
             null_value: dataset.null_value.unwrap_or_default(),
+            also_null: dataset.also_null,
             quote_all_text: write.quote_all_text.unwrap_or(false),
             special: [false; 256],
         })?;

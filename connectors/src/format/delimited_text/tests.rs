@@ -217,6 +217,17 @@ fn a_nan_is_a_nan_and_a_text_in_another_form_is_none() {
 }
 
 #[test]
+fn several_texts_may_be_null_where_they_are_read() {
+    let shown = |also: Value| {
+        let properties = json!({"firstRowAsHeader": true, "nullValue": "\\N", "alsoNull": also});
+        rows(&decode(properties, b"a,b,c,d\n\\N,NULL,,\"NULL\"\n"))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(shown(json!(["NULL", ""])), [[None, None, None, text("NULL")]]);
+    assert_eq!(shown(json!([])), [[None, text("NULL"), text(""), text("NULL")]]);
+}
+
+#[test]
 fn null_and_empty_are_told_apart_or_the_column_is_named_beforehand() {
     let batch = texts(&[Some(""), None, Some("x")]);
     for properties in [json!({}), json!({"nullValue": "NULL"}), json!({"quoteChar": "", "nullValue": "NULL"})] {

@@ -2,22 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::{diagnostic::property, v1::notes::Notes};
+use crate::{diagnostic::property, older::Notes};
 
 /// An object and where it stands. Version 1 writes keys in any case; what nobody took has no equal in version 2.
 #[derive(Default)]
-pub(super) struct Part {
+pub(crate) struct Part {
     members: Map<String, Value>,
     path: String,
 }
 
 impl Part {
-    pub(super) fn new(members: Map<String, Value>, path: &str) -> Self {
+    pub(crate) fn new(members: Map<String, Value>, path: &str) -> Self {
         Self { members, path: path.to_owned() }
     }
 
     /// The object that a value is; nothing else has members.
-    pub(super) fn of(value: Option<Value>, path: &str) -> Self {
+    pub(crate) fn of(value: Option<Value>, path: &str) -> Self {
         let members = match value {
             Some(Value::Object(members)) => members,
             _ => Map::new(),
@@ -26,17 +26,17 @@ impl Part {
     }
 
     /// Where the object stands.
-    pub(super) fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         &self.path
     }
 
     /// Where a member stands.
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         property(&self.path, name)
     }
 
     /// Takes members that are not needed, and says of each that is there why not.
-    pub(super) fn leave_out(&mut self, members: &[(&str, &str)], notes: &mut Notes) {
+    pub(crate) fn leave_out(&mut self, members: &[(&str, &str)], notes: &mut Notes) {
         for (name, why) in members {
             if self.take(name).is_some_and(|value| value != Value::Bool(false)) {
                 notes.dropped(&self.path(name), &format!("'{name}' is left out: {why}"));
@@ -44,23 +44,23 @@ impl Part {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
     /// A member without taking it.
-    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn peek(&self, name: &str) -> Option<&Value> {
         crate::schema::get(&self.members, name).filter(|value| !value.is_null())
     }
 
     /// The member of that name in any case, unless it is null.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         let key = self.members.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
         self.members.shift_remove(&key).filter(|value| !value.is_null())
     }
 
     /// The member as text; a number is text too.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         match self.take(name)? {
             Value::String(text) => Some(text),
             Value::Number(number) => Some(number.to_string()),
@@ -70,18 +70,18 @@ impl Part {
     }
 
     /// The member as an object, an empty one if there is none.
-    pub(super) fn part(&mut self, name: &str) -> Self {
+    pub(crate) fn part(&mut self, name: &str) -> Self {
         let path = self.path(name);
         Self::of(self.take(name), &path)
     }
 
     /// What was not taken.
-    pub(super) fn rest(self) -> Map<String, Value> {
+    pub(crate) fn rest(self) -> Map<String, Value> {
         self.members
     }
 
     /// Says of everything that was not taken that it has no equal.
-    pub(super) fn report_rest(self, what: &str, notes: &mut Notes) {
+    pub(crate) fn report_rest(self, what: &str, notes: &mut Notes) {
         for (name, value) in self.members.iter().filter(|(_, value)| !value.is_null()) {
             let empty = value.as_object().is_some_and(Map::is_empty);
             if !empty {
