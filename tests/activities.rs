@@ -8,6 +8,7 @@ mod lookup;
 mod metadata_driven;
 mod older;
 mod policies;
+mod real_factories;
 mod resume;
 mod statements;
 mod storage;

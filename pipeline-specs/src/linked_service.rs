@@ -146,7 +146,7 @@ impl Reader<'_> {
     /// The secret that usually completes a linked service of this type.
     fn usual_secret(&self) -> &'static str {
         match self.definition.type_name() {
-            "AzureBlobStorage" | "AzureStorage" => "accountKey",
+            "AzureBlobStorage" | "AzureStorage" | "AzureBlobFS" => "accountKey",
             "Odbc" => "connectionString",
             _ => "password",
         }

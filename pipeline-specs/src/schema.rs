@@ -120,6 +120,13 @@ struct Classes {
     name: String,
 }
 
+impl Classes {
+    /// Whether an object of it may as well be left out.
+    fn is_optional(&self) -> bool {
+        self.type_name.is_none() && !["TypeProperties", "Reference"].iter().any(|end| self.class.ends_with(end))
+    }
+}
+
 fn classes_of(shape: &str, object: &Map<String, Value>, path: &str, findings: &mut Findings) -> Option<Classes> {
     let type_name = get(object, "type").and_then(Value::as_str);
     let typed = matches!(shape, "LinkedService" | "Dataset" | "Activity");
@@ -200,6 +207,10 @@ fn object_of(object: &Map<String, Value>, classes: &Classes, path: &str, finding
 const OFTEN_ABSENT: [&str; 3] = ["type", "fileExtension", "typeProperties"];
 
 fn report_missing(normal: &Map<String, Value>, classes: &Classes, path: &str, findings: &mut Findings) {
+    // An empty object, such as the `stagingSettings` that templates give to every sink, is none.
+    if normal.is_empty() && classes.is_optional() {
+        return;
+    }
     for (name, _) in properties(&classes.class).filter(|(_, shape)| shape.ends_with('!')) {
         if normal.contains_key(name) || OFTEN_ABSENT.contains(&name) {
             continue;
