@@ -4,6 +4,7 @@
 //! The definitions are looked for in `$ROPEWAY_SHARED/data/factories`, else in `shared/data/factories` beside the workspace.
 
 mod blobs;
+mod commands;
 mod real;
 mod tables;
 mod whole;
