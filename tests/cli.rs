@@ -5,6 +5,7 @@ mod binary;
 mod blobs;
 mod demo;
 mod dialects;
+mod globals;
 mod golden;
 mod help;
 mod json_output;

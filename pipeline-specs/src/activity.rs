@@ -138,7 +138,11 @@ impl<'f> Activity<'f> {
                 *value = MASK.into();
             }
         }
-        let root = |parameters| inputs.pipeline_root(&self.pipeline.name, parameters);
+        let root = |parameters| {
+            let mut root = inputs.pipeline_root(&self.pipeline.name, parameters);
+            root["globalParameters"] = self.factory.globals().as_value();
+            root
+        };
         let pipeline = Twin { real: root(parameters.real.into()), masked: root(parameters.masked.into()) };
         let ended = scene.outcomes.iter().map(|(name, outcome)| (name.clone(), outcome.root()));
         let variables = scene.variables.iter().map(|(name, value)| (name.clone(), value.clone()));

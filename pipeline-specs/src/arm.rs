@@ -6,7 +6,9 @@
 
 mod call;
 mod expression;
+mod globals;
 mod parameters;
+mod repeat;
 mod resource;
 mod scope;
 

@@ -8,6 +8,7 @@ use crate::{
     diagnostic::{Diagnostic, Findings, Severity},
     envelope::Envelope,
     expression::{self, Declared},
+    globals::Globals,
     schema,
 };
 
@@ -37,11 +38,12 @@ pub(crate) struct Refusal {
 pub(crate) const PROPERTIES: &str = "$.properties";
 
 impl Definition {
-    /// Brings keys to Data Factory's spelling and checks what needs no other definition.
-    pub(crate) fn new(envelope: Envelope, findings: &mut Findings) -> Self {
+    /// Brings keys to Data Factory's spelling and checks what needs no other definition but the factory's global parameters,
+    /// where they are known.
+    pub(crate) fn new(envelope: Envelope, globals: Option<&Globals>, findings: &mut Findings) -> Self {
         let Envelope { file, kind, name, properties, refusals, .. } = envelope;
         let properties = match kind.class() {
-            Some(class) => normalise(properties, kind, class, findings),
+            Some(class) => normalise((properties, kind, class), globals, findings),
             None => properties,
         };
         Self { file, kind, name, properties, refusals }
@@ -66,7 +68,11 @@ impl Definition {
     }
 }
 
-fn normalise(properties: Map<String, Value>, kind: Kind, class: &str, findings: &mut Findings) -> Map<String, Value> {
+fn normalise(
+    (properties, kind, class): (Map<String, Value>, Kind, &str),
+    globals: Option<&Globals>,
+    findings: &mut Findings,
+) -> Map<String, Value> {
     let normal = schema::normalise(&Value::Object(properties), class, PROPERTIES, findings);
     // A linked service holds secrets, and a password begins with '@' as it likes. Parameters that a template does not
     // tell may be any.
@@ -74,7 +80,8 @@ fn normalise(properties: Map<String, Value>, kind: Kind, class: &str, findings: 
     if kind != Kind::LinkedService && normal.get("parameters").is_none_or(is_known) {
         let parameters = normal.get("parameters").and_then(Value::as_object).into_iter().flatten();
         let root = if kind == Kind::Dataset { "dataset" } else { "pipeline" };
-        let declared = Declared { root, parameters: parameters.map(|(name, _)| name.as_str()).collect() };
+        let parameters = parameters.map(|(name, _)| name.as_str()).collect();
+        let declared = Declared { root, parameters, globals: globals.map(Globals::names) };
         expression::check_tree(&normal, &declared, PROPERTIES, findings);
     }
     match normal {

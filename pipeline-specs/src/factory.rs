@@ -11,6 +11,7 @@ use crate::{
     definition::{Definition, Kind},
     diagnostic::{Diagnostic, Findings, Severity, closest, list},
     envelope::Envelope,
+    globals::Globals,
     inputs::Inputs,
     linked_service::{self, ResolvedStore},
     loader::{self, Files},
@@ -28,6 +29,7 @@ pub struct Factory {
     definitions: BTreeMap<(Kind, String), Definition>,
     /// How many definitions there are that are no part of a copy.
     others: usize,
+    globals: Globals,
     files: Files,
 }
 
@@ -85,6 +87,10 @@ impl Factory {
         let loaded = loader::load(files);
         let mut factory = Self { files: loaded.files, ..Self::empty(root) };
         let mut diagnostics = loaded.diagnostics;
+        // A file of a factory in Git wins over what was exported from it, and stands before it.
+        for envelope in loaded.envelopes.iter().filter(|envelope| envelope.kind == Kind::Other) {
+            factory.globals.take(envelope, &mut diagnostics);
+        }
         for envelope in loaded.envelopes {
             match envelope.kind {
                 Kind::Other => factory.others += 1,
@@ -96,7 +102,13 @@ impl Factory {
     }
 
     fn empty(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), definitions: BTreeMap::new(), others: 0, files: Files::default() }
+        Self {
+            root: root.to_path_buf(),
+            definitions: BTreeMap::new(),
+            others: 0,
+            globals: Globals::default(),
+            files: Files::default(),
+        }
     }
 
     /// One definition without what it refers to.
@@ -192,6 +204,10 @@ impl Factory {
         }
     }
 
+    pub(crate) fn globals(&self) -> &Globals {
+        &self.globals
+    }
+
     pub(crate) fn files(&self) -> Files {
         self.files
     }
@@ -236,7 +252,8 @@ impl Factory {
         let key = (envelope.kind, envelope.name.clone());
         match self.definitions.get(&key) {
             None => {
-                self.definitions.insert(key, Definition::new(envelope, &mut findings));
+                let definition = Definition::new(envelope, Some(&self.globals), &mut findings);
+                self.definitions.insert(key, definition);
             }
             // An export lies beside what it was made from.
             Some(other) if envelope.exported && !other.file.to_string_lossy().contains('#') => {

@@ -14,7 +14,7 @@ use crate::{
 /// # Panics
 /// If an error stands behind the text.
 pub fn expression(text: &str) {
-    let declared = Declared { root: "pipeline", parameters: vec!["n", "s"] };
+    let declared = Declared { root: "pipeline", parameters: vec!["n", "s"], globals: None };
     check_tree(&json!(text), &declared, "$", &mut Findings::silent());
     let ended = [("Lookup".to_owned(), json!({"output": {"firstRow": {"w": "2018-01-01", "": 7}, "count": 1}}))];
     let variables = [("v".to_owned(), json!("x"))];

@@ -72,7 +72,7 @@ fn definition(envelope: Envelope, findings: &mut Findings) -> (Value, Vec<Diagno
         Kind::LinkedService => Some("Microsoft.DataFactory/factories/linkedservices"),
         Kind::Other => None,
     };
-    let definition = Definition::new(envelope, findings);
+    let definition = Definition::new(envelope, None, findings);
     let mut written = json!({ "name": definition.name, "properties": definition.properties });
     if let Some(resource) = resource {
         written["type"] = resource.into();

@@ -30,6 +30,7 @@ mod factory;
 mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod globals;
 mod import;
 mod inputs;
 mod json;

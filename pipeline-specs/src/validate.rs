@@ -54,7 +54,7 @@ fn one(path: &Path, validation: &mut Validation) {
         (factory.only_reached(path), diagnostics)
     } else {
         let mut findings = Findings::new(path);
-        let definition = Definition::new(envelope, &mut findings);
+        let definition = Definition::new(envelope, None, &mut findings);
         let refused = definition.refused(Severity::Warning);
         (Factory::alone(path, definition), [loaded.diagnostics, findings.into_vec(), refused].concat())
     };

@@ -22,6 +22,17 @@ pub(super) fn evaluate(name: &str, arguments: &[Value]) -> Option<Value> {
         }
         ("first", [Value::Array(items)]) => items.first().cloned().unwrap_or_default(),
         ("last", [Value::Array(items)]) => items.last().cloned().unwrap_or_default(),
+        ("length", [Value::Array(items)]) => items.len().into(),
+        ("length", [Value::String(text)]) => text.chars().count().into(),
+        ("length", [Value::Object(members)]) => members.len().into(),
+        ("add", [left, right]) => left.as_i64()?.checked_add(right.as_i64()?)?.into(),
+        ("sub", [left, right]) => left.as_i64()?.checked_sub(right.as_i64()?)?.into(),
+        ("mul", [left, right]) => left.as_i64()?.checked_mul(right.as_i64()?)?.into(),
+        ("div", [left, right]) => left.as_i64()?.checked_div(right.as_i64()?)?.into(),
+        ("mod", [left, right]) => left.as_i64()?.checked_rem(right.as_i64()?)?.into(),
+        ("padleft", [value, Value::Number(width), padding @ ..]) => {
+            padded(&text(value), width.as_u64()?, padding)?.into()
+        }
         ("createarray", _) => arguments.to_vec().into(),
         ("int", [Value::String(value)]) => value.trim().parse::<i64>().ok()?.into(),
         ("int", [value @ Value::Number(_)]) => value.clone(),
@@ -42,6 +53,18 @@ pub(super) fn evaluate(name: &str, arguments: &[Value]) -> Option<Value> {
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `padLeft`, up to as many characters as a name has.
+fn padded(text: &str, width: u64, padding: &[Value]) -> Option<String> {
+    let with = match padding {
+        [] => ' ',
+        [Value::String(one)] if one.chars().count() == 1 => one.chars().next()?,
+        _ => return None,
+    };
+    let width = usize::try_from(width).ok().filter(|width| *width <= 260)?;
+    let missing = width.saturating_sub(text.chars().count());
+    Some(std::iter::repeat_n(with, missing).chain(text.chars()).collect())
 }
 
 fn is_empty(value: &Value) -> bool {

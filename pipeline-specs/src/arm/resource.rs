@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Beside,
+    globals::Globals,
+    repeat::Repeat,
     scope::{Evaluated, Missing, Scope},
 };
 use crate::{
@@ -31,16 +33,18 @@ pub(super) struct Reader<'a> {
     beside: &'a Beside<'a>,
     findings: &'a mut Findings,
     found: Vec<Envelope>,
+    globals: Globals,
     /// How many resources there are of each type that is no part of a factory.
     others: BTreeMap<String, usize>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, beside: &'a Beside<'a>, findings: &'a mut Findings) -> Self {
-        Self { file, beside, findings, found: Vec::new(), others: BTreeMap::new() }
+        Self { file, beside, findings, found: Vec::new(), globals: Globals::default(), others: BTreeMap::new() }
     }
 
-    pub(super) fn finish(self) -> Vec<Envelope> {
+    pub(super) fn finish(mut self) -> Vec<Envelope> {
+        self.found.extend(self.globals.envelope(self.file));
         if !self.others.is_empty() {
             let counted: Vec<String> = self.others.iter().map(|(name, count)| format!("{count} x {name}")).collect();
             let message = format!("resources that are no part of a factory are left out: {}", counted.join(", "));
@@ -76,8 +80,13 @@ impl<'a> Reader<'a> {
         }
         let is_whole = ["factories", "datafactories", "workspaces"].iter().any(|name| last.eq_ignore_ascii_case(name));
         if is_whole {
+            let properties = get(resource, "properties").and_then(Value::as_object);
+            self.global_parameters(properties.and_then(|properties| get(properties, "globalParameters")), scope);
             // Parts of a factory may stand inside of it.
             return self.resources(resource, scope, depth);
+        }
+        if last.eq_ignore_ascii_case("globalParameters") {
+            return self.global_parameters(get(resource, "properties"), scope);
         }
         let owner = owner.to_ascii_lowercase();
         let of_factory = owner.is_empty() || owner.contains("factories") || owner.contains("synapse/workspaces");
@@ -85,18 +94,36 @@ impl<'a> Reader<'a> {
             *self.others.entry(type_name.to_owned()).or_default() += 1;
             return;
         };
-        if get(resource, "copy").is_some() {
-            let message = format!(
-                "a resource of type {type_name} is made in a loop ('copy'), which is not read; deploy the template and export the factory"
-            );
-            self.findings.warning("template-loop", "$.resources", message);
-            return;
+        match Repeat::of_resource(resource, scope) {
+            Ok(None) => self.part((kind, folder), resource, scope),
+            Ok(Some(repeat)) => {
+                repeat.scopes(scope, true).for_each(|scope| self.part((kind, folder), resource, &scope))
+            }
+            Err(why) => {
+                let message = format!(
+                    "a resource of type {type_name} is made in a loop ('copy') that cannot be followed, and is left out: {why}"
+                );
+                self.findings.warning("template-loop", "$.resources", message);
+            }
         }
+    }
+
+    /// One part of a factory.
+    fn part(&mut self, (kind, folder): (Kind, &'static str), resource: &Map<String, Value>, scope: &Scope) {
         let definition = Definition::read(resource, scope, kind);
         let file = PathBuf::from(format!("{}#{folder}/{}", self.file.display(), definition.name));
         let version_1 = v1::is_version_1(&Map::new(), &definition.properties);
         let Definition { name, properties, refusals } = definition;
         self.found.push(Envelope { file, kind, folder, name, properties, version_1, refusals, exported: true });
+    }
+
+    fn global_parameters(&mut self, written: Option<&Value>, scope: &Scope) {
+        for (name, specification) in written.and_then(Value::as_object).into_iter().flatten() {
+            let mut tree = Tree { scope, kind: Kind::Other, refusals: Vec::new() };
+            let path = property(&property(PROPERTIES, "globalParameters"), name);
+            let specification = tree.value(specification, &path, false);
+            self.globals.add(name, specification, tree.refusals);
+        }
     }
 
     /// A template in this one, or beside it.
@@ -186,11 +213,15 @@ impl Tree<'_> {
                 each.map(|(index, item)| self.value(item, &element(path, index), secret)).collect()
             }
             Value::Object(members) => {
+                let made = self.made(members, path, secret);
                 let type_name = get(members, "type").and_then(Value::as_str).unwrap_or_default();
                 let class = schema::type_properties_class("LinkedService", type_name);
                 let secure = secret || type_name.eq_ignore_ascii_case("SecureString");
                 let mut new = Map::new();
                 for (name, member) in members {
+                    if made.is_some() && name.eq_ignore_ascii_case("copy") {
+                        continue;
+                    }
                     let path = property(path, name);
                     let settings =
                         get(members, "typeProperties").filter(|_| name.eq_ignore_ascii_case("typeProperties"));
@@ -202,10 +233,34 @@ impl Tree<'_> {
                     };
                     new.insert(name.clone(), member);
                 }
+                new.extend(made.into_iter().flatten());
                 new.into()
             }
             other => other.clone(),
         }
+    }
+
+    /// The values that a `copy` among these members makes, if there is one.
+    fn made(&mut self, members: &Map<String, Value>, path: &str, secret: bool) -> Option<Map<String, Value>> {
+        let mut made = Map::new();
+        for (written, input) in Repeat::of_values(get(members, "copy")?)? {
+            let repeat = match Repeat::read(written, input, self.scope) {
+                Ok(repeat) => repeat,
+                Err(why) => {
+                    self.refuse(&property(path, "copy"), vec![Missing::Wrong(why)]);
+                    continue;
+                }
+            };
+            let path = property(path, repeat.name());
+            let mut items = Vec::new();
+            for (index, scope) in repeat.scopes(self.scope, false).enumerate() {
+                let mut tree = Tree { scope: &scope, kind: self.kind, refusals: Vec::new() };
+                items.push(tree.value(input, &element(&path, index), secret));
+                self.refusals.extend(tree.refusals);
+            }
+            made.insert(repeat.name().to_owned(), items.into());
+        }
+        Some(made)
     }
 
     /// A linked service's settings.

@@ -119,6 +119,78 @@ fn parts_inside_of_a_factory_and_of_deployments_are_found() {
 }
 
 #[test]
+fn loops_make_resources_values_and_variables() {
+    let mut root = template(json!([{
+        "name": "[concat(parameters('factoryName'), '/T', padLeft(copyIndex('tables', 1), 2, '0'))]",
+        "type": "Microsoft.DataFactory/factories/datasets",
+        "copy": { "name": "tables", "count": "[length(variables('names'))]" },
+        "properties": {
+            "type": "X",
+            "typeProperties": {
+                "table": "[variables('names')[copyIndex()]]",
+                "copy": [{ "name": "keys", "count": 2, "input": "[concat(variables('names')[copyIndex()], copyIndex('keys'))]" }],
+            },
+        },
+    }]));
+    root["variables"] = json!({ "copy": [{ "name": "names", "count": 2, "input": "[concat('t', copyIndex('names', parameters('no')))]" }] });
+    let (envelopes, said) = read(root.clone(), json!({}));
+    assert!(envelopes.is_empty() && said[0].contains("cannot be followed"), "an offset that is no number: {said:?}");
+    root["variables"]["copy"][0]["input"] = json!("[concat('t', copyIndex('names', 5))]");
+    let (envelopes, said) = read(root, json!({}));
+    assert_eq!(said, [""; 0]);
+    let made: Vec<_> = envelopes
+        .iter()
+        .map(|it| (it.name.as_str(), it.properties["typeProperties"].clone(), it.refusals.len()))
+        .collect();
+    let settings = |table: &str, keys: [&str; 2]| json!({ "table": table, "keys": keys });
+    assert_eq!(made, [("T01", settings("t5", ["t50", "t51"]), 0), ("T02", settings("t6", ["t60", "t61"]), 0)]);
+}
+
+#[test]
+fn loops_that_make_too_much_are_left_out_by_name() {
+    let looped = |count: Value, settings: Value| {
+        template(json!([{
+            "name": "[concat('f/T', copyIndex())]", "type": "Microsoft.DataFactory/factories/datasets",
+            "copy": { "name": "x", "count": count }, "properties": { "type": "X", "typeProperties": settings },
+        }]))
+    };
+    let (all, said) = read(looped(json!(800), json!({})), json!({}));
+    assert_eq!((all.len(), said.len()), (800, 0));
+    for (count, why) in [
+        (json!(801), "takes 800 at most"),
+        (json!("[parameters('folder')]"), "needs '{folder}'"),
+        (json!(-1), "no number"),
+        (Value::Null, "no number"),
+    ] {
+        let (none, said) = read(looped(count, json!({})), json!({}));
+        assert!(none.is_empty() && said[0].contains(why), "{said:?}");
+    }
+    let again = |input: Value| json!({ "copy": [{ "name": "a", "count": 800, "input": input }] });
+    let nested = again(again(again(json!("0123456789"))));
+    let (made, _) = read(looped(json!(1), nested), json!({}));
+    assert!(made[0].refusals[0].message.contains("make too much"), "{:?}", made[0].refusals[0]);
+}
+
+#[test]
+fn global_parameters_stand_in_the_factory_or_beside_it() {
+    let (envelopes, said) = read(
+        template(json!([
+            { "name": "f", "type": "Microsoft.DataFactory/factories", "properties": { "globalParameters": {
+                "rows": { "type": "Int", "value": "[parameters('rows')]" },
+                "folder": { "type": "String", "value": "[parameters('folder')]" },
+            } } },
+            { "name": "f/default", "type": "Microsoft.DataFactory/factories/globalParameters",
+              "properties": { "env": { "type": "String", "value": "dev" } } },
+        ])),
+        json!({}),
+    );
+    assert_eq!(said, [""; 0]);
+    let globals = json!({ "rows": { "type": "Int", "value": 7 }, "env": { "type": "String", "value": "dev" } });
+    assert_eq!((envelopes.len(), &envelopes[0].properties["globalParameters"]), (1, &globals));
+    assert!(envelopes[0].refusals[0].message.contains("'folder'"), "what has no value is none");
+}
+
+#[test]
 fn circles_and_nonsense_end() {
     let mut root = dataset(json!({ "a": "[variables('x')]", "b": "[concat(]", "c": "[unknown('x')]", "d": "[]" }));
     root["variables"] = json!({ "x": "[variables('y')]", "y": "[variables('x')]" });

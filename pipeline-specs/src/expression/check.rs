@@ -12,6 +12,8 @@ pub(crate) struct Declared<'a> {
     /// `pipeline`, `dataset` or `linkedService`.
     pub(crate) root: &'static str,
     pub(crate) parameters: Vec<&'a str>,
+    /// The global parameters of the factory, where they are known: `pipeline().globalParameters.x`.
+    pub(crate) globals: Option<Vec<&'a str>>,
 }
 
 /// A problem: how bad it is, at which character, and what.
@@ -58,22 +60,29 @@ fn call(at: usize, name: &str, arguments: usize, problems: &mut Vec<Problem>) {
     }
 }
 
-/// `pipeline().parameters.x`, or `dataset().x`, with a plain name that is not declared.
+/// `pipeline().parameters.x`, `pipeline().globalParameters.x` or `dataset().x`, with a plain name that is not declared.
 fn parameter(expr: &Expr, declared: &Declared<'_>, problems: &mut Vec<Problem>) {
     let mut steps = expr.steps.iter();
-    if declared.root == "pipeline" && !steps.next().is_some_and(|step| is_named(&step.key, "parameters")) {
-        return;
-    }
+    let (what, known) = if declared.root != "pipeline" {
+        ("parameter", &declared.parameters)
+    } else {
+        let Some(of) = steps.next().map(|step| &step.key) else { return };
+        match &declared.globals {
+            _ if is_named(of, "parameters") => ("parameter", &declared.parameters),
+            Some(globals) if is_named(of, "globalParameters") => ("global parameter", globals),
+            _ => return,
+        }
+    };
     let Some(step) = steps.next().filter(|step| !step.safe) else { return };
     let Key::Name(name) = &step.key else { return };
-    if declared.parameters.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+    if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return;
     }
-    let advice = match closest(name, declared.parameters.iter().copied()) {
+    let advice = match closest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean '{meant}'?"),
-        None => format!("declared are {}", list(&declared.parameters)),
+        None => format!("declared are {}", list(known)),
     };
-    problems.push((Severity::Error, step.at, format!("there is no parameter '{name}'; {advice}")));
+    problems.push((Severity::Error, step.at, format!("there is no {what} '{name}'; {advice}")));
 }
 
 fn is_named(key: &Key, name: &str) -> bool {

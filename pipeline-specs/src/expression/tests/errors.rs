@@ -84,7 +84,7 @@ fn errors_name_the_place_and_what_is_available() {
 
 #[test]
 fn a_check_without_evaluation_finds_names() {
-    let declared = Declared { root: "pipeline", parameters: vec!["table", "day"] };
+    let declared = Declared { root: "pipeline", parameters: vec!["table", "day"], globals: None };
     let found = |text: &str| {
         let mut findings = Findings::new(Path::new("f"));
         check_tree(&json!(text), &declared, "$", &mut findings);

@@ -33,7 +33,7 @@ fn trees_are_evaluated_in_both_forms_and_report_every_problem() {
     assert_eq!(found, ["$.wrong", "$.deep[0].wrong"]);
 
     let mut findings = Findings::new(Path::new("f"));
-    let declared = Declared { root: "pipeline", parameters: vec!["n", "s"] };
+    let declared = Declared { root: "pipeline", parameters: vec!["n", "s"], globals: None };
     check_tree(&tree, &declared, "$", &mut findings);
     let found: Vec<String> = findings.into_vec().into_iter().map(|found| found.path).collect();
     assert_eq!(found, ["$.wrong", "$.deep[0].wrong"]);
