@@ -9,6 +9,7 @@ mod globals;
 mod golden;
 mod help;
 mod json_output;
+mod key_vault;
 pub(crate) mod kill;
 mod repeat;
 mod runs;

@@ -66,6 +66,11 @@ pub enum Caller {
     },
 }
 
+/// Whether an address is one of HTTPS on a host that may be called; `hosts` are as for [`Call::make`].
+pub fn may_be_called(address: &str, hosts: &[String]) -> bool {
+    hosts::checked(address, hosts).is_ok()
+}
+
 /// The answer.
 #[derive(Debug)]
 pub struct Reply {

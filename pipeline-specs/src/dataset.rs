@@ -149,7 +149,7 @@ pub(crate) fn linked_service(
     };
     let parameters = context.parameters(&reference, service.properties.get("parameters"), &service.name, findings);
     let mut of_service = Findings::new(&service.file);
-    let resolved = linked_service::resolve(service, parameters, inputs, &mut of_service);
+    let resolved = linked_service::resolve((factory, service), parameters, inputs, &mut of_service);
     findings.absorb(of_service.into_vec());
     Some((service.name.clone(), resolved))
 }

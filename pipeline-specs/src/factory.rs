@@ -174,7 +174,7 @@ impl Factory {
 
     /// A linked service ready to connect, for a connection test; `inputs.parameters` are its parameters.
     pub fn linked_service(&self, name: &str, inputs: &Inputs) -> Result<ResolvedStore, Vec<Diagnostic>> {
-        linked_service::resolve_alone(self.find(Kind::LinkedService, name)?, inputs)
+        linked_service::resolve_alone(self, self.find(Kind::LinkedService, name)?, inputs)
     }
 
     /// A dataset ready to be read on its own, for a preview; `inputs.parameters` are its parameters.

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::{evaluation::Twin, parameter::MASK, secret::Secrets};
+use crate::{evaluation::Twin, parameter::MASK, secret::Secrets, vault::Vaults};
 
 /// The values of one run of one pipeline. A run that is resumed needs the same `parameters`, `run_id`, `now` and `trigger`
 /// as its first start, for expressions see them.
@@ -21,6 +21,8 @@ pub struct Inputs {
     pub hidden: BTreeSet<String>,
     /// Replacements for secrets that the definitions do not carry.
     pub secrets: Secrets,
+    /// Secrets of Key Vaults.
+    pub vaults: Vaults,
     /// What `utcNow()` says.
     pub now: DateTime<Utc>,
     /// What `pipeline().RunId` says.
@@ -66,6 +68,7 @@ impl Inputs {
             parameters: BTreeMap::new(),
             hidden: BTreeSet::new(),
             secrets: Secrets::default(),
+            vaults: Vaults::default(),
             now,
             run_id,
             factory_name: "ropeway".to_owned(),

@@ -51,6 +51,7 @@ mod timespan;
 mod translator;
 mod v1;
 mod validate;
+mod vault;
 mod work;
 
 pub use activity::{Activity, Branch, BranchName, Kind};
@@ -74,6 +75,7 @@ pub use translator::{
     AdditionalColumn, AdditionalValue, ColumnMapping, ConversionSettings, INTERIM_TYPES, MappedColumn, Mapping,
 };
 pub use validate::{Validation, validate};
+pub use vault::{VaultSecret, Vaults};
 pub use work::{
     Authentication, Awaited, Deletion, Direction, Lookup, MetadataRequest, ProcedureCall, ResolvedDataset, Script,
     ScriptKind, ScriptParameter, Scripts, Task, WebRequest, Work,

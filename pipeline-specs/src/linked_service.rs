@@ -1,5 +1,7 @@
 //! A linked service's settings, parameters evaluated and secrets put in.
 
+mod key_vault;
+
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
@@ -10,6 +12,7 @@ use crate::{
     definition::{Definition, PROPERTIES},
     diagnostic::{Diagnostic, Findings, property},
     evaluation::{Context, Twin},
+    factory::Factory,
     inputs::Inputs,
     parameter::{Owner, Values, values},
     schema,
@@ -37,12 +40,16 @@ pub(crate) struct Resolved {
 }
 
 /// Resolves for a connection test.
-pub(crate) fn resolve_alone(definition: &Definition, inputs: &Inputs) -> Result<ResolvedStore, Vec<Diagnostic>> {
+pub(crate) fn resolve_alone(
+    factory: &Factory,
+    definition: &Definition,
+    inputs: &Inputs,
+) -> Result<ResolvedStore, Vec<Diagnostic>> {
     let mut findings = Findings::new(&definition.file);
     let path = property(PROPERTIES, "parameters");
     let owner = Owner { name: format!("linked service '{}'", definition.name), path: &path };
     let parameters = values(definition.properties.get("parameters"), &inputs.parameters, &owner, &mut findings);
-    let resolved = resolve(definition, parameters, inputs, &mut findings);
+    let resolved = resolve((factory, definition), parameters, inputs, &mut findings);
     let (resolved, warnings) = findings.finish(Some(resolved))?;
     Ok(ResolvedStore {
         linked_service_name: definition.name.clone(),
@@ -54,7 +61,7 @@ pub(crate) fn resolve_alone(definition: &Definition, inputs: &Inputs) -> Result<
 
 /// Resolves with the given parameter values; `findings` are those of the linked service's file.
 pub(crate) fn resolve(
-    definition: &Definition,
+    (factory, definition): (&Factory, &Definition),
     parameters: Values,
     inputs: &Inputs,
     findings: &mut Findings,
@@ -66,6 +73,8 @@ pub(crate) fn resolve(
     let supplied = inputs.secrets.of(&definition.name, &known);
     let context = Context::new(inputs.now, &definition.name).with("linkedService", parameters.into());
     let mut reader = Reader {
+        factory,
+        inputs,
         definition,
         context: &context,
         class: &class,
@@ -97,12 +106,14 @@ pub(crate) fn resolve(
 const ALSO_ACCEPTED: [&str; 4] = ["password", "accountKey", "sasToken", "userName"];
 
 struct Reader<'a> {
+    factory: &'a Factory,
+    inputs: &'a Inputs,
     definition: &'a Definition,
     context: &'a Context,
     class: &'a str,
     supplied: &'a BTreeMap<String, SecretString>,
     /// Path, property and reason of every secret that the definition does not carry.
-    missing: Vec<(String, String, &'static str)>,
+    missing: Vec<(String, String, String)>,
     has_secret: bool,
 }
 
@@ -113,16 +124,20 @@ impl Reader<'_> {
             return None;
         }
         if name == "encryptedCredential" {
-            let reason = "holds an 'encryptedCredential', which only Microsoft's service can read";
-            self.missing.push((path.to_owned(), self.usual_secret().to_owned(), reason));
+            let reason = "holds an 'encryptedCredential', which only Microsoft's service can read;";
+            self.missing.push((path.to_owned(), self.usual_secret().to_owned(), reason.to_owned()));
             return None;
         }
         if schema::shape_of(self.class, name) != Some("secret") {
             return Some(self.context.evaluate(value, path, findings));
         }
-        match plain_secret(value) {
+        let secret = match key_vault::reference(value) {
+            Some(asked) => self.of_vault(asked, path, findings),
+            None => plain_secret(value).map(str::to_owned).map_err(str::to_owned),
+        };
+        match secret {
             Ok(text) => {
-                let twin = self.secret_text(text, path, findings);
+                let twin = self.secret_text(&text, path, findings);
                 // A connection string or a SAS address says where, and may say nothing secret.
                 self.has_secret |= name != "connectionString";
                 Some(Twin { masked: mask(name, &twin.masked), real: twin.real })
@@ -164,7 +179,7 @@ impl Reader<'_> {
             }
             let service = &self.definition.name;
             let message = format!(
-                "the linked service '{service}' {reason}; supply '{name}': in a file given with --secrets, {}, or in the environment as {}",
+                "the linked service '{service}' {reason} supply '{name}': in a file given with --secrets, {}, or in the environment as {}",
                 serde_json::json!({ service: { name: "..." } }),
                 variable(service, name),
             );
@@ -175,15 +190,11 @@ impl Reader<'_> {
 
 /// The text of a secret in any of its forms, or why it has none.
 fn plain_secret(value: &Value) -> Result<&str, &'static str> {
-    let type_name = value.get("type").and_then(Value::as_str).unwrap_or_default();
-    if type_name.eq_ignore_ascii_case("AzureKeyVaultSecret") {
-        return Err("takes a secret from Key Vault, which Ropeway does not read yet");
-    }
     let text = value.as_str().or_else(|| value.get("value").and_then(Value::as_str));
     match text {
-        Some(text) if is_masked(text) => Err("has a masked secret ('**********')"),
+        Some(text) if is_masked(text) => Err("has a masked secret ('**********');"),
         Some(text) => Ok(text),
-        None => Err("has a secret in a form that is not known"),
+        None => Err("has a secret in a form that is not known;"),
     }
 }
 

@@ -126,7 +126,8 @@ fn a_missing_secret_says_what_to_supply() {
          has a masked secret ('**********'); supply 'password': in a file given with --secrets, \
          {\"LS_SqlServer\":{\"password\":\"...\"}}, or in the environment as ROPEWAY_SECRET__LS_SQLSERVER__PASSWORD\n\
          /linkedService/LS_Blob.json: $.properties.typeProperties.accountKey: error: the linked service 'LS_Blob' \
-         takes a secret from Key Vault, which Ropeway does not read yet; supply 'accountKey': in a file given with \
+         takes the secret 'blob-account-key' from the Key Vault 'example-vault.vault.azure.net'; ask it with \
+         --allow-host example-vault.vault.azure.net, or supply 'accountKey': in a file given with \
          --secrets, {\"LS_Blob\":{\"accountKey\":\"...\"}}, or in the environment as ROPEWAY_SECRET__LS_BLOB__ACCOUNTKEY\n"
     );
 }

@@ -7,6 +7,7 @@ pub mod blob_service;
 pub mod connect_proxy;
 pub mod fault_proxy;
 pub mod free_port;
+pub mod key_vault;
 pub mod odbc;
 pub mod private_ca;
 pub mod raw_blob;

@@ -25,8 +25,8 @@ pub const APPLICATION: &str = "3c9d8a76-0000-4000-8000-2f0e4b6c9d02";
 pub const SECRET: &str = "canary~client.secret-that_must~never-leak";
 /// What a process must know to speak for the managed identity.
 pub const IDENTITY_HEADER: &str = "canary-identity-header";
-/// The only resource that tokens are for.
-const RESOURCE: &str = "https://storage.azure.com";
+/// The only resources that tokens are for.
+const RESOURCES: [&str; 2] = ["https://storage.azure.com", crate::key_vault::RESOURCE];
 
 /// A running endpoint. It ends when this is dropped.
 pub struct TokenEndpoint {
@@ -135,10 +135,10 @@ fn principal(parts: &hyper::http::request::Parts, body: &[u8]) -> Result<Value, 
     if field("client_secret")? != SECRET {
         return Err(Refusal(401, "invalid_client", 7_000_215));
     }
-    if field("scope")? != format!("{RESOURCE}/.default") {
-        return Err(Refusal(400, "invalid_scope", 70_011));
-    }
-    Ok(json!({"token_type": "Bearer", "expires_in": 3_599, "ext_expires_in": 3_599, "access_token": token()}))
+    let scope = field("scope")?;
+    let resource = RESOURCES.into_iter().find(|resource| scope == format!("{resource}/.default"));
+    let resource = resource.ok_or(Refusal(400, "invalid_scope", 70_011))?;
+    Ok(json!({"token_type": "Bearer", "expires_in": 3_599, "ext_expires_in": 3_599, "access_token": token(resource)}))
 }
 
 /// A managed identity, as App Service has it.
@@ -150,18 +150,17 @@ fn managed(parts: &hyper::http::request::Parts) -> Result<Value, Refusal> {
         .parse()
         .expect("a query is always a query");
     let is = |name: &str, value: &str| url.query_pairs().any(|(own, its)| own == name && its == value);
-    if !is("api-version", "2019-08-01") || !is("resource", RESOURCE) {
-        return Err(Refusal(400, "invalid_request", 0));
-    }
+    let resource = RESOURCES.into_iter().find(|resource| is("resource", resource));
+    let resource = resource.filter(|_| is("api-version", "2019-08-01")).ok_or(Refusal(400, "invalid_request", 0))?;
     let expiry = (chrono::Utc::now().timestamp() + 3_599).to_string();
-    Ok(json!({"access_token": token(), "expires_on": expiry, "resource": RESOURCE, "token_type": "Bearer"}))
+    Ok(json!({"access_token": token(resource), "expires_on": expiry, "resource": resource, "token_type": "Bearer"}))
 }
 
-/// A token for blobs. Azurite looks at all of it but the signature.
-fn token() -> String {
+/// A token for blobs or vaults. Azurite looks at all of it but the signature.
+fn token(resource: &str) -> String {
     let now = chrono::Utc::now().timestamp();
     let claims = json!({
-        "aud": RESOURCE,
+        "aud": resource,
         "iss": format!("https://sts.windows.net/{TENANT}/"),
         "iat": now - 60,
         "nbf": now - 60,

@@ -54,6 +54,6 @@ fn options(ca_bundle: Option<&Path>, builder: reqwest::ClientBuilder) -> Result<
 }
 
 fn no_token(error: azure_core::Error) -> Error {
-    let message = "Entra gave no token; check the «authentication» of the WebActivity, or that this machine has the managed identity";
+    let message = "Entra gave no token; check the application's tenant, id and key, or that this machine has the managed identity";
     Error::new(ErrorKind::Auth, message).code("2403").caused_by(error)
 }

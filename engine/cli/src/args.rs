@@ -265,7 +265,8 @@ pub(crate) struct ConnectionArgs {
     /// The proxy for HTTPS [default: HTTPS_PROXY and NO_PROXY of the environment]
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
-    /// A host that the WebActivities of a pipeline may call: HOST, HOST:PORT or *.DOMAIN; repeatable
+    /// A host that the WebActivities of a pipeline may call, or a Key Vault that may be asked for
+    /// secrets: HOST, HOST:PORT or *.DOMAIN; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
 }

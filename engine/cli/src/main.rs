@@ -10,6 +10,7 @@ mod definitions;
 mod event_log;
 mod exit_code;
 mod failure;
+mod key_vault;
 mod logging;
 mod metrics;
 mod peak_memory;

@@ -24,6 +24,7 @@ use crate::{
     commands::Console,
     definitions::{self, Definitions},
     exit_code, failure,
+    key_vault::KeyVault,
     metrics::{self, Board},
     progress::Progress,
     report::{Moment, PipelineReport, Status, json, text},
@@ -54,7 +55,7 @@ pub(crate) struct Order<'a> {
 pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputShape, console: &Console) -> Result<u8> {
     let definitions = definitions::load(&order.request, order.run.as_str(), order.started.0)?;
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
-    activities::check(&definitions, &pipeline)?;
+    activities::check(&definitions, &pipeline, &KeyVault::of(&order.request)).await?;
     // A name that leaves no room is refused before anything starts.
     assemble::copy_id(&order.run, "/")?;
     let cancel = cancel::on_signal()?;

@@ -108,6 +108,8 @@ pub(super) const CLASSES: ClassProperties = &[
             ("credential", Done),
         ],
     ),
+    // Who asks is the identity of this machine, or of its environment.
+    ("AzureKeyVaultLinkedServiceTypeProperties", &[("baseUrl", Done)]),
     ("SyntheticLinkedServiceTypeProperties", &[]),
 ];
 

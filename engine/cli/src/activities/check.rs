@@ -3,7 +3,10 @@
 use ropeway_engine::{Error, ErrorKind, Result};
 use ropeway_specs::{Activity, Inputs, Kind, Pipeline, Scene};
 
-use crate::definitions::{self, Definitions};
+use crate::{
+    definitions::{self, Definitions},
+    key_vault::KeyVault,
+};
 
 /// Refuses what can be refused now: activities that Ropeway does not run, wherever they stand; pipelines that run each
 /// other in a circle; and activities whose definition is wrong. An activity that waits for others may ask for their
@@ -11,7 +14,7 @@ use crate::definitions::{self, Definitions};
 ///
 /// # Errors
 /// [`ErrorKind::Spec`] that names the activities, or after every problem was printed.
-pub(crate) fn check(definitions: &Definitions, pipeline: &Pipeline<'_>) -> Result<()> {
+pub(crate) async fn check(definitions: &Definitions, pipeline: &Pipeline<'_>, vault: &KeyVault<'_>) -> Result<()> {
     let mut strange = Vec::new();
     collect(definitions, pipeline, &mut vec![pipeline.name().to_owned()], &mut strange)?;
     if !strange.is_empty() {
@@ -22,7 +25,10 @@ pub(crate) fn check(definitions: &Definitions, pipeline: &Pipeline<'_>) -> Resul
     let first = pipeline.activities().iter().filter(|activity| activity.depends_on().is_empty() && is_active(activity));
     let work =
         |activity: &Activity<'_>| activity.work(inputs, &Scene::first(inputs, activity.name(), pipeline.variables()));
-    let found: Vec<_> = first.filter_map(|activity| work(activity).err()).flatten().collect();
+    let mut found = Vec::new();
+    for activity in first {
+        found.extend(vault.with_secrets(inputs, || work(activity)).await?.err().into_iter().flatten());
+    }
     definitions::accept(found, false).map(drop)
 }
 

@@ -10,6 +10,7 @@ use super::lanes::Lanes;
 use crate::{
     assemble::Extras,
     definitions::Definitions,
+    key_vault::KeyVault,
     progress::Progress,
     report::{Moment, Owner, Status},
     state::{Change, History, Record, RunFolder},
@@ -24,7 +25,7 @@ pub(crate) struct Crew<'a> {
     pub(crate) folder: &'a RunFolder,
     pub(crate) progress: &'a Progress,
     pub(crate) cancel: &'a CancellationToken,
-    /// Hosts that a WebActivity may call.
+    /// Hosts that a WebActivity may call, and Key Vaults that may be asked.
     pub(crate) hosts: &'a [String],
     /// What is known of activities, those of earlier processes included.
     pub(crate) history: Mutex<History>,
@@ -45,6 +46,12 @@ impl Crew<'_> {
         self.folder.append(&record)?;
         self.known().add(record);
         Ok(())
+    }
+
+    /// How secrets of Key Vaults are fetched.
+    pub(crate) fn vault(&self) -> KeyVault<'_> {
+        let Extras { ca_bundle, proxy, .. } = self.extras;
+        KeyVault { hosts: self.hosts, ca_bundle: ca_bundle.as_deref(), proxy: proxy.as_deref() }
     }
 
     /// What is known.

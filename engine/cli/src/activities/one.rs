@@ -155,9 +155,10 @@ impl<'a> Doing<'a> {
         if !is_pure && self.crew.known().began(&self.path).is_none() {
             self.decide(Value::Null)?;
         }
-        let work = self.activity.work(self.stage.inputs, &self.scene());
+        let work = || self.activity.work(self.stage.inputs, &self.scene());
+        let work = self.crew.vault().with_secrets(self.stage.inputs, work).await;
         let strict = self.stage.inputs.strict;
-        let work = work.map_err(|found| definitions::unfit(&found)).and_then(|work| {
+        let work = work.and_then(|work| work.map_err(|found| definitions::unfit(&found))).and_then(|work| {
             self.crew.warn(definitions::accept(work.warnings.clone(), strict)?);
             Ok(work)
         });

@@ -20,6 +20,7 @@ use crate::{
     assemble::{self, Extras},
     definitions::{self, Definitions},
     exit_code,
+    key_vault::KeyVault,
     report::Status,
     request::Request,
     settings::{self, ExtraSettings},
@@ -65,9 +66,11 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
         definitions.warnings.extend(begun(&run, args.state.state.as_deref())?);
     }
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
-    activities::check(&definitions, &pipeline)?;
+    let vault = KeyVault::of(&request);
+    activities::check(&definitions, &pipeline, &vault).await?;
     let extras = Extras::of(&request);
-    let ahead = Ahead { definitions: &definitions, extras: &extras, run: &run, variables: pipeline.variables() };
+    let variables = pipeline.variables();
+    let ahead = Ahead { definitions: &definitions, extras: &extras, vault: &vault, run: &run, variables };
     let mut plans = Vec::new();
     for (activity, depth) in tree(pipeline.activities(), 0) {
         let plan = ahead.look(activity, depth).await;
@@ -104,6 +107,7 @@ fn tree<'a>(activities: &'a [Activity<'a>], depth: usize) -> Vec<(&'a Activity<'
 struct Ahead<'a> {
     definitions: &'a Definitions,
     extras: &'a Extras,
+    vault: &'a KeyVault<'a>,
     run: &'a RunId,
     variables: Variables,
 }
@@ -115,7 +119,7 @@ impl Ahead<'_> {
         }
         let inputs = &self.definitions.inputs;
         let scene = Scene::first(inputs, activity.name(), self.variables.clone());
-        match activity.copy(inputs, &scene) {
+        match self.vault.with_secrets(inputs, || activity.copy(inputs, &scene)).await? {
             Ok(copy) => self.copy(activity, copy, depth).await.map(|plan| Step::Copy(Box::new(plan))),
             // No activity has ended yet, and no item has its turn: what asks for them is known when the run does.
             Err(found) if depth > 0 || !activity.depends_on().is_empty() => {

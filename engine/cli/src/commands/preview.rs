@@ -18,6 +18,7 @@ use crate::{
     args::PreviewArgs,
     assemble::{self, Extras},
     definitions, exit_code,
+    key_vault::KeyVault,
     request::{self, MEMORY},
     settings,
     table::Table,
@@ -30,7 +31,9 @@ pub(crate) async fn perform(args: PreviewArgs) -> Result<u8> {
     let mut inputs = Inputs::manual("preview", Utc::now());
     inputs.parameters = request::parameters(&args.parameters)?;
     inputs.secrets = definitions::secrets(args.secrets.as_deref())?;
-    let side = factory.dataset(&args.dataset, &inputs).map_err(definitions::refuse)?;
+    let vault = KeyVault::of_line(&args.connection);
+    let side = vault.with_secrets(&inputs, || factory.dataset(&args.dataset, &inputs)).await?;
+    let side = side.map_err(definitions::refuse)?;
     let registry = ropeway_connectors::registry();
     let extra_settings = settings::parse(&args.settings.set, &registry)?;
     for warning in

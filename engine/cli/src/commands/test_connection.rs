@@ -12,6 +12,7 @@ use crate::{
     args::{OutputShape, TestConnectionArgs},
     assemble::Extras,
     definitions, exit_code,
+    key_vault::KeyVault,
     report::causes,
     request::Request,
     table::Table,
@@ -34,8 +35,8 @@ const BLOBS: &str = "AzureBlobStorage";
 /// Tries them all; the exit code is that of the first failure.
 pub(crate) async fn perform(args: TestConnectionArgs) -> Result<u8> {
     let (candidates, extras) = match &args.linked_service {
-        Some(name) => of_factory(&args, name)?,
-        None => of_pipeline(&args)?,
+        Some(name) => of_factory(&args, name).await?,
+        None => of_pipeline(&args).await?,
     };
     if args.container.is_some() && !candidates.iter().any(|candidate| candidate.kind == BLOBS) {
         return Err(Error::new(
@@ -62,14 +63,16 @@ pub(crate) async fn perform(args: TestConnectionArgs) -> Result<u8> {
     Ok(failed.map_or(exit_code::SUCCEEDED, |error| exit_code::of(error.kind())))
 }
 
-fn of_factory(args: &TestConnectionArgs, name: &str) -> Result<(Vec<Candidate>, Extras)> {
+async fn of_factory(args: &TestConnectionArgs, name: &str) -> Result<(Vec<Candidate>, Extras)> {
     // The folder takes the place of a pipeline: nothing of a pipeline is looked at.
     let request = request(args)?;
     let (factory, _) = Factory::load(&request.pipeline);
     let mut inputs = Inputs::manual("test-connection", Utc::now());
     inputs.secrets = definitions::secrets(request.secrets.as_deref())?;
     inputs.parameters = request.parameters.clone();
-    let store = factory.linked_service(name, &inputs).map_err(definitions::refuse)?;
+    let vault = KeyVault::of(&request);
+    let store = vault.with_secrets(&inputs, || factory.linked_service(name, &inputs)).await?;
+    let store = store.map_err(definitions::refuse)?;
     let candidate = Candidate {
         name: store.linked_service_name,
         kind: store.linked_service_type,
@@ -79,7 +82,7 @@ fn of_factory(args: &TestConnectionArgs, name: &str) -> Result<(Vec<Candidate>, 
     Ok((vec![candidate], Extras::of(&request)))
 }
 
-fn of_pipeline(args: &TestConnectionArgs) -> Result<(Vec<Candidate>, Extras)> {
+async fn of_pipeline(args: &TestConnectionArgs) -> Result<(Vec<Candidate>, Extras)> {
     let request = request(args)?;
     if request.pipeline.is_dir() {
         return Err(Error::new(ErrorKind::Spec, "name the linked service to try after the factory's folder")
@@ -87,13 +90,12 @@ fn of_pipeline(args: &TestConnectionArgs) -> Result<(Vec<Candidate>, Extras)> {
     }
     let definitions = definitions::load(&request, "test-connection", Utc::now())?;
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
+    let vault = KeyVault::of(&request);
     let mut candidates: Vec<Candidate> = Vec::new();
     for activity in pipeline.activities().iter().filter(|activity| activity.type_name() == "Copy") {
-        let copy = {
-            let scene = Scene::first(&definitions.inputs, activity.name(), pipeline.variables());
-            activity.copy(&definitions.inputs, &scene)
-        }
-        .map_err(definitions::refuse)?;
+        let scene = Scene::first(&definitions.inputs, activity.name(), pipeline.variables());
+        let copy = || activity.copy(&definitions.inputs, &scene);
+        let copy = vault.with_secrets(&definitions.inputs, copy).await?.map_err(definitions::refuse)?;
         for side in [copy.source, copy.sink] {
             if !candidates.iter().any(|known| known.name == side.linked_service_name) {
                 candidates.push(of_side(side));
