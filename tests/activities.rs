@@ -1,6 +1,7 @@
 //! Activities other than Copy, run by the real binary from Data Factory's own JSON.
 
 mod bad_input;
+mod beside;
 mod blobs;
 mod factory;
 mod files;

@@ -55,7 +55,7 @@ fn loops() -> Factory {
 }
 
 /// The names and the contents of everything below `out/`.
-fn files(factory: &Factory) -> BTreeMap<PathBuf, Vec<String>> {
+pub(super) fn files(factory: &Factory) -> BTreeMap<PathBuf, Vec<String>> {
     let sorted = |path: &PathBuf| {
         let mut lines: Vec<_> = fs::read_to_string(path).expect("text").lines().map(str::to_owned).collect();
         lines.sort();
@@ -69,7 +69,7 @@ fn record(factory: &Factory, id: &str) -> PathBuf {
 }
 
 /// The ids of the activity runs that have ended, by path. Nothing ends twice in a run that is only killed.
-fn ended(factory: &Factory, id: &str) -> BTreeMap<String, String> {
+pub(super) fn ended(factory: &Factory, id: &str) -> BTreeMap<String, String> {
     let text = fs::read_to_string(record(factory, id)).unwrap_or_default();
     let mut ended = BTreeMap::new();
     for line in text.lines() {
@@ -90,7 +90,7 @@ fn start_or_resume(factory: &Factory, id: &str) -> Child {
 }
 
 /// Runs until it is done, killed again and again; gives the last report and what had ended at the kills.
-fn under_kills(
+pub(super) fn under_kills(
     factory: &Factory,
     id: &str,
     whole: Duration,

@@ -1,6 +1,7 @@
 //! Runs the activities of a pipeline: each when what it waits for has ended, side by side with the others.
 
 mod attempts;
+pub(crate) mod beside;
 mod branch;
 mod check;
 mod child;

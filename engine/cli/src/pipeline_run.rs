@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     activities::{
         self,
+        beside::{self, Beside},
         crew::{Around, Crew, Stage},
         flow,
         lanes::{self, Lanes},
@@ -81,13 +82,15 @@ pub(crate) async fn perform(order: Order<'_>, watch: &WatchArgs, shape: OutputSh
         hosts: &order.request.allow_hosts,
         history: Mutex::new(history),
         warnings: Mutex::new(std::mem::take(&mut file.report.warnings)),
+        beside: Beside::default(),
         lanes: Lanes::of(pipeline.activities(), &copies_of_child),
         one_time: order.one_time,
     };
     activities::forget(&crew, pipeline.activities(), "")?;
     let stage = Stage::new(&pipeline, &definitions.inputs, String::new(), &crew.known());
     let around = Around { prefix: String::new(), outcomes: Outcomes::new(), item: None };
-    let finished = flow::run(&crew, &stage, pipeline.activities(), around).await?;
+    beside::take_up(&crew)?;
+    let finished = beside::run(&crew, flow::run(&crew, &stage, pipeline.activities(), around)).await?;
     file.report.warnings = crew.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
     file.report.activities = crew.history.into_inner().unwrap_or_else(PoisonError::into_inner).reports();
     file.report.status = finished.status;

@@ -44,13 +44,6 @@ pub(super) fn check(activities: &[Value], path: &str, around: &Around<'_>, findi
         } else if let Some(settings) = activity.get("typeProperties") {
             work::check(type_name, settings, &property(&path, "typeProperties"), Moment::Validate, findings);
         }
-        let waits = activity.get("typeProperties").and_then(|it| it.get("waitOnCompletion"));
-        if kind == ActivityKind::ExecutePipeline && waits == Some(&Value::Bool(false)) {
-            let path = property(&property(&path, "typeProperties"), "waitOnCompletion");
-            let message =
-                "'waitOnCompletion' is ignored where it is false: Ropeway waits for the pipeline all the same";
-            findings.warning("ignored-property", &path, message);
-        }
         let sequential =
             activity.get("typeProperties").and_then(|it| it.get("isSequential")) == Some(&Value::Bool(true));
         let side_by_side = kind == ActivityKind::ForEach && !sequential;

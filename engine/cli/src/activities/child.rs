@@ -7,6 +7,7 @@ use ropeway_specs::{Outcomes, Twin};
 use serde_json::{Map, Value, json};
 
 use super::{
+    beside::{self, Caller},
     crew::{Around, Stage, held},
     flow, inner,
     one::{Doing, Done, Trouble},
@@ -24,23 +25,38 @@ pub(super) struct Call {
 /// Runs it, with the parameters that an earlier process gave it.
 pub(super) async fn run(doing: &mut Doing<'_>, call: Call) -> Result<Result<Done, Trouble>> {
     let Call { name, mut parameters, wait } = call;
+    let secret = parameters.values().any(Twin::is_secret);
+    let run = child_run(doing.crew.run.as_str(), &doing.identity);
+    let decided = doing.decided.take();
+    let plain: Map<_, _> = parameters.iter().map(|(name, value)| (name.clone(), value.real.clone())).collect();
+    if !wait && !secret {
+        let caller =
+            Caller { pipeline: doing.stage.pipeline.name().to_owned(), run: doing.stage.inputs.run_id.clone() };
+        let call = match beside::Call::of(decided) {
+            Some(call) => call,
+            None => {
+                let call = beside::Call { child: name.clone(), run: run.clone(), caller, parameters: plain };
+                doing.decide(call.decided())?;
+                call
+            }
+        };
+        doing.crew.beside.add(doing.path.clone(), call);
+        return Ok(Ok(super::task::output(json!({ "pipelineName": name, "pipelineRunId": run }))));
+    }
     if !wait {
-        let warning =
-            format!("{}: 'waitOnCompletion' is false, and Ropeway waits for the pipeline all the same", doing.path);
+        let warning = format!(
+            "{}: 'waitOnCompletion' is false, and Ropeway waits for the pipeline all the same: a parameter is secret, and is \
+             not written down for a pipeline that outlives its caller",
+            doing.path
+        );
         doing.crew.warn([warning]);
     }
-    match doing.decided.take() {
+    match decided {
         Value::Object(decided) => {
             parameters = decided.into_iter().map(|(name, value)| (name, Twin::plain(value))).collect();
         }
-        _ => {
-            let secret = parameters.values().any(Twin::is_secret);
-            let decided: Map<_, _> =
-                parameters.iter().map(|(name, value)| (name.clone(), value.real.clone())).collect();
-            doing.decide(if secret { Value::Null } else { decided.into() })?;
-        }
+        _ => doing.decide(if secret { Value::Null } else { plain.into() })?,
     }
-    let run = child_run(doing.crew.run.as_str(), &doing.identity);
     let pipeline = match doing.crew.definitions.factory.pipeline(&name) {
         Ok(pipeline) => pipeline,
         Err(found) => return Ok(Err(definitions::unfit(&found).into())),

@@ -6,7 +6,7 @@ use ropeway_engine::{Error, Result, chunk::RunId, registry::Registry};
 use ropeway_specs::{Inputs, Outcomes, Pipeline, Twin, Variables};
 use tokio_util::sync::CancellationToken;
 
-use super::lanes::Lanes;
+use super::{beside::Beside, lanes::Lanes};
 use crate::{
     assemble::Extras,
     definitions::Definitions,
@@ -31,6 +31,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) history: Mutex<History>,
     /// What is worth a look.
     pub(crate) warnings: Mutex<Vec<String>>,
+    /// Pipelines that nobody waits for.
+    pub(crate) beside: Beside,
     /// How many copies go on at once.
     pub(crate) lanes: Lanes,
     /// What `utcNow()` says everywhere, in a run that was begun when it did.

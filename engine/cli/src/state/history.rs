@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{Began, Change, Ended, Record};
 use crate::report::{ActivityReport, Status};
 
@@ -64,6 +66,13 @@ impl History {
         self.ended.get(path)
     }
 
+    /// What activities of this type decided that have succeeded, by path, outer ones first.
+    pub(crate) fn decisions(&self, kind: &str) -> Vec<(String, Value)> {
+        let succeeded = |path: &String| self.ended.get(path).is_some_and(|it| it.report.status == Status::Succeeded);
+        let begun = self.began.iter().filter(|(path, began)| began.report.kind == kind && succeeded(path));
+        begun.map(|(path, began)| (path.clone(), began.decided.clone())).collect()
+    }
+
     /// True if there is anything to forget.
     pub(crate) fn knows(&self, path: &str) -> bool {
         self.began.keys().chain(self.ended.keys()).any(|known| is_within(known, path))
@@ -124,7 +133,7 @@ fn is_within(path: &str, outer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::report::Moment;
