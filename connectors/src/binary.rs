@@ -19,7 +19,7 @@ use std::{
 
 use arrow::{
     array::{Array, AsArray, BinaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray},
-    buffer::OffsetBuffer,
+    buffer::{Buffer, OffsetBuffer},
     datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
 use bytes::Bytes;
@@ -118,7 +118,7 @@ pub(crate) fn pieces(rows: &RecordBatch) -> Result<Vec<Piece>> {
     let offsets = rows.column(2).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
     let contents = rows.column(3).as_binary_opt::<i32>().ok_or_else(defect)?;
     let md5 = rows.column(4).as_any().downcast_ref::<FixedSizeBinaryArray>().ok_or_else(defect)?;
-    let (bounds, all) = (contents.value_offsets(), Bytes::from_owner(contents.values().clone()));
+    let (bounds, all) = (contents.value_offsets(), Bytes::from_owner(Content(contents.values().clone())));
     (0..rows.num_rows())
         .map(|row| {
             let (from, to) = (bounds[row] as usize, bounds[row + 1] as usize);
@@ -131,6 +131,15 @@ pub(crate) fn pieces(rows: &RecordBatch) -> Result<Vec<Piece>> {
             })
         })
         .collect()
+}
+
+/// A buffer of Arrow's as the owner of bytes.
+struct Content(Buffer);
+
+impl AsRef<[u8]> for Content {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Source for FileSource {
                 format!("{files} files in {chunks} chunks, small files together")
             }
             Some(Planned { files, chunks, .. }) if chunks > files => {
-                format!("{files} files, by their row groups or blocks")
+                format!("{files} files, by their row groups, stripes or blocks")
             }
             Some(Planned { files, .. }) => format!("{files} files, each one chunk"),
             None => "by files".to_owned(),

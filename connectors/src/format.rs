@@ -14,8 +14,10 @@ mod hierarchy;
 mod input;
 mod json;
 mod lines;
+mod orc;
 pub(crate) mod parquet;
 mod restored;
+mod survived;
 mod text_input;
 mod xml;
 
@@ -85,6 +87,7 @@ pub(crate) fn for_reading(
             Ok(Arc::new(json::JsonFiles::reader(properties(dataset)?, settings)?))
         }
         "Avro" => Ok(Arc::new(avro::AvroFiles { memory })),
+        "Orc" => Ok(Arc::new(orc::OrcFiles { memory })),
         "Excel" => Ok(Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
         "Xml" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
@@ -109,7 +112,7 @@ fn properties<T: DeserializeOwned>(of: &Value) -> Result<T> {
 fn unknown(dataset_type: &str) -> Error {
     Error::new(
         ErrorKind::Spec,
-        "this dataset type is not a file format that Ropeway knows; use DelimitedText, Json, Parquet or Avro, or read Excel or Xml",
+        "this dataset type is not a file format that Ropeway knows; use DelimitedText, Json, Parquet or Avro, or read Orc, Excel or Xml",
     )
     .with("type", dataset_type.escape_debug())
 }
@@ -221,6 +224,8 @@ pub(crate) enum Slice {
     Whole,
     /// Parquet row groups from the first to before the last.
     RowGroups(u32, u32),
+    /// Stripes of ORC, likewise.
+    Stripes(u32, u32),
     /// Blocks of Avro, from the first byte to before the last.
     Bytes(u64, u64),
 }

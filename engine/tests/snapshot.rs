@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU32, Ordering},
@@ -89,8 +90,10 @@ impl Accounts {
 }
 
 fn schema() -> SchemaRef {
-    let column =
-        |name| Field::new(name, DataType::Int64, false).with_metadata([(SOURCE_TYPE.to_owned(), "bigint".to_owned())]);
+    let column = |name| {
+        Field::new(name, DataType::Int64, false)
+            .with_metadata(HashMap::from([(SOURCE_TYPE.to_owned(), "bigint".to_owned())]))
+    };
     Arc::new(Schema::new(vec![column("account"), column("amount")]))
 }
 

@@ -562,6 +562,7 @@ fn formats_of_files_are_resolved_with_all_their_properties() {
             read(json!({"type": "JsonReadSettings", "compressionProperties": unpack})),
         ),
         ("Avro", json!({"avroCompressionCodec": "snappy", "avroCompressionLevel": 9}), json!({})),
+        ("Orc", json!({"orcCompressionCodec": "zlib"}), json!({})),
     ] {
         let mut definitions = of_objects(Value::Null);
         definitions.source["type"] = dataset.into();

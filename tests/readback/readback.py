@@ -1,6 +1,7 @@
 """Reads a file that Ropeway wrote with an independent implementation and prints what is in it.
 
     readback.py parquet PATH [LIMIT]
+    readback.py orc PATH [LIMIT]
     readback.py csv PATH [OPTIONS-AS-JSON] [LIMIT]
     readback.py json PATH [LIMIT]
     readback.py avro PATH [LIMIT]
@@ -22,6 +23,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.orc
 import pyarrow.parquet
 
 
@@ -34,6 +36,10 @@ def files(path):
 
 def parquet(path):
     return pyarrow.parquet.ParquetFile(path).read()
+
+
+def orc(path):
+    return pyarrow.orc.ORCFile(path).read()
 
 
 def csv(path, options):
@@ -111,7 +117,8 @@ def main(kind, path, *rest):
     limit = int(rest.pop(0)) if rest else None
     if kind in ("json", "avro"):
         return rowwise(kind, path, limit)
-    tables = [parquet(file) if kind == "parquet" else csv(file, options) for file in files(path)]
+    tabular = {"parquet": parquet, "orc": orc, "csv": lambda file: csv(file, options)}[kind]
+    tables = [tabular(file) for file in files(path)]
     table = pa.concat_tables(tables)
     shown = table.slice(0, limit) if limit is not None else table
     values = [canonical(column) for column in shown.itercolumns()]

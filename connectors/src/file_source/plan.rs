@@ -65,6 +65,7 @@ impl Recipe {
         let first = self.files.first().map_or_else(String::new, |(path, ..)| store.shown(path));
         match self.slice {
             Slice::RowGroups(from, to) => format!("{first}, row groups {from} to {}", to.saturating_sub(1)),
+            Slice::Stripes(from, to) => format!("{first}, stripes {from} to {}", to.saturating_sub(1)),
             Slice::Bytes(from, to) => format!("{first}, bytes {from} to {}", to.saturating_sub(1)),
             Slice::Whole if self.files.len() > 1 => format!("{first} and {} more files", self.files.len() - 1),
             Slice::Whole => first,

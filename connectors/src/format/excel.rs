@@ -108,10 +108,5 @@ fn damaged(how: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     .caused_by(how)
 }
 
-/// A damaged workbook may make its reader panic, which is the file's fault.
-fn survived<T>(work: impl FnOnce() -> T) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|_| damaged("its reader gave up"))
-}
-
 #[cfg(test)]
 mod tests;

@@ -258,7 +258,7 @@ impl<'a> Resolving<'a> {
         let conversion = self.conversion(chosen);
         let input = chosen.input;
         let mut field = input.field.clone();
-        let mut metadata: HashMap<String, String> = field.metadata().clone().into();
+        let mut metadata: HashMap<String, String> = field.metadata().clone();
         let mut from = input.label.clone();
         if let Some(conversion) = &conversion {
             let _ = write!(from, " as {}", conversion.to.name());

@@ -38,7 +38,7 @@ pub(super) fn held(job: &Job, schema: &SchemaRef, fits: &[ColumnFit]) -> Result<
 /// [`ErrorKind::Data`] that names the first column that differs.
 pub(super) fn unchanged(planned: &SchemaRef, now: &SchemaRef) -> Result<()> {
     let same = |a: &Field, b: &Field| {
-        [SOURCE_TYPE, MAPPED_FROM].iter().all(|key| a.metadata().get(key) == b.metadata().get(key))
+        [SOURCE_TYPE, MAPPED_FROM].iter().all(|key| a.metadata().get(*key) == b.metadata().get(*key))
     };
     match first_difference(planned, now, same) {
         None => Ok(()),

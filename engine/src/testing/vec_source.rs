@@ -1,6 +1,6 @@
 //! A source of given rows.
 
-use std::{borrow::Cow, num::NonZeroU32, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, num::NonZeroU32, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray},
@@ -102,7 +102,8 @@ pub fn rows_at_most(rows: u32) -> BatchLimit {
 
 fn numbered(ids: std::ops::Range<i64>) -> RecordBatch {
     let column = |name: &str, data_type, source_type: &str| {
-        Field::new(name, data_type, false).with_metadata([(SOURCE_TYPE.to_owned(), source_type.to_owned())])
+        Field::new(name, data_type, false)
+            .with_metadata(HashMap::from([(SOURCE_TYPE.to_owned(), source_type.to_owned())]))
     };
     let schema =
         Schema::new(vec![column("id", DataType::Int64, "bigint"), column("name", DataType::Utf8, "varchar(30)")]);

@@ -107,6 +107,8 @@ pub(super) const CLASSES: ClassProperties = &[
     ("OrcFormat", &[]),
     ("ParquetFormat", &[]),
     ("RelationalTableDatasetTypeProperties", &[("tableName", Done)]),
+    // A file says itself how it is compressed.
+    ("OrcDatasetTypeProperties", &[("location", Done), ("orcCompressionCodec", Done)]),
     ("DatasetCompression", &[("type", Done), ("level", Done)]),
     ("SyntheticTableDatasetTypeProperties", &[("table", Done), ("scaleFactor", Done)]),
     ("DatasetLocation", &[("folderPath", Done), ("fileName", Done)]),

@@ -40,6 +40,7 @@ pub(super) const CLASSES: ClassProperties = &[
     ("XmlSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("ExcelSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("AvroSource", &[("storeSettings", Done), ("additionalColumns", Done)]),
+    ("OrcSource", &[("storeSettings", Done), ("additionalColumns", Done)]),
     ("SyntheticSource", &[("additionalColumns", Done)]),
     ("DelimitedTextReadSettings", &[("skipLineCount", Done), ("compressionProperties", Done)]),
     ("ParquetReadSettings", &[]),

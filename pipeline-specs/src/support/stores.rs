@@ -42,6 +42,7 @@ const FILE_SOURCES: &[(&str, &[&str])] = &[
     ("Json", &["JsonSource"]),
     ("Parquet", &["ParquetSource"]),
     ("Avro", &["AvroSource"]),
+    ("Orc", &["OrcSource"]),
     ("Excel", &["ExcelSource"]),
     ("Xml", &["XmlSource"]),
 ];

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     io::Cursor,
-    panic::AssertUnwindSafe,
     sync::Arc,
 };
 
@@ -20,7 +19,7 @@ use super::{
     columns::type_name,
     container::{Container, damaged},
 };
-use crate::format::{Batches, Input, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice, survived::survived};
 
 /// Columns at most.
 const MOST_COLUMNS: usize = 10_000;
@@ -34,7 +33,7 @@ pub(in crate::format) struct AvroFiles {
 
 /// A reader of a file of one block.
 fn reader(file: Cursor<Vec<u8>>, rows: usize) -> Result<Reader<Cursor<Vec<u8>>>> {
-    survived(|| ReaderBuilder::new().with_batch_size(rows.max(1)).build(file))?
+    survived(undecoded, || ReaderBuilder::new().with_batch_size(rows.max(1)).build(file))?
         .map_err(|error| damaged("its schema cannot be read").caused_by(error))
 }
 
@@ -95,9 +94,9 @@ impl ReadFormat for AvroFiles {
 fn decoded(group: Group, schema: &SchemaRef) -> Result<RecordBatch> {
     let Group { rows, file } = group;
     let mut reader = reader(file, rows)?;
-    let batch = survived(|| reader.next())?
+    let batch = survived(undecoded, || reader.next())?
         .ok_or_else(|| damaged("it has fewer rows than its blocks say"))?
-        .map_err(|error| damaged("a block cannot be decoded").caused_by(error))?;
+        .map_err(|error| undecoded().caused_by(error))?;
     if batch.num_rows() != rows {
         return Err(damaged("it has fewer rows than its blocks say"));
     }
@@ -112,9 +111,8 @@ fn pieces(batch: &RecordBatch, limit: BatchLimit) -> Vec<RecordBatch> {
     (0..rows).step_by(most).map(|first| batch.slice(first, most.min(rows - first))).collect()
 }
 
-/// What the `arrow-avro` crate makes of bytes that are damaged: a panic there is the file's fault.
-fn survived<T>(decode: impl FnOnce() -> T) -> Result<T> {
-    std::panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|_| damaged("a block cannot be decoded"))
+fn undecoded() -> Error {
+    damaged("a block cannot be decoded")
 }
 
 /// The columns, each with its Avro type as the source's type.

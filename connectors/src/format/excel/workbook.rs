@@ -9,9 +9,8 @@ use ropeway_engine::{Error, ErrorKind, Result};
 use super::{
     cell, damaged,
     range::{Area, Position},
-    survived,
 };
-use crate::format::text_input::unreadable;
+use crate::format::{survived::survived, text_input::unreadable};
 
 /// How a file of Excel 97 begins.
 const OLE: [u8; 4] = [0xD0, 0xCF, 0x11, 0xE0];
@@ -44,10 +43,14 @@ pub(super) fn bytes(from: impl Read, memory: u64) -> Result<Vec<u8>> {
 /// A file that is no workbook, or has no such sheet.
 pub(super) fn cells(bytes: Vec<u8>, sheet: &Sheet, area: Area, memory: u64) -> Result<Vec<(Position, String)>> {
     if bytes.starts_with(&OLE) {
-        return survived(|| old(bytes, sheet, area))?;
+        return survived(gave_up, || old(bytes, sheet, area))?;
     }
     bounded(&bytes, memory / 2)?;
-    survived(|| new(bytes, sheet, area))?
+    survived(gave_up, || new(bytes, sheet, area))?
+}
+
+fn gave_up() -> Error {
+    damaged("its reader gave up")
 }
 
 fn new(bytes: Vec<u8>, sheet: &Sheet, area: Area) -> Result<Vec<(Position, String)>> {

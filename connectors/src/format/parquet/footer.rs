@@ -80,7 +80,7 @@ fn shifted(group: &RowGroupMetaData, shift: i64, position: usize) -> Result<RowG
         builder = builder.set_file_offset(offset + shift);
     }
     // The format has 16 bits for the ordinal; it is optional, and beyond them it repeats.
-    builder.set_ordinal((position % (1 << 15)) as i32).build()
+    builder.set_ordinal((position % (1 << 15)) as i16).build()
 }
 
 fn shifted_column(column: &ColumnChunkMetaData, shift: i64) -> Result<ColumnChunkMetaData, ParquetError> {

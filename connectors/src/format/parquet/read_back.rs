@@ -54,7 +54,7 @@ impl ReadFormat for ReadBack {
     fn read(&self, file: Input, slice: &Slice, limit: BatchLimit) -> Result<Batches> {
         same_names(&self.written, &self.files.schema(file.clone())?)?;
         let groups = match slice {
-            Slice::Bytes(..) => return Err(damaged("it has row groups and no blocks")),
+            Slice::Bytes(..) | Slice::Stripes(..) => return Err(damaged("it has row groups and nothing else")),
             Slice::Whole => self.files.slices(file.clone(), 1)?,
             Slice::RowGroups(from, to) => (*from..*to).map(|group| Slice::RowGroups(group, group + 1)).collect(),
         };

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, source::SOURCE_TYPE};
 
 use super::{MAGIC, columns::type_name, pages};
-use crate::format::{Batches, Input, ReadFormat, Slice};
+use crate::format::{Batches, Input, ReadFormat, Slice, survived::survived};
 
 /// Bytes of a footer at most.
 const LONGEST_FOOTER: u64 = 64 << 20;
@@ -54,7 +54,7 @@ impl ReadFormat for ParquetFiles {
         let schema = columns(&footer)?;
         let count = footer.metadata().num_row_groups();
         let groups: Vec<usize> = match slice {
-            Slice::Bytes(..) => return Err(damaged("it has row groups and no blocks")),
+            Slice::Bytes(..) | Slice::Stripes(..) => return Err(damaged("it has row groups and nothing else")),
             Slice::Whole => (0..count).collect(),
             Slice::RowGroups(from, to) => (*from as usize..*to as usize).collect(),
         };
@@ -66,7 +66,7 @@ impl ReadFormat for ParquetFiles {
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
             .with_row_groups(groups)
             .with_batch_size(rows);
-        let reader = survived("its row groups cannot be read", || reader.build())?
+        let reader = survived(|| damaged("its row groups cannot be read"), || reader.build())?
             .map_err(|error| damaged("its row groups cannot be read").caused_by(error))?;
         Ok(Box::new(batches(reader).map(move |batch| {
             batch?.with_schema(Arc::clone(&schema)).map_err(|error| damaged("its columns changed").caused_by(error))
@@ -84,7 +84,7 @@ fn batches(reader: ParquetRecordBatchReader) -> impl Iterator<Item = Result<Reco
     let mut sound = Some(reader);
     std::iter::from_fn(move || {
         let reader = sound.as_mut()?;
-        let next = match survived("a page cannot be decoded", || reader.next()) {
+        let next = match survived(|| damaged("a page cannot be decoded"), || reader.next()) {
             Ok(next) => next?.map_err(|error| damaged("a page cannot be decoded").caused_by(error)),
             Err(error) => Err(error),
         };
@@ -93,12 +93,6 @@ fn batches(reader: ParquetRecordBatchReader) -> impl Iterator<Item = Result<Reco
         }
         Some(next)
     })
-}
-
-/// What the `parquet` crate makes of the file's bytes. On some that are damaged it panics instead of
-/// giving an error, as where a level lies outside of its bitmap: that is the file's fault.
-fn survived<T>(how: &'static str, decode: impl FnOnce() -> T) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).map_err(|_| damaged(how))
 }
 
 /// Rows per batch: the average row decides, for the file does not say more.
@@ -132,7 +126,7 @@ fn footer(file: &Input) -> Result<ArrowReaderMetadata> {
     }
     // The Arrow schema some writers add would be trusted blindly; the Parquet types say all we need.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let footer = survived("its footer cannot be read", || ArrowReaderMetadata::load(file, options))?
+    let footer = survived(|| damaged("its footer cannot be read"), || ArrowReaderMetadata::load(file, options))?
         .map_err(|error| damaged("its footer cannot be read").caused_by(error))?;
     check(&footer, length)?;
     Ok(footer)

@@ -1,6 +1,7 @@
 mod versions;
 
 use std::{
+    collections::HashMap,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -29,7 +30,7 @@ fn run_id() -> RunId {
 }
 
 fn schema() -> SchemaRef {
-    let source_type = [(SOURCE_TYPE.to_owned(), "datetime2(7)".to_owned())];
+    let source_type = HashMap::from([(SOURCE_TYPE.to_owned(), "datetime2(7)".to_owned())]);
     Arc::new(Schema::new(vec![
         Field::new("Order Id", DataType::Int64, false),
         Field::new("when", DataType::Timestamp(TimeUnit::Nanosecond, None), true).with_metadata(source_type),

@@ -1,6 +1,6 @@
 //! What every conversion gives at its edges: the exact value, what is left of it, or nothing.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{
@@ -28,7 +28,7 @@ fn decimal(precision: u8, scale: i8) -> Interim {
 
 /// The values as texts, `!` for those that have no place; `None` where no conversion is.
 fn with(array: ArrayRef, source_type: &str, to: Interim, aim: Aim, rules: &Rules) -> Option<Vec<String>> {
-    let metadata = [(SOURCE_TYPE.to_owned(), source_type.to_owned())];
+    let metadata = HashMap::from([(SOURCE_TYPE.to_owned(), source_type.to_owned())]);
     let field = Field::new("c", array.data_type().clone(), true).with_metadata(metadata);
     let converted = match conversion(&field, to, aim, rules).ok()? {
         Some(conversion) => {
