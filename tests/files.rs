@@ -2,6 +2,7 @@
 
 mod conformance;
 mod content;
+mod deletion;
 mod orc;
 
 use std::{num::NonZeroU32, path::Path, sync::Arc};

@@ -16,7 +16,7 @@ use ropeway_engine::{
     chunk::{BatchLimit, Chunk},
     files::{FileEntry, Files},
     skipping::PortionStream,
-    source::{BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{BatchStream, ChunkTarget, CopiedChunk, Source, SourceDescription},
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -27,6 +27,7 @@ use self::{
 };
 use crate::{
     blocking::blocking,
+    deletion,
     format::{Input, ReadFormat},
     selection::Selection,
 };
@@ -153,6 +154,17 @@ impl Source for FileSource {
         self.portions(chunk, limit, Tolerance::Skips).await
     }
 
+    async fn retire(&self, copied: &[CopiedChunk<'_>]) -> Result<()> {
+        if !self.selection.deletes() {
+            return Ok(());
+        }
+        let files = self.store.files();
+        for CopiedChunk { chunk, .. } in copied {
+            deletion::delete(&files, Recipe::of(chunk)?.files()?).await?;
+        }
+        Ok(())
+    }
+
     fn skips(&self) -> Option<Cow<'static, str>> {
         self.format.skips().map(Cow::from)
     }
@@ -178,10 +190,11 @@ impl Source for FileSource {
             Some(Planned { files, .. }) => format!("{files} files, each one chunk"),
             None => "by files".to_owned(),
         };
+        let deletes = if self.selection.deletes() { deletion::ANNOUNCED } else { "" };
         SourceDescription {
             statement: self.selection.to_string(),
             cut,
-            consistency: "a file that changes after the plan stops the run".to_owned(),
+            consistency: format!("a file that changes after the plan stops the run{deletes}"),
         }
     }
 }

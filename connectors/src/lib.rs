@@ -4,6 +4,7 @@ mod azure_blob;
 mod binary;
 mod blocking;
 mod chosen_files;
+mod deletion;
 mod entra;
 mod file;
 mod file_source;

@@ -67,16 +67,8 @@ impl Selection {
     /// The files of rows.
     ///
     /// # Errors
-    /// [`ErrorKind::Spec`] for paths that climb, ways to choose files that exclude each other, and what is only for
-    /// binary copies.
+    /// [`ErrorKind::Spec`] for paths that climb, and ways to choose files that exclude each other.
     pub(crate) fn of_rows(place: Place, settings: ReadSettings) -> Result<Self> {
-        if settings.delete_files_after_completion == Some(true) {
-            return Err(Error::new(
-                ErrorKind::Spec,
-                "deleteFilesAfterCompletion is for binary copies only: what was parsed is no proof that the file is not needed any more; remove it",
-            )
-            .code("DeleteFilesAfterCompletionNotSupportedForNonDirectBinaryCopy"));
-        }
         Self::new(place, settings)
     }
 
@@ -91,8 +83,7 @@ impl Selection {
                 "enablePartitionDiscovery adds columns, which a binary copy does not have; turn it off",
             ));
         }
-        let deletes = settings.delete_files_after_completion == Some(true);
-        Ok(Self { with_hidden: true, deletes, ..Self::new(place, settings)? })
+        Ok(Self { with_hidden: true, ..Self::new(place, settings)? })
     }
 
     fn new(place: Place, settings: ReadSettings) -> Result<Self> {
@@ -128,7 +119,8 @@ impl Selection {
             .transpose()?
             .map(|root| Partitions { root });
         let recursive = settings.recursive.unwrap_or(true);
-        Ok(Self { container, base, way, recursive, modified, partitions, with_hidden: false, deletes: false })
+        let deletes = settings.delete_files_after_completion == Some(true);
+        Ok(Self { container, base, way, recursive, modified, partitions, with_hidden: false, deletes })
     }
 
     /// The files, in the order of their paths. Hidden ones and those that mark something (`_SUCCESS`) hold no rows, unless

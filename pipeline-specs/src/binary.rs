@@ -27,6 +27,15 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
                                file, a folder gives one file per chunk";
                 findings.push(ignored, "ignored-property", &path, message.to_owned());
             }
+            let deletes = settings.get("source").is_some_and(deletes_files);
+            if deletes && settings.get("enableSkipIncompatibleRow").is_some_and(is_on) {
+                let message = "'deleteFilesAfterCompletion' does not go with 'enableSkipIncompatibleRow': a row that is left \
+                               out would be nowhere but in its file; remove one of them";
+                let severity = if moment == Moment::Validate { Severity::Warning } else { Severity::Error };
+                let path =
+                    property(&property(&property(path, "source"), "storeSettings"), "deleteFilesAfterCompletion");
+                findings.push(severity, "unsupported-property", &path, message.to_owned());
+            }
             false
         }
         // The other end may be misspelt or an expression, which is told elsewhere.
@@ -40,5 +49,17 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
             findings.push(severity, "unsupported-type", path, message);
             false
         }
+    }
+}
+
+/// Whether a copy source deletes the files that it has read.
+pub(crate) fn deletes_files(source: &Value) -> bool {
+    source.pointer("/storeSettings/deleteFilesAfterCompletion").is_some_and(is_on)
+}
+
+fn is_on(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        value => *value == true,
     }
 }

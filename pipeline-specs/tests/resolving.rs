@@ -582,3 +582,22 @@ fn formats_of_files_are_resolved_with_all_their_properties() {
         assert_eq!(copy.sink.settings.expose()["sink"]["formatSettings"]["recordName"], "r");
     }
 }
+
+#[test]
+fn files_are_not_deleted_where_rows_of_them_are_left_out() {
+    let asked = |deletes: Value, skips: Value| {
+        let mut definitions = of_objects(Value::Null);
+        let settings = &mut definitions.pipeline["activities"][0]["typeProperties"];
+        settings["source"]["storeSettings"] =
+            json!({"type": "FileServerReadSettings", "deleteFilesAfterCompletion": deletes});
+        settings["enableSkipIncompatibleRow"] = skips;
+        definitions.resolve(&inputs("{}"), &Outcomes::new())
+    };
+    for (deletes, skips) in [(json!(true), json!(true)), (json!("True"), json!("true"))] {
+        let said = format!("{:?}", asked(deletes, skips).err().unwrap());
+        assert!(said.contains("does not go with 'enableSkipIncompatibleRow'"), "{said}");
+    }
+    for (deletes, skips) in [(json!(true), json!(false)), (json!("false"), json!(true))] {
+        assert!(asked(deletes, skips).is_ok());
+    }
+}

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use self::portions::{Leaving, portions};
 use super::{PIECE, SkipErrorFile, rows, schema};
-use crate::selection::Selection;
+use crate::{deletion, selection::Selection};
 
 /// Bytes that are asked for at once.
 const READ: u64 = 4 * PIECE;
@@ -33,8 +33,6 @@ const READS: usize = 4;
 const FILES: usize = 1000;
 /// Ranges of one file at most: a blob has 50,000 blocks, and each range ends with a short one.
 pub(crate) const RANGES: u64 = 5000;
-/// Files that are deleted at once after the copy.
-const DELETIONS: usize = 16;
 
 /// A store whose files are copied as they are.
 pub(crate) trait BinaryStore: Send + Sync + 'static {
@@ -199,11 +197,7 @@ impl Source for BinarySource {
         for CopiedChunk { chunk, left_out } in copied {
             let is_copied = |part: u32| left_out.iter().all(|left| left.part != part);
             let copies = (0..).zip(recipe(chunk)?.files).filter(|(part, _)| is_copied(*part));
-            let deletions = copies.map(|(_, file)| {
-                let (files, file) = (Arc::clone(&files), entry(&file));
-                async move { files.delete_unchanged(&file).await }
-            });
-            stream::iter(deletions).buffer_unordered(DELETIONS).try_collect::<()>().await?;
+            deletion::delete(&files, copies.map(|(_, file)| entry(&file)).collect()).await?;
         }
         Ok(())
     }
@@ -222,7 +216,7 @@ impl Source for BinarySource {
 
     fn describe(&self) -> SourceDescription {
         let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let deletes = if self.selection.deletes() { "; files are deleted once the copy is published" } else { "" };
+        let deletes = if self.selection.deletes() { deletion::ANNOUNCED } else { "" };
         SourceDescription {
             statement: self.selection.to_string(),
             cut: found.map_or_else(

@@ -76,7 +76,7 @@ const FILE_SELECTION: Properties = &[
     ("modifiedDatetimeEnd", Done),
     ("enablePartitionDiscovery", Done),
     ("partitionRootPath", Done),
-    // The connector refuses it where rows are copied.
+    // What it does not go with is said in `binary.rs`.
     ("deleteFilesAfterCompletion", Done),
 ];
 
@@ -90,7 +90,7 @@ const BLOB_SELECTION: Properties = &[
     ("modifiedDatetimeEnd", Done),
     ("enablePartitionDiscovery", Done),
     ("partitionRootPath", Done),
-    // The connector refuses it where rows are copied.
+    // What it does not go with is said in `binary.rs`.
     ("deleteFilesAfterCompletion", Done),
 ];
 

@@ -9,6 +9,7 @@ use super::{
     place::{add, chosen, clone, one_place, place, resolved, side},
 };
 use crate::{
+    binary,
     copy::ResolvedSide,
     older::Used,
     schema,
@@ -95,6 +96,11 @@ pub(super) fn lookup(properties: &mut Properties<'_>) -> Option<Lookup> {
     let path = properties.path_of("source");
     let used = Used { end: End::Source, copy: &mut source.real, path: &path, rows: true, moment: properties.moment() };
     dataset.modernize(used, properties.findings);
+    if binary::deletes_files(&source.real) {
+        let message = "'deleteFilesAfterCompletion' is for copies: a Lookup may leave rows of a file unread; remove it";
+        properties.error("unsupported-property", "source", message.to_owned());
+        return None;
+    }
     // Data Factory's own samples call the query of a SQL source `query`.
     if let Some(object) = source.real.as_object_mut()
         && schema::shape_of(&source_type, "sqlReaderQuery").is_some()

@@ -4,9 +4,9 @@ use arrow::array::{AsArray, RecordBatch};
 use futures::TryStreamExt;
 use ropeway_engine::{
     Result,
-    chunk::BatchLimit,
+    chunk::{BatchLimit, Chunk},
     registry::{SourceKind, StoreKind},
-    source::{ChunkTarget, Source},
+    source::{ChunkTarget, CopiedChunk, Source},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -201,8 +201,33 @@ async fn many_small_files_share_chunks_and_no_row_is_lost_or_doubled() {
     assert!(error.to_string().contains("00001.csv"), "{error}");
 }
 
+fn copied(chunks: &[Chunk]) -> Vec<CopiedChunk<'_>> {
+    chunks.iter().map(|chunk| CopiedChunk { chunk, left_out: &[] }).collect()
+}
+
 #[tokio::test]
-async fn rows_are_no_reason_to_delete_their_file() {
-    let error = source(Path::new("/data"), "in", "", json!({"deleteFilesAfterCompletion": true})).err().unwrap();
-    assert_eq!(error.symbolic_code(), Some("DeleteFilesAfterCompletionNotSupportedForNonDirectBinaryCopy"));
+async fn files_of_rows_are_deleted_when_the_run_is_over_and_that_is_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    for id in 0..5 {
+        fs::write(root.path().join(format!("{id}.csv")), format!("id\n{id}\n")).unwrap();
+    }
+    let there = || fs::read_dir(root.path()).unwrap().count();
+    let found = source(root.path(), "", "", json!({})).unwrap();
+    let chunks = found.plan(target()).await.unwrap();
+    found.retire(&copied(&chunks)).await.unwrap();
+    assert_eq!(there(), 5, "nobody asked for it");
+
+    let found = source(root.path(), "", "", json!({"deleteFilesAfterCompletion": "true"})).unwrap();
+    let chunks = found.plan(target()).await.unwrap();
+    assert_eq!(all(found.as_ref()).await.unwrap().len(), 5);
+    assert_eq!(there(), 5, "to read a file is not to delete it");
+    fs::write(root.path().join("new.csv"), "id\n9\n").unwrap();
+    fs::write(root.path().join("3.csv"), "id\n3\n3\n").unwrap();
+    let error = found.retire(&copied(&chunks)).await.unwrap_err();
+    assert_eq!(error.symbolic_code(), Some("DataConsistencySourceDataChanged"), "{error}");
+    assert!(root.path().join("3.csv").exists(), "what changed stays");
+    fs::remove_file(root.path().join("3.csv")).unwrap();
+    found.retire(&copied(&chunks)).await.unwrap();
+    found.retire(&copied(&chunks)).await.unwrap();
+    assert_eq!(there(), 1, "what came later stays");
 }
