@@ -15,6 +15,7 @@ use ropeway_engine::{
     sink::Sink,
     source::Source,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// A job with three chunks at once, of so many rows each, that does not wait long before it tries again.
@@ -60,6 +61,35 @@ impl<F: Fn() + Send + Sync> Observer for AtCommit<F> {
     fn observe(&self, event: &Event<'_>) {
         if matches!(event, Event::Committed { .. }) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             (self.then)();
+        }
+    }
+}
+
+/// Kills the process, as far as a future can be killed: after so many commits, or when all is about to be published.
+pub(crate) async fn killed(job: &Job, store: &dyn CheckpointStore, commits: usize) {
+    let killer = Killer { commits: AtomicUsize::new(commits), now: Notify::new() };
+    let (counters, cancel) = (Arc::new(Counters::default()), CancellationToken::new());
+    tokio::select! {
+        biased;
+        () = killer.now.notified() => {}
+        done = run(job, store, &counters, &killer, &cancel) => panic!("it was to be killed, and is {done:?}"),
+    }
+}
+
+struct Killer {
+    commits: AtomicUsize,
+    now: Notify,
+}
+
+impl Observer for Killer {
+    fn observe(&self, event: &Event<'_>) {
+        let is_due = match event {
+            Event::Committed { .. } => self.commits.fetch_sub(1, Ordering::SeqCst) == 1,
+            Event::Publishing => true,
+            _ => false,
+        };
+        if is_due {
+            self.now.notify_one();
         }
     }
 }

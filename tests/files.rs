@@ -3,6 +3,7 @@
 mod conformance;
 mod content;
 mod deletion;
+mod hierarchy;
 mod orc;
 
 use std::{num::NonZeroU32, path::Path, sync::Arc};
@@ -56,6 +57,7 @@ async fn write(sink: &dyn Sink, schema: &SchemaRef, chunks: &[Vec<RecordBatch>])
         chunks: chunks.len() as u32,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening: None,
     };
     let run = sink.begin(context).await.unwrap();

@@ -29,6 +29,7 @@ pub(crate) fn context(schema: &SchemaRef, run: &str, epoch: u32) -> RunContext {
         chunks: 1,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening: (epoch > 1).then(|| json!({"ledger": true})),
     }
 }

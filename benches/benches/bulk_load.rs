@@ -137,6 +137,7 @@ async fn ropeway(
         chunks: 1,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening: None,
     };
     let run = sink.begin(context).await?;

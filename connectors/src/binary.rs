@@ -31,7 +31,7 @@ pub(crate) use self::source::RANGES;
 pub(crate) use self::{
     format::BinaryFiles,
     leaving_out::{BLOB_FORBIDDEN, BLOB_MISSING, CHANGED, FILE_FORBIDDEN, FILE_MISSING, INVALID_NAME, SkipErrorFile},
-    naming::{CopyBehavior, Naming, behavior, merged_name},
+    naming::{CopyBehavior, Naming, behavior, given, merged_name},
     source::{BinarySource, BinaryStore},
     spans::{Copied, Span, assembled, kept_as_text, kept_in, same_md5},
 };

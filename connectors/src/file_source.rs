@@ -146,6 +146,10 @@ impl Source for FileSource {
         self.planned(target, 1).await
     }
 
+    async fn plan_whole_files(&self, _target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.planned(ChunkTarget { bytes: u64::MAX, rows: u64::MAX, chunks: 1 }, 1).await
+    }
+
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
         Ok(self.portions(chunk, limit, Tolerance::None).await?.map_ok(|portion| portion.rows).boxed())
     }

@@ -1,6 +1,8 @@
 //! How a run lays its files into a folder, whichever store the folder is in: the names of parts,
 //! the manifest, and the mark of success.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::SchemaRef;
 use ropeway_engine::{
     Error, ErrorKind, Result,
@@ -10,7 +12,10 @@ use ropeway_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lenient;
+use crate::{
+    binary::{CopyBehavior, Naming},
+    lenient,
+};
 
 /// The mark that a folder is complete; it holds the hash of the manifest it vouches for.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
@@ -25,6 +30,9 @@ pub(crate) struct FolderSettings {
     /// The beginning of the names of files that were split by rows.
     #[serde(default, deserialize_with = "lenient::option::text")]
     pub(crate) file_name_prefix: Option<String>,
+    /// How files of the source are kept, where the definition says that.
+    #[serde(skip)]
+    pub(crate) behavior: Option<CopyBehavior>,
 }
 
 impl FolderSettings {
@@ -54,7 +62,7 @@ impl FolderSettings {
     /// The file of a chunk: `part-00017-1f3a5c7d.parquet`; with a limit of rows, its piece too:
     /// `orders_00017_00002-1f3a5c7d.parquet`. No attempt stands in it, so that a retry cannot
     /// leave a second copy; readers skip no name that starts with a letter.
-    pub(crate) fn part_name(&self, run: &RunId, chunk: ChunkId, piece: u32, extension: &str) -> String {
+    fn part_name(&self, run: &RunId, chunk: ChunkId, piece: u32, extension: &str) -> String {
         let (chunk, run) = (chunk.0, run.short());
         match self.max_rows_per_file {
             None => format!("part-{chunk:05}-{run}{extension}"),
@@ -64,6 +72,88 @@ impl FolderSettings {
             }
         }
     }
+}
+
+/// The names of the files of a run, below the folder of its sink.
+#[derive(Clone, Debug)]
+pub(crate) struct PartNames {
+    settings: FolderSettings,
+    run: RunId,
+    /// Of the format, with its dot.
+    extension: String,
+    /// Of each chunk, without the extension, where the files of the source are kept.
+    kept: Vec<String>,
+}
+
+impl PartNames {
+    /// `files` are those that the rows of each chunk come from; empty where rows come from no files.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`] for a file whose name cannot be kept, and for two that would have the same.
+    pub(crate) fn new(settings: FolderSettings, run: &RunId, extension: String, files: &[String]) -> Result<Self> {
+        let kept = match settings.behavior {
+            Some(_) if !files.is_empty() && settings.max_rows_per_file.is_some() => {
+                let message = "maxRowsPerFile cuts files in pieces, and copyBehavior keeps one for each file of the source;                                remove one of them";
+                return Err(Error::new(ErrorKind::Spec, message));
+            }
+            Some(behavior) => kept(behavior, run, files)?,
+            None => Vec::new(),
+        };
+        Ok(Self { settings, run: run.clone(), extension, kept })
+    }
+
+    /// The file of a chunk, or its piece where rows of a file are limited. No attempt stands in it, so that a retry
+    /// cannot leave a second copy.
+    pub(crate) fn of(&self, chunk: ChunkId, piece: u32) -> String {
+        match self.kept.get(chunk.0 as usize) {
+            None => self.settings.part_name(&self.run, chunk, piece, &self.extension),
+            Some(name) => format!("{name}{}", self.extension),
+        }
+    }
+
+    /// Whether the files of the source are kept: files that stand there already are then those of others, and stay, but
+    /// for those of the same names.
+    pub(crate) fn keep_files(&self) -> bool {
+        !self.kept.is_empty()
+    }
+}
+
+/// What the file of each chunk is called, without an extension.
+fn kept(behavior: CopyBehavior, run: &RunId, files: &[String]) -> Result<Vec<String>> {
+    let is_flat = behavior == CopyBehavior::FlattenHierarchy;
+    let naming = if is_flat { Naming::Flat(String::new()) } else { Naming::Below(String::new()) };
+    let (mut names, mut taken) = (Vec::with_capacity(files.len()), HashMap::new());
+    for file in files {
+        let refused = |message: &'static str| {
+            Error::new(ErrorKind::Data, message).with("file", file.escape_debug()).code("InvalidFileName")
+        };
+        let target = naming.target(file, run)?;
+        let name = if is_flat { made_of(&target) } else { stem(&target) };
+        if name.split('/').any(|step| step.starts_with(['.', '_'])) {
+            return Err(refused(
+                "a name that begins with '.' or '_' would be passed over by who reads the copy; rename the file or its folder, or set copyBehavior to FlattenHierarchy",
+            ));
+        }
+        if let Some(other) = taken.insert(name.to_owned(), file) {
+            return Err(refused(
+                "two files would have the same name with the extension of the sink's format; copy them apart, or set copyBehavior to FlattenHierarchy",
+            )
+            .with("other", other.escape_debug()));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// A path without the ending of its name.
+fn stem(path: &str) -> &str {
+    let name = path.rfind('/').map_or(0, |slash| slash + 1);
+    path[name..].rfind('.').filter(|dot| *dot > 0).map_or(path, |dot| &path[..name + dot])
+}
+
+/// The three steps of a name that was made; a fourth is the ending of the source's file.
+fn made_of(name: &str) -> &str {
+    name.match_indices('.').nth(2).map_or(name, |(dot, _)| &name[..dot])
 }
 
 /// True for what may stand in a file name, and at its beginning without hiding the file.

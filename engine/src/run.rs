@@ -275,6 +275,13 @@ impl Begun<'_> {
         Log::new(log, target)
     }
 
+    /// The file of every chunk, for a sink that makes a file of each.
+    fn files(&self, sink: &dyn Sink) -> Vec<String> {
+        let chunks = self.record.plan.chunks.iter().filter(|_| sink.keeps_files());
+        // Rows of a table have no files, and are laid out as if nobody had asked.
+        chunks.map(|chunk| self.job.source.file_of(chunk)).collect::<Option<_>>().unwrap_or_default()
+    }
+
     async fn target(&self, sink: &dyn Sink, schema: &SchemaRef, opening: Option<&Value>) -> Result<Arc<dyn SinkRun>> {
         let begin = || {
             let context = RunContext {
@@ -284,6 +291,7 @@ impl Begun<'_> {
                 chunks: self.record.plan.chunks.len() as u32,
                 one_epoch: self.job.source.shares_snapshot(&self.record.plan.chunks),
                 leaves_out: self.job.skipping.is_some(),
+                files: self.files(sink),
                 opening: opening.cloned(),
             };
             in_time(self.job.settings.settle_timeout, sink.begin(context))
@@ -301,11 +309,16 @@ async fn plan(
     cancel: &CancellationToken,
 ) -> Result<Plan> {
     let target = chunk_target(job, admission);
-    let ask = || in_time(job.settings.first_batch_timeout, job.source.plan(target));
+    let ask = || in_time(job.settings.first_batch_timeout, planned(job, target));
     let chunks = retrying(patience, cancel, ask).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
     let description = snapshot::described(job, &chunks);
     Ok(Plan { fingerprint: job.fingerprint.clone(), schema: schema.clone(), chunks, description })
+}
+
+/// The chunks, each with what the sink makes one file of.
+async fn planned(job: &Job, target: ChunkTarget) -> Result<Vec<Chunk>> {
+    if job.sink.keeps_files() { job.source.plan_whole_files(target).await } else { job.source.plan(target).await }
 }
 
 fn chunk_target(job: &Job, admission: Admission) -> ChunkTarget {

@@ -71,6 +71,9 @@ pub struct RunContext {
     pub one_epoch: bool,
     /// Whether rows that do not fit are left out.
     pub leaves_out: bool,
+    /// The file that the rows of each chunk come from, below the folder of the source's dataset, for a sink that
+    /// [keeps files](Sink::keeps_files); empty where rows come from no files.
+    pub files: Vec<String>,
     /// What [`SinkRun::opening`] said when the run first began; `None` at the first time.
     pub opening: Option<Value>,
 }
@@ -148,6 +151,12 @@ pub trait Sink: Send + Sync + 'static {
     /// True if a run can begin again: what is published is what the receipts given to [`SinkRun::finish`] name, whatever
     /// else was committed. A table cannot, because committed rows are there at once.
     fn begins_again(&self) -> bool {
+        false
+    }
+
+    /// True if every file of the source becomes a file of its own, whose name follows from its path
+    /// ([`RunContext::files`]): a chunk is then a whole file.
+    fn keeps_files(&self) -> bool {
         false
     }
 

@@ -95,6 +95,11 @@ pub trait Source: Send + Sync + 'static {
         self.plan(target).await
     }
 
+    /// The same with a chunk for every file, whole, for whoever makes a file of each.
+    async fn plan_whole_files(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.plan(target).await
+    }
+
     /// True if all chunks of this plan have to show one state of the store, the one that
     /// [`begin_snapshot`](Self::begin_snapshot) holds. It ends with its process, so that chunks of two processes never go
     /// together.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::{
     diagnostic::{Findings, Severity, property},
+    schema,
     support::Moment,
 };
 
@@ -21,10 +22,11 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
         }
         (true, true) => true,
         (false, false) => {
-            if given("/sink/storeSettings/copyBehavior") {
+            let is_of_files = schema::shape_of(source, "storeSettings").is_some();
+            if given("/sink/storeSettings/copyBehavior") && !source.is_empty() && !is_of_files {
                 let path = property(&property(&property(path, "sink"), "storeSettings"), "copyBehavior");
-                let message = "'copyBehavior' is ignored where rows are copied: a sink with a file name gives that one \
-                               file, a folder gives one file per chunk";
+                let message = "'copyBehavior' is ignored where rows come from no files: a sink with a file name gives that \
+                               one file, a folder gives one file per chunk";
                 findings.push(ignored, "ignored-property", &path, message.to_owned());
             }
             let deletes = settings.get("source").is_some_and(deletes_files);
@@ -61,5 +63,25 @@ fn is_on(value: &Value) -> bool {
     match value {
         Value::String(text) => text.eq_ignore_ascii_case("true"),
         value => *value == true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn copy_behavior_has_nothing_to_do_where_rows_come_from_no_files() {
+        let warnings = |source: &str, behavior: &str| {
+            let sink = json!({"type": "ParquetSink", "storeSettings": {"copyBehavior": behavior}});
+            let mut findings = Findings::silent();
+            check(&json!({"source": {"type": source}, "sink": sink}), "$", Moment::Validate, &mut findings);
+            findings.into_vec().len()
+        };
+        assert_eq!(warnings("SqlServerSource", "MergeFiles"), 1);
+        assert_eq!(warnings("SqlServerSource", ""), 0);
+        assert_eq!(warnings("DelimitedTextSource", "MergeFiles"), 0);
     }
 }

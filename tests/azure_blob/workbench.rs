@@ -177,6 +177,7 @@ pub(crate) fn context(run: &str, epoch: u32, chunks: u32, opening: Option<Value>
         chunks,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening,
     }
 }

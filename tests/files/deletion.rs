@@ -1,30 +1,20 @@
 //! `deleteFilesAfterCompletion` where rows are copied: no file goes before all rows are published, whoever is killed when.
 
-use std::{
-    fs,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fs, path::Path};
 
 use ropeway_connectors::registry;
 use ropeway_engine::{
     checkpoint::memory::MemoryCheckpoint,
     chunk::RunId,
-    progress::{Counters, Event, Observer},
     retry::RetryPolicy,
-    run::{Job, Settings, run},
+    run::{Job, Settings},
 };
 use ropeway_tests::readback;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::sink;
-use crate::copy_run::go;
+use crate::copy_run::{go, killed};
 
 const FILES: usize = 9;
 
@@ -62,35 +52,6 @@ fn job(root: &Path) -> Job {
             retry: RetryPolicy { pace: 0.01, ..RetryPolicy::default() },
             ..Settings::default()
         },
-    }
-}
-
-/// Kills the process, as far as a future can be killed: after so many commits, or when all is about to be published.
-struct Killer {
-    commits: AtomicUsize,
-    now: Notify,
-}
-
-impl Observer for Killer {
-    fn observe(&self, event: &Event<'_>) {
-        let is_due = match event {
-            Event::Committed { .. } => self.commits.fetch_sub(1, Ordering::SeqCst) == 1,
-            Event::Publishing => true,
-            _ => false,
-        };
-        if is_due {
-            self.now.notify_one();
-        }
-    }
-}
-
-async fn killed(job: &Job, store: &MemoryCheckpoint, commits: usize) {
-    let killer = Killer { commits: AtomicUsize::new(commits), now: Notify::new() };
-    let (counters, cancel) = (Arc::new(Counters::default()), CancellationToken::new());
-    tokio::select! {
-        biased;
-        () = killer.now.notified() => {}
-        done = run(job, store, &counters, &killer, &cancel) => panic!("it was to be killed, and is {done:?}"),
     }
 }
 

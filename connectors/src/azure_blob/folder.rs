@@ -25,7 +25,7 @@ use super::{
     sink::BlobSink,
 };
 use crate::format::Slice;
-use crate::layout::{Manifest, Part, SUCCESS, manifest_name};
+use crate::layout::{Manifest, Part, PartNames, SUCCESS, manifest_name};
 
 /// Requests that tidy up at once.
 const TIDYING: usize = 8;
@@ -35,6 +35,7 @@ pub(crate) struct FolderRun {
     sink: Arc<BlobSink>,
     context: Arc<RunContext>,
     path: String,
+    names: Arc<PartNames>,
     opening: Opening,
 }
 
@@ -60,7 +61,8 @@ impl FolderRun {
                 })
             }
         };
-        Ok(Self { sink, context: Arc::new(context), path, opening })
+        let names = PartNames::new(sink.folder.clone(), &context.run, sink.format.extension(), &context.files)?;
+        Ok(Self { sink, context: Arc::new(context), path, names: Arc::new(names), opening })
     }
 
     fn name(&self, name: &str) -> Result<String> {
@@ -122,7 +124,8 @@ impl FolderRun {
 
     /// Deletes the parts that the replaced manifest lists, each only if that run wrote it.
     async fn delete_replaced(&self) -> Result<()> {
-        let Some(name) = &self.opening.manifest else { return Ok(()) };
+        // Where files keep their names, those of an earlier run are other files, unless they were replaced.
+        let Some(name) = self.opening.manifest.as_ref().filter(|_| !self.names.keep_files()) else { return Ok(()) };
         let blob = self.blob(name)?;
         let Some((text, _)) = blob.read().await.map_err(|fault| fault.at(&blob.place))? else { return Ok(()) };
         let Ok(old) = serde_json::from_slice::<Manifest>(&text) else { return Ok(()) };
@@ -141,7 +144,7 @@ impl FolderRun {
     /// Deletes what earlier attempts at a chunk wrote beyond its last piece, because the rows were others then. The
     /// manifest does not name it, but who reads the folder without one would see it.
     async fn delete_surplus(&self, manifest: &Manifest) -> Result<()> {
-        if self.sink.folder.max_rows_per_file.is_none() {
+        if self.sink.folder.max_rows_per_file.is_none() || self.names.keep_files() {
             return Ok(());
         }
         let ending = format!("-{}{}", self.context.run.short(), self.sink.format.extension());
@@ -174,6 +177,7 @@ impl SinkRun for FolderRun {
             sink: Arc::clone(&self.sink),
             context: Arc::clone(&self.context),
             path: self.path.clone(),
+            names: Arc::clone(&self.names),
             chunk: chunk.id,
             attempt,
         };

@@ -23,7 +23,10 @@ use super::{
     sink::{BlobSink, no_room},
     upload::Upload,
 };
-use crate::{format::Fragment, layout::Part};
+use crate::{
+    format::Fragment,
+    layout::{Part, PartNames},
+};
 
 /// Where the parts of one attempt go.
 #[derive(Clone)]
@@ -31,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) sink: Arc<BlobSink>,
     pub(crate) context: Arc<RunContext>,
     pub(crate) path: String,
+    pub(crate) names: Arc<PartNames>,
     pub(crate) chunk: ChunkId,
     pub(crate) attempt: Attempt,
 }
@@ -66,8 +70,17 @@ impl Parts {
         }
     }
 
+    /// A blob of somebody else's that stands where a file keeps its name: it is overwritten, as files are.
+    async fn replaced(&self, blob: &Blob) -> Result<Option<BlobState>> {
+        if !self.names.keep_files() {
+            return Ok(None);
+        }
+        let state = blob.state().await.map_err(|fault| fault.at(&blob.place))?;
+        Ok(state.filter(|state| !is_of(state, &self.context.run)))
+    }
+
     fn name(&self, piece: u32) -> String {
-        self.sink.folder.part_name(&self.context.run, self.chunk, piece, &self.sink.format.extension())
+        self.names.of(self.chunk, piece)
     }
 
     fn blob(&self, name: &str) -> Result<Blob> {
@@ -196,7 +209,10 @@ impl OpenPart {
 /// meanwhile) they are replaced; an attempt that is itself the earlier one gives way.
 async fn show(blob: &Blob, parts: &Parts, commit: &Commit) -> Result<()> {
     let run = &parts.context.run;
-    let mut condition = Condition::Absent;
+    let mut condition = match parts.replaced(blob).await? {
+        Some(state) => Condition::Unchanged(state.etag),
+        None => Condition::Absent,
+    };
     loop {
         let other = match commit_once(blob, run, commit, &condition).await? {
             Settled::Ours(_) => return Ok(()),

@@ -78,11 +78,21 @@ pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>
         Target::Rows(file.map_or_else(|| Rows::Folder(path.clone()), Rows::Blob))
     };
     let format_settings = spec.sink.get("formatSettings");
+    let format: Arc<dyn Format> =
+        if is_binary { Arc::new(BinaryFiles) } else { format::for_writing(&spec.dataset, format_settings)? };
+    let behavior = binary::given(settings.store_settings.copy_behavior.as_deref())?;
+    let target = match (target, behavior) {
+        (Target::Rows(Rows::Folder(path)), Some(CopyBehavior::MergeFiles)) => {
+            let name = format!("{}{}", binary::merged_name(spec.ropeway.run.as_ref())?, format.extension());
+            Target::Rows(Rows::Blob(names::blob(&path, &name)?))
+        }
+        (target, _) => target,
+    };
     let sink = Arc::new(BlobSink {
         container: Container::new(account, &container, &spec.ropeway)?,
-        format: if is_binary { Arc::new(BinaryFiles) } else { format::for_writing(&spec.dataset, format_settings)? },
+        format,
         metadata: commit::user_metadata(&settings.store_settings.metadata)?,
-        folder: FolderSettings::checked(format_settings)?,
+        folder: FolderSettings { behavior, ..FolderSettings::checked(format_settings)? },
         block: block_size(settings.store_settings.block_size_in_mb, &spec.ropeway)?,
     });
     Ok(match target {
@@ -125,6 +135,10 @@ impl Sink for Shared {
             }
         }
         .to_owned()
+    }
+
+    fn keeps_files(&self) -> bool {
+        matches!(self.rows, Rows::Folder(_)) && self.sink.folder.behavior.is_some()
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {

@@ -59,11 +59,19 @@ pub(crate) fn kept(folder: &str, path: &str) -> Result<String> {
 /// # Errors
 /// [`ErrorKind::Spec`] for another word.
 pub(crate) fn behavior(text: Option<&str>) -> Result<CopyBehavior> {
+    given(text).map(Option::unwrap_or_default)
+}
+
+/// The same; `None` if nothing is written.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for another word.
+pub(crate) fn given(text: Option<&str>) -> Result<Option<CopyBehavior>> {
     match text.filter(|text| !text.is_empty()) {
-        None => Ok(CopyBehavior::default()),
-        Some(text) if text.eq_ignore_ascii_case("PreserveHierarchy") => Ok(CopyBehavior::PreserveHierarchy),
-        Some(text) if text.eq_ignore_ascii_case("FlattenHierarchy") => Ok(CopyBehavior::FlattenHierarchy),
-        Some(text) if text.eq_ignore_ascii_case("MergeFiles") => Ok(CopyBehavior::MergeFiles),
+        None => Ok(None),
+        Some(text) if text.eq_ignore_ascii_case("PreserveHierarchy") => Ok(Some(CopyBehavior::PreserveHierarchy)),
+        Some(text) if text.eq_ignore_ascii_case("FlattenHierarchy") => Ok(Some(CopyBehavior::FlattenHierarchy)),
+        Some(text) if text.eq_ignore_ascii_case("MergeFiles") => Ok(Some(CopyBehavior::MergeFiles)),
         Some(text) => {
             Err(Error::new(ErrorKind::Spec, "copyBehavior is PreserveHierarchy, FlattenHierarchy or MergeFiles")
                 .with("copyBehavior", text.escape_debug()))

@@ -70,6 +70,12 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     })
 }
 
+/// True for a link, wherever it leads.
+pub(super) fn is_link(path: &Path) -> Result<bool> {
+    let found = fs::symlink_metadata(path).map_err(|error| failed("open", path, error))?;
+    Ok(found.file_type().is_symlink())
+}
+
 /// Creates a folder and its missing ancestors, durably.
 pub(super) fn create_folder(folder: &Path) -> Result<()> {
     if folder.is_dir() {

@@ -1,6 +1,7 @@
 //! How the pieces of a run become visible.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use super::{disk, sink::Shared, writer::Piece};
 use crate::{
     format::{Fragment, READ_BACK_BYTES, Slice},
-    layout::{FolderSettings, Manifest, Part, SUCCESS, manifest_name},
+    layout::{Manifest, Part, PartNames, SUCCESS, manifest_name},
 };
 
 /// One of the two shapes of a target. Blocking; every method may be called again.
@@ -71,14 +72,14 @@ impl Section {
 
 impl Publication for SingleFile {
     fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
-        let missing = missing(receipts, |_, piece| self.shared.staged(piece))?;
+        let missing = missing(receipts, |_, piece| Ok(self.shared.staged(piece)))?;
         let published = !missing.is_empty() && self.is_published(receipts)?;
         Ok(if published { Vec::new() } else { missing })
     }
 
     fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
         let staging = &self.shared.staging;
-        if !staging.exists() || !missing(receipts, |_, piece| self.shared.staged(piece))?.is_empty() {
+        if !staging.exists() || !missing(receipts, |_, piece| Ok(self.shared.staged(piece)))?.is_empty() {
             // An earlier finish got as far as removing its pieces, or they are really gone.
             return if self.is_published(receipts)? { self.published() } else { Err(pieces_gone(staging.path())) };
         }
@@ -165,11 +166,7 @@ impl SingleFile {
         }
         let mut file = io::BufReader::new(disk::open(&path)?);
         for (bytes, hash) in sections {
-            let mut hasher = blake3::Hasher::new();
-            let read = io::copy(&mut file.by_ref().take(bytes), &mut hasher)
-                .map_err(|error| disk::failed("read", &path, error))?;
-            self.shared.moved.fetch_add(read, Ordering::Relaxed);
-            if hasher.finalize().to_hex().as_str() != hash {
+            if self.shared.hash_of(&mut file.by_ref().take(bytes), &path)? != hash {
                 return Ok(false);
             }
         }
@@ -187,12 +184,14 @@ impl SingleFile {
 /// Every piece a file of its own, a manifest and a mark of success.
 pub(super) struct Folder {
     pub(super) shared: Shared,
-    pub(super) settings: FolderSettings,
+    pub(super) names: PartNames,
 }
 
 impl Publication for Folder {
     fn lost(&self, receipts: &[Receipt]) -> Result<Vec<ChunkId>> {
-        missing(receipts, |part, piece| self.shared.staged(piece) || self.is_published(part, piece))
+        missing(receipts, |(chunk, number), piece| {
+            Ok(self.shared.staged(piece) || self.is_there(&self.part(chunk, number, piece), piece)?)
+        })
     }
 
     fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
@@ -215,6 +214,7 @@ impl Publication for Folder {
                 self.shared.moved.fetch_add(1, Ordering::Relaxed);
             }
             let manifests = folder.join(manifest_name(&self.shared.run));
+            self.sync_folders(&parts)?;
             manifests.parent().map_or(Ok(()), disk::create_folder)?;
             disk::replace(&manifests, &staging.own("manifest"), &text)?;
             manifests.parent().map_or(Ok(()), disk::sync_folder)?;
@@ -259,40 +259,76 @@ impl Folder {
     }
 
     fn part(&self, chunk: ChunkId, number: u32, piece: &Piece) -> Part {
-        let name = self.settings.part_name(&self.shared.run, chunk, number, &self.shared.format.extension());
+        let name = self.names.of(chunk, number);
         Part { name, bytes: piece.bytes, rows: piece.rows, digest: piece.digest }
     }
 
     fn reveal(&self, part: &Part, piece: &Piece) -> Result<()> {
         if self.shared.staged(piece) {
             let staged = self.shared.staging.path().join(&piece.name);
-            return disk::rename(&staged, &self.shared.folder.join(&part.name));
+            return disk::rename(&staged, &self.made(&part.name)?);
         }
-        if disk::length(&self.shared.folder.join(&part.name)) == Some(piece.bytes) {
+        if self.is_there(part, piece)? {
             return Ok(());
         }
         Err(pieces_gone(self.shared.staging.path()))
     }
 
-    fn is_published(&self, position: (ChunkId, u32), piece: &Piece) -> bool {
-        let part = self.part(position.0, position.1, piece);
-        disk::length(&self.shared.folder.join(part.name)) == Some(piece.bytes)
+    /// Makes the names in folders below the target durable.
+    fn sync_folders(&self, parts: &[(Part, Piece)]) -> Result<()> {
+        let folders = parts.iter().filter_map(|(part, _)| part.name.rsplit_once('/').map(|(folder, _)| folder));
+        let folders: BTreeSet<&str> = folders.collect();
+        folders.into_iter().try_for_each(|folder| disk::sync_folder(&self.shared.folder.join(folder)))
+    }
+
+    /// The place of a file; folders that are missing are made, and none of them is a link that leads elsewhere.
+    fn made(&self, name: &str) -> Result<PathBuf> {
+        let mut place = self.shared.folder.clone();
+        let (folders, name) = name.rsplit_once('/').unwrap_or(("", name));
+        for step in folders.split('/').filter(|step| !step.is_empty()) {
+            place.push(step);
+            disk::create_folder(&place)?;
+            if disk::is_link(&place)? {
+                return Err(Error::new(ErrorKind::Spec, "a folder of the target is a link; copy to where it leads")
+                    .with("path", disk::shown(&place)));
+            }
+        }
+        Ok(place.join(name))
+    }
+
+    /// Whether the file is the piece. A name that has the run in it tells; any other file may have stood there before.
+    fn is_there(&self, part: &Part, piece: &Piece) -> Result<bool> {
+        let path = self.shared.folder.join(&part.name);
+        if disk::length(&path) != Some(piece.bytes) {
+            return Ok(false);
+        }
+        Ok(!self.names.keep_files() || self.shared.hash_of(&mut disk::open(&path)?, &path)? == piece.hash)
     }
 }
 
 impl Shared {
+    /// The hash of what comes from a file.
+    fn hash_of(&self, from: &mut impl Read, path: &Path) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        let read = io::copy(from, &mut hasher).map_err(|error| disk::failed("read", path, error))?;
+        self.moved.fetch_add(read, Ordering::Relaxed);
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
     fn staged(&self, piece: &Piece) -> bool {
         disk::length(&self.staging.path().join(&piece.name)) == Some(piece.bytes)
     }
 }
 
 /// The chunks of which some piece is not there.
-fn missing(receipts: &[Receipt], there: impl Fn((ChunkId, u32), &Piece) -> bool) -> Result<Vec<ChunkId>> {
+fn missing(receipts: &[Receipt], there: impl Fn((ChunkId, u32), &Piece) -> Result<bool>) -> Result<Vec<ChunkId>> {
     let mut missing = Vec::new();
     for receipt in receipts {
-        let pieces = Piece::of(receipt)?;
-        if !pieces.iter().enumerate().all(|(number, piece)| there((receipt.chunk, number as u32), piece)) {
-            missing.push(receipt.chunk);
+        for (number, piece) in Piece::of(receipt)?.iter().enumerate() {
+            if !there((receipt.chunk, number as u32), piece)? {
+                missing.push(receipt.chunk);
+                break;
+            }
         }
     }
     Ok(missing)

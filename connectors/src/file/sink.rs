@@ -26,7 +26,11 @@ use super::{
     staging::Staging,
     writer::{FLUSH_BYTES, FileWriter},
 };
-use crate::{blocking, format::Format, layout::FolderSettings};
+use crate::{
+    blocking,
+    format::Format,
+    layout::{FolderSettings, PartNames},
+};
 
 /// Where files of one dataset go.
 pub(super) struct FileSink {
@@ -54,7 +58,12 @@ impl Sink for FileSink {
         .to_owned()
     }
 
+    fn keeps_files(&self) -> bool {
+        self.target.file.is_none() && self.folder.behavior.is_some()
+    }
+
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        let names = PartNames::new(self.folder.clone(), &context.run, self.format.extension(), &context.files)?;
         let (root, target) = (self.root.clone(), self.target.clone());
         let (run, epoch) = (context.run.clone(), context.epoch);
         let staging = disk::blocking(move || prepare(&root, &target, &run, epoch)).await?;
@@ -69,7 +78,7 @@ impl Sink for FileSink {
         };
         let publication: Arc<dyn Publication> = match &self.target.file {
             Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone() }),
-            None => Arc::new(Folder { shared: shared.clone(), settings: self.folder.clone() }),
+            None => Arc::new(Folder { shared: shared.clone(), names }),
         };
         let rows_per_piece = self.folder.max_rows_per_file.filter(|_| self.target.file.is_none());
         Ok(Box::new(FileRun { shared, publication, whole_files: self.target.file.is_none(), rows_per_piece }))

@@ -37,14 +37,19 @@ impl SinkKind for FileServer {
     type Spec = SinkSpec;
 
     fn connect(spec: SinkSpec) -> Result<Arc<dyn Sink>> {
-        let target = Location::of(&spec.dataset)?.checked()?;
+        let mut target = Location::of(&spec.dataset)?.checked()?;
         let root = Root::new(&spec.linked_service.host)?;
         if spec.dataset["type"] == binary::DATASET {
             return of_files(root, target, &spec);
         }
         let settings = spec.sink.format_settings.as_ref();
         let format = format::for_writing(&spec.dataset, settings)?;
-        Ok(Arc::new(FileSink { root, target, format, folder: FolderSettings::checked(settings)? }))
+        let behavior = spec.sink.store_settings.as_ref().and_then(|settings| settings.copy_behavior.as_deref());
+        let folder = FolderSettings { behavior: binary::given(behavior)?, ..FolderSettings::checked(settings)? };
+        if folder.behavior == Some(CopyBehavior::MergeFiles) && target.file.is_none() {
+            target.file = Some(format!("{}{}", binary::merged_name(spec.ropeway.run.as_ref())?, format.extension()));
+        }
+        Ok(Arc::new(FileSink { root, target, format, folder }))
     }
 }
 

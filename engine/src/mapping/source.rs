@@ -63,6 +63,14 @@ impl Source for MappedSource {
         self.source.plan(target).await
     }
 
+    async fn plan_by_file(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.source.plan_by_file(target).await
+    }
+
+    async fn plan_whole_files(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.source.plan_whole_files(target).await
+    }
+
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
         let (plan, file) = (self.planned()?, self.file_of(chunk).map(Arc::<str>::from));
         let batches = self.source.read(chunk, plan.limit(limit)).await?;

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, admission::admit, chunk_target, numbered, read_back::ReadBack, snapshot};
+use super::{Job, admission::admit, chunk_target, numbered, planned, read_back::ReadBack, snapshot};
 use crate::{
     Result, Side,
     chunk::Chunk,
@@ -51,7 +51,7 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
     let admission = admit(job, &schema)?;
     let read_back = ReadBack::of(job, &schema, &fits, &CancellationToken::new()).await;
     let read_back = read_back.map_err(|error| error.on(Side::Sink))?.is_some();
-    let chunks = job.source.plan(chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
+    let chunks = planned(job, chunk_target(job, admission)).await.map_err(|error| error.on(Side::Source))?;
     numbered(&chunks)?;
     let description = snapshot::described(job, &chunks);
     Ok(Prospect {

@@ -133,6 +133,10 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.end_snapshot();
     }
 
+    async fn plan_whole_files(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.1.around(self.0.plan_whole_files(target)).await
+    }
+
     fn discord(&self, copied: &[CopiedChunk<'_>]) -> Result<Option<Discord>> {
         self.0.discord(copied)
     }
@@ -185,6 +189,10 @@ impl<S: Sink> Sink for FaultySink<S> {
 
     fn begins_again(&self) -> bool {
         self.0.begins_again()
+    }
+
+    fn keeps_files(&self) -> bool {
+        self.0.keeps_files()
     }
 
     async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {

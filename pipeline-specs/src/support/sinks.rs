@@ -68,7 +68,7 @@ pub(super) const CLASSES: ClassProperties = &[
             ("maxConcurrentConnections", CONNECTIONS),
             ("disableMetricsCollection", Done),
             ("metadata", Done),
-            // What is ignored where rows are copied is said in `binary.rs`.
+            // Where it has nothing to do is said in `binary.rs`.
             ("copyBehavior", Done),
         ],
     ),

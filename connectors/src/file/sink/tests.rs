@@ -43,6 +43,7 @@ async fn begin(sink: &dyn Sink, run: &str, epoch: u32) -> Box<dyn SinkRun> {
         chunks: 3,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening: None,
     })
     .await
@@ -229,6 +230,7 @@ async fn a_root_that_is_missing_is_not_created() {
         chunks: 3,
         one_epoch: false,
         leaves_out: false,
+        files: Vec::new(),
         opening: None,
     };
     let error = sink.begin(context).await.err().unwrap();

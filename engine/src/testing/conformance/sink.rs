@@ -174,6 +174,7 @@ impl Script {
             chunks: chunks.len() as u32,
             one_epoch: false,
             leaves_out: false,
+            files: Vec::new(),
             opening,
         };
         let run = in_time("begin", sink.begin(context)).await??;
