@@ -1,5 +1,6 @@
 //! Files: the engine's conformance suite, and what an independent reader finds in what was written.
 
+mod archives;
 mod conformance;
 mod content;
 mod deletion;

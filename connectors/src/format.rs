@@ -5,6 +5,7 @@
 //! encodes its fragment without knowing where in the file it will stand, so the chunks of one file
 //! are encoded and stored in parallel; a part file of a folder is a file with one fragment.
 
+mod archived;
 mod avro;
 pub(crate) mod charset;
 mod compression;
@@ -80,18 +81,18 @@ pub(crate) fn for_reading(
         "DelimitedText" => {
             let settings: TextReadSettings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
             let format = DelimitedText::new(properties(dataset)?, delimited_text::WriteSettings::default())?;
-            Ok(Arc::new(TextFiles::new(format, settings)?))
+            archived::of(dataset, Arc::new(TextFiles::new(format, settings)?))
         }
         "Json" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(json::JsonFiles::reader(properties(dataset)?, settings)?))
+            archived::of(dataset, Arc::new(json::JsonFiles::reader(properties(dataset)?, settings)?))
         }
         "Avro" => Ok(Arc::new(avro::AvroFiles { memory })),
         "Orc" => Ok(Arc::new(orc::OrcFiles { memory })),
-        "Excel" => Ok(Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
+        "Excel" => archived::of(dataset, Arc::new(excel::ExcelFiles::new(properties(dataset)?, memory)?)),
         "Xml" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
-            Ok(Arc::new(xml::XmlFiles::reader(properties(dataset)?, settings, memory)?))
+            archived::of(dataset, Arc::new(xml::XmlFiles::reader(properties(dataset)?, settings, memory)?))
         }
         other => Err(unknown(other)),
     }

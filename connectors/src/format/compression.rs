@@ -2,7 +2,7 @@
 //!
 //! Members of gzip, streams of bzip2 and snappy, frames of zstd and lz4 concatenate by their standards. Raw deflate does too
 //! when every piece ends at a byte boundary without a final block, and the file ends with an empty one. Archives are read
-//! where they hold one file.
+//! file by file.
 
 mod archive;
 mod codec;
@@ -30,9 +30,9 @@ pub(super) enum Compression {
     Snappy,
     Zstandard(CompressionLevel),
     Lz4,
-    /// A zip archive of one file.
+    /// A zip archive.
     ZipDeflate,
-    /// A tar archive of one file.
+    /// A tar archive.
     Tar,
     /// The same, compressed with gzip.
     TarGzip,
@@ -70,7 +70,26 @@ impl Compression {
         }
     }
 
-    /// Reads a compressed file from its beginning. Where its bytes end too early, reading ends with an error.
+    /// How many files an archive holds, without those whose names begin with a dot or an underscore; `None` if this is no
+    /// archive.
+    pub(super) fn members(self, file: &Input) -> io::Result<Option<usize>> {
+        let bytes = BufReader::with_capacity(256 << 10, file.from(0));
+        match self {
+            Self::ZipDeflate => archive::zipped_members(file).map(Some),
+            Self::Tar => archive::tarred_members(bytes, archive::MOST_MEMBERS).map(Some),
+            Self::TarGzip => {
+                archive::tarred_members(MultiGzDecoder::new(bytes), archive::MOST_PACKED_MEMBERS).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn is_archive(self) -> bool {
+        matches!(self, Self::ZipDeflate | Self::Tar | Self::TarGzip)
+    }
+
+    /// Reads a compressed file from its beginning; of an archive, the file that the input means. Where its bytes end too
+    /// early, reading ends with an error.
     pub(super) fn reader(self, file: &Input) -> io::Result<Box<dyn Read + Send>> {
         let bytes = BufReader::with_capacity(256 << 10, file.from(0));
         Ok(match self {
@@ -87,8 +106,8 @@ impl Compression {
             }
             Self::Lz4 => Box::new(frames::Lz4Frames::new(bytes)),
             Self::ZipDeflate => archive::zipped(file)?,
-            Self::Tar => Box::new(archive::Tarred::new(bytes)),
-            Self::TarGzip => Box::new(archive::Tarred::new(MultiGzDecoder::new(bytes))),
+            Self::Tar => Box::new(archive::Tarred::new(bytes, file.member())),
+            Self::TarGzip => Box::new(archive::Tarred::new(MultiGzDecoder::new(bytes), file.member())),
         })
     }
 }

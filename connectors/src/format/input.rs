@@ -36,18 +36,30 @@ impl ReadAt for File {
 pub(crate) struct Input {
     bytes: Arc<dyn ReadAt>,
     length: u64,
+    /// Which of its files is meant if it is an archive, from 0.
+    member: usize,
 }
 
 impl Input {
     /// # Errors
     /// Its length cannot be told.
     pub(crate) fn new(bytes: impl ReadAt) -> io::Result<Self> {
-        Ok(Self { length: bytes.length()?, bytes: Arc::new(bytes) })
+        Ok(Self { length: bytes.length()?, bytes: Arc::new(bytes), member: 0 })
     }
 
     /// As it was when it was opened.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The same archive, of which another file is meant.
+    pub(super) fn with_member(&self, member: usize) -> Self {
+        Self { member, ..self.clone() }
+    }
+
+    /// Which of its files is meant if it is an archive.
+    pub(super) fn member(&self) -> usize {
+        self.member
     }
 
     /// Fills `into` as far as the file goes.

@@ -6,7 +6,8 @@ use super::{
     Properties, RETRY,
 };
 
-const ARCHIVE: Effect = Ignored("an archive is read where it holds one file, and nothing is unpacked beside it");
+const ARCHIVE: Effect =
+    Ignored("the files of an archive are read one after the other, and nothing is unpacked beside it");
 
 pub(super) const CLASSES: ClassProperties = &[
     (
@@ -56,7 +57,7 @@ pub(super) const CLASSES: ClassProperties = &[
         ],
     ),
     ("ExcelReadSettings", &[]),
-    // Archives are read where they hold one file, so that no folder is made of their names.
+    // Files of archives are read where they are, so that no folder is made of their names.
     ("ZipDeflateReadSettings", &[("preserveZipFileNameAsFolder", ARCHIVE)]),
     ("TarReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
     ("TarGZipReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),

@@ -47,7 +47,7 @@ impl Compression {
     /// # Errors
     /// Archives are not written.
     pub(in crate::format) fn writable(self) -> Result<Self> {
-        if !matches!(self, Self::ZipDeflate | Self::Tar | Self::TarGzip) {
+        if !self.is_archive() {
             return Ok(self);
         }
         Err(Error::new(
@@ -57,7 +57,7 @@ impl Compression {
         .with("compression", self.extension()))
     }
 
-    /// Looks at `compressionProperties` of a source. How an archive is unpacked does not matter where it holds one file.
+    /// Looks at `compressionProperties` of a source. Into which folder an archive is unpacked does not matter where nothing is.
     ///
     /// # Errors
     /// They are those of another codec.

@@ -107,13 +107,77 @@ fn archives_of_one_file_are_read() {
             assert!(unpacked(Compression::TarGzip, &gzip[..length]).is_err());
         }
     }
-    for several in [&[("a", &b"1"[..]), ("b", b"2")][..], &[]] {
-        for (codec, archive) in [(Compression::ZipDeflate, zip(several)), (Compression::Tar, tar(several))] {
-            let error = unpacked(codec, &archive).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-            assert!(error.to_string().contains("the archive holds"), "{error}");
+}
+
+fn members(codec: Compression, archive: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    let file = opened(archive);
+    let read = |member| {
+        let mut out = Vec::new();
+        codec.reader(&file.with_member(member))?.read_to_end(&mut out)?;
+        Ok(out)
+    };
+    (0..codec.members(&file)?.unwrap()).map(read).collect()
+}
+
+/// A zip, a tar, and a compressed tar of these files.
+fn archives(files: &[(&str, &[u8])]) -> [(Compression, Vec<u8>); 3] {
+    let gzip = packed(Compression::Gzip(CompressionLevel::Fastest), &[&tar(files)]);
+    [(Compression::ZipDeflate, zip(files)), (Compression::Tar, tar(files)), (Compression::TarGzip, gzip)]
+}
+
+#[test]
+fn files_of_archives_are_read_one_after_the_other() {
+    let (text, long) = (text(), format!("folder/{}.csv", "n".repeat(200)));
+    let hidden = format!("_{}/x.csv", "h".repeat(200));
+    let files = [
+        ("a.csv", &b"1"[..]),
+        ("__MACOSX/._a.csv", b"no rows"),
+        (long.as_str(), &text),
+        (hidden.as_str(), b"no rows"),
+        ("empty.csv", b""),
+        ("b/c.csv", b"2"),
+        ("b/_SUCCESS", b""),
+    ];
+    for (codec, archive) in archives(&files) {
+        assert_eq!(members(codec, &archive).unwrap(), [&b"1"[..], &text, b"", b"2"], "{codec:?}");
+        assert!(codec.reader(&opened(&archive).with_member(4)).and_then(|mut end| end.read(&mut [0])).is_err());
+        for length in [archive.len() / 3, archive.len() * 2 / 3] {
+            assert!(members(codec, &archive[..length]).is_err(), "{codec:?}");
         }
     }
+    for (codec, archive) in archives(&[(".hidden", b"x")]) {
+        assert!(members(codec, &archive).unwrap().is_empty());
+        assert!(unpacked(codec, &archive).unwrap_err().to_string().contains("holds no file"));
+    }
+}
+
+#[test]
+fn hostile_names_and_numbers_of_files_are_errors() {
+    // The builder refuses such names: they are put over others of the same length.
+    for hostile in ["../../etc/passwd", "/etc/cron.daily/", "a/../../../b.csv", "..\\..\\windows.i"] {
+        let harmless = "x".repeat(hostile.len());
+        let mut archive = zip(&[(harmless.as_str(), b"1")]);
+        let places: Vec<usize> =
+            (0..archive.len() - hostile.len()).filter(|at| archive[*at..].starts_with(harmless.as_bytes())).collect();
+        assert_eq!(places.len(), 2);
+        places.iter().for_each(|at| archive[*at..at + hostile.len()].copy_from_slice(hostile.as_bytes()));
+        if !hostile.ends_with('/') {
+            assert!(members(Compression::ZipDeflate, &archive).is_err(), "{hostile}");
+        }
+        let mut header = tar::Header::new_gnu();
+        header.as_mut_bytes()[..hostile.len()].copy_from_slice(hostile.as_bytes());
+        header.set_size(1);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append(&header, &b"1"[..]).unwrap();
+        assert!(members(Compression::Tar, &builder.into_inner().unwrap()).is_err(), "{hostile}");
+    }
+    let names: Vec<String> = (0..101).map(|number| format!("{number}.csv")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"1"[..])).collect();
+    let [zip, tar, packed] = archives(&files);
+    assert_eq!(members(zip.0, &zip.1).unwrap().len(), 101);
+    assert_eq!(members(tar.0, &tar.1).unwrap().len(), 101);
+    assert!(members(packed.0, &packed.1).unwrap_err().to_string().contains("more than 100 files"));
 }
 
 #[test]
