@@ -65,8 +65,16 @@ impl<F: Fn() + Send + Sync> Observer for AtCommit<F> {
     }
 }
 
-/// Kills the process, as far as a future can be killed: after so many commits, or when all is about to be published.
-pub(crate) async fn killed(job: &Job, store: &dyn CheckpointStore, commits: usize) {
+/// Kills the process, as far as a future can be killed: after so many commits, or when all is about to be published. What
+/// its blocking threads have begun they end, and nothing of them goes on beside the next process.
+pub(crate) fn killed(job: &Job, store: &dyn CheckpointStore, commits: usize) {
+    let life = || {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(dying(job, store, commits))
+    };
+    std::thread::scope(|scope| scope.spawn(life).join().unwrap());
+}
+
+async fn dying(job: &Job, store: &dyn CheckpointStore, commits: usize) {
     let killer = Killer { commits: AtomicUsize::new(commits), now: Notify::new() };
     let (counters, cancel) = (Arc::new(Counters::default()), CancellationToken::new());
     tokio::select! {

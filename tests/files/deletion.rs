@@ -60,7 +60,7 @@ async fn files_stay_until_their_rows_are_published_and_go_once() {
     for commits in 1..=FILES + 1 {
         let root = root();
         let store = MemoryCheckpoint::default();
-        killed(&job(root.path()), &store, commits).await;
+        killed(&job(root.path()), &store, commits);
         assert_eq!(left(root.path()), FILES, "killed after {commits} commits");
         let summary = go(&job(root.path()), &store).await.unwrap();
         assert_eq!((summary.rows, left(root.path())), (2 * FILES as u64, 0), "killed after {commits} commits");

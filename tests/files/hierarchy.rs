@@ -138,7 +138,7 @@ async fn a_copy_that_is_killed_is_whole_in_the_end() {
                 }
             }
             let store = MemoryCheckpoint::default();
-            killed(&text(&from, &to, "PreserveHierarchy"), &store, commits).await;
+            killed(&text(&from, &to, "PreserveHierarchy"), &store, commits);
             let summary = go(&text(&from, &to, "PreserveHierarchy"), &store).await.unwrap();
             assert_eq!(summary.rows, 7);
             let seen = seen(&to).await;
@@ -160,7 +160,7 @@ async fn pieces_that_are_gone_are_copied_again_whatever_stands_under_their_names
         fs::write(root.path().join("out").join(path), vec![b'x'; bytes.len()]).unwrap();
     }
     let store = MemoryCheckpoint::default();
-    killed(&text(&from, &to, "PreserveHierarchy"), &store, 4).await;
+    killed(&text(&from, &to, "PreserveHierarchy"), &store, 4);
     let staged: Vec<_> = to.tree("out").await.into_keys().filter(|path| path.starts_with('.')).collect();
     assert!(staged.len() >= 4, "{staged:?}");
     for path in staged {
