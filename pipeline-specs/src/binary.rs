@@ -22,7 +22,9 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
         }
         (true, true) => true,
         (false, false) => {
-            let is_of_files = schema::shape_of(source, "storeSettings").is_some();
+            // Those of the older form have their settings beside their type.
+            let is_of_files =
+                ["storeSettings", "recursive"].iter().any(|name| schema::shape_of(source, name).is_some());
             if given("/sink/storeSettings/copyBehavior") && !source.is_empty() && !is_of_files {
                 let path = property(&property(&property(path, "sink"), "storeSettings"), "copyBehavior");
                 let message = "'copyBehavior' is ignored where rows come from no files: a sink with a file name gives that \
@@ -83,5 +85,6 @@ mod tests {
         assert_eq!(warnings("SqlServerSource", "MergeFiles"), 1);
         assert_eq!(warnings("SqlServerSource", ""), 0);
         assert_eq!(warnings("DelimitedTextSource", "MergeFiles"), 0);
+        assert_eq!(warnings("BlobSource", "MergeFiles"), 0);
     }
 }
