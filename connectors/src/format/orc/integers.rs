@@ -1,4 +1,4 @@
-//! Runs of unsigned integers, in both versions of ORC's run-length encoding.
+//! Runs of integers, in both versions of ORC's run-length encoding.
 //!
 //! `orc-rust` has them too, and keeps them to itself.
 
@@ -12,20 +12,39 @@ const LONGEST_RUN: usize = 512;
 /// Reads the integers of a stream, one after the other.
 pub(super) struct Integers<R> {
     from: R,
-    next_run: fn(&mut R, &mut Vec<u64>) -> io::Result<()>,
+    sign: Sign,
+    next_run: fn(&mut R, Sign, &mut Vec<u64>) -> io::Result<()>,
     run: Vec<u64>,
     /// How many of the run are given.
     given: usize,
 }
 
+/// Whether the integers of a stream have a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    Unsigned,
+    /// They are given as the bits of an `i64`.
+    Signed,
+}
+
+impl Sign {
+    /// The number that is written like this: those with a sign have it in their lowest bit.
+    fn number(self, written: u64) -> u64 {
+        match self {
+            Self::Unsigned => written,
+            Self::Signed => written >> 1 ^ (written & 1).wrapping_neg(),
+        }
+    }
+}
+
 impl<R: Read> Integers<R> {
     /// The encoding of the column says which version it is.
-    pub(super) fn new(from: R, encoding: Kind) -> Self {
+    pub(super) fn new(from: R, sign: Sign, encoding: Kind) -> Self {
         let next_run = match encoding {
             Kind::Direct | Kind::Dictionary => first_version,
             Kind::DirectV2 | Kind::DictionaryV2 => second_version,
         };
-        Self { from, next_run, run: Vec::with_capacity(LONGEST_RUN), given: 0 }
+        Self { from, sign, next_run, run: Vec::with_capacity(LONGEST_RUN), given: 0 }
     }
 
     /// # Errors
@@ -34,18 +53,18 @@ impl<R: Read> Integers<R> {
         while self.given == self.run.len() {
             self.run.clear();
             self.given = 0;
-            (self.next_run)(&mut self.from, &mut self.run)?;
+            (self.next_run)(&mut self.from, self.sign, &mut self.run)?;
         }
         self.given += 1;
         Ok(self.run[self.given - 1])
     }
 }
 
-fn first_version<R: Read>(from: &mut R, run: &mut Vec<u64>) -> io::Result<()> {
+fn first_version<R: Read>(from: &mut R, sign: Sign, run: &mut Vec<u64>) -> io::Result<()> {
     let head = byte(from)?;
     if head < 128 {
         let delta = i64::from(byte(from)? as i8);
-        let mut value = varint(from)?;
+        let mut value = sign.number(varint(from)?);
         for _ in 0..head + 3 {
             run.push(value);
             value = value.wrapping_add_signed(delta);
@@ -53,25 +72,29 @@ fn first_version<R: Read>(from: &mut R, run: &mut Vec<u64>) -> io::Result<()> {
         return Ok(());
     }
     for _ in 0..256 - u16::from(head) {
-        run.push(varint(from)?);
+        run.push(sign.number(varint(from)?));
     }
     Ok(())
 }
 
-fn second_version<R: Read>(from: &mut R, run: &mut Vec<u64>) -> io::Result<()> {
+fn second_version<R: Read>(from: &mut R, sign: Sign, run: &mut Vec<u64>) -> io::Result<()> {
     let head = byte(from)?;
     if head >> 6 == 0 {
-        let value = big_endian(from, (head >> 3 & 7) + 1)?;
+        let value = sign.number(big_endian(from, (head >> 3 & 7) + 1)?);
         run.extend(std::iter::repeat_n(value, usize::from(head & 7) + 3));
         return Ok(());
     }
     let code = head >> 1 & 31;
     let length = usize::from(u16::from_be_bytes([head & 1, byte(from)?])) + 1;
     match head >> 6 {
-        1 => packed(from, run, width(code), length),
+        1 => {
+            packed(from, run, width(code), length)?;
+            run.iter_mut().for_each(|value| *value = sign.number(*value));
+            Ok(())
+        }
         2 => patched(from, run, width(code), length),
         // No width is that of a run whose steps are all the same.
-        _ => steps(from, run, if code == 0 { 0 } else { width(code) }, length),
+        _ => steps((from, sign), run, if code == 0 { 0 } else { width(code) }, length),
     }
 }
 
@@ -102,8 +125,8 @@ fn patched<R: Read>(from: &mut R, run: &mut Vec<u64>, width: u32, length: usize)
 }
 
 /// A value, and how far each one is from the one before.
-fn steps<R: Read>(from: &mut R, run: &mut Vec<u64>, width: u32, length: usize) -> io::Result<()> {
-    let mut value = varint(from)?;
+fn steps<R: Read>((from, sign): (&mut R, Sign), run: &mut Vec<u64>, width: u32, length: usize) -> io::Result<()> {
+    let mut value = sign.number(varint(from)?);
     let first = varint(from)?;
     let first = (first >> 1) as i64 ^ -((first & 1) as i64);
     run.push(value);

@@ -3,17 +3,17 @@
 use std::{io::BufReader, ops::Range, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use orc_rust::{ArrowReader, ArrowReaderBuilder, compression::Decompressor};
+use orc_rust::{ArrowReader, ArrowReaderBuilder, compression::Decompressor, proto::r#type::Kind};
 use ropeway_engine::{Error, Result, chunk::BatchLimit};
 
 use super::{
     columns::{is_timestamp, shows_a_clock},
     damaged,
-    integers::Integers,
+    integers::{Integers, Sign},
     moments::Moments,
     stripe::{Stripe, StripeFile},
     tail::Tail,
-    values::Values,
+    values::{Second, Values},
 };
 use crate::format::{Batches, Input, ReadFormat, Slice, survived::survived};
 
@@ -106,25 +106,31 @@ impl Stripes {
 
     fn open(&self, position: usize) -> Result<Open> {
         let info = self.tail.stripes.get(position).ok_or_else(undecoded)?;
-        let Stripe { file, row_bytes, fractions, zone } = Stripe::load(&self.file, &self.tail, info, self.memory)?;
+        let Stripe { file, row_bytes, seconds, zone } = Stripe::load(&self.file, &self.tail, info, self.memory)?;
         let rows = (self.limit.bytes / row_bytes).clamp(1, u64::from(self.limit.rows.get())) as usize;
         let builder = survived(undecoded, || ArrowReaderBuilder::try_new(file))?
             .map_err(|error| undecoded().caused_by(error))?
             .with_batch_size(rows);
         let compression = builder.file_metadata().compression();
         let ids = self.tail.types.first().map(|root| root.subtypes.as_slice()).unwrap_or_default();
-        let moments = ids.iter().map(|id| {
-            let column = self.tail.types.get(*id as usize).filter(|column| is_timestamp(column))?;
+        let second = |id: &u32| {
+            let column = self.tail.types.get(*id as usize)?;
+            let sign = if is_timestamp(column) { Sign::Unsigned } else { Sign::Signed };
             // Where all are null there is no stream.
-            let fraction = fractions.iter().find(|fraction| fraction.column == *id);
-            let (stream, encoding) = fraction.map(|found| (found.stream.clone(), found.encoding)).unwrap_or_default();
+            let found = seconds.iter().find(|second| second.column == *id);
+            let (stream, encoding) = found.map(|found| (found.stream.clone(), found.encoding)).unwrap_or_default();
             let decompressed = BufReader::new(Decompressor::new(stream, compression, Vec::new()));
+            let integers = Integers::new(decompressed, sign, encoding);
             let zone = zone.filter(|_| shows_a_clock(column));
-            Some(Moments { nanoseconds: Integers::new(decompressed, encoding), zone })
-        });
-        let moments = moments.collect();
+            match column.kind() {
+                _ if is_timestamp(column) => Some(Second::Moments(Moments { nanoseconds: integers, zone })),
+                Kind::Decimal => Some(Second::Scales(integers)),
+                _ => None,
+            }
+        };
+        let seconds = ids.iter().map(second).collect();
         let columns = Arc::clone(&self.tail.columns);
-        Ok(Open { reader: builder.build(), values: Values { columns, moments, is_julian: self.tail.is_julian } })
+        Ok(Open { reader: builder.build(), values: Values { columns, seconds, is_julian: self.tail.is_julian } })
     }
 }
 

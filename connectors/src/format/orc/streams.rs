@@ -19,8 +19,10 @@ struct Placed {
     place: (u64, u64),
     /// Entries of the dictionary, if it is one.
     entries: Option<u64>,
-    /// The column whose nanoseconds it has, if it has any.
-    fraction_of: Option<u32>,
+    /// The column whose second part it has, if it has any: nanoseconds of timestamps, or the digits behind a decimal's point.
+    second_of: Option<u32>,
+    /// Whether `orc-rust` decodes it.
+    is_listed: bool,
 }
 
 /// What is in streams.
@@ -58,13 +60,14 @@ impl Streams {
                 let encoding = &footer.columns[stream.column() as usize];
                 let is_dictionary = matches!(encoding.kind(), EncodingKind::Dictionary | EncodingKind::DictionaryV2);
                 let entries = is_dictionary && kind == Some(Kind::DictionaryData);
-                let is_fraction =
-                    kind == Some(Kind::Secondary) && tail.types.get(stream.column() as usize).is_some_and(is_timestamp);
+                let is_second = kind == Some(Kind::Secondary);
+                let is_timestamp = tail.types.get(stream.column() as usize).is_some_and(is_timestamp);
                 streams.push(Placed {
                     stream: stream.clone(),
                     place: (start - index, behind - index),
                     entries: entries.then(|| u64::from(encoding.dictionary_size())),
-                    fraction_of: is_fraction.then(|| stream.column()),
+                    second_of: is_second.then(|| stream.column()),
+                    is_listed: !(is_second && is_timestamp),
                 });
             }
             start = behind;
@@ -74,16 +77,16 @@ impl Streams {
 
     /// As a stripe's footer lists them for `orc-rust`: nanoseconds belong to no column.
     pub(super) fn listed(&self) -> Vec<Stream> {
-        let listed = self.0.iter().map(|placed| match placed.fraction_of {
-            None => placed.stream.clone(),
-            Some(_) => Stream { column: Some(u32::MAX), ..placed.stream.clone() },
+        let listed = self.0.iter().map(|placed| match placed.is_listed {
+            true => placed.stream.clone(),
+            false => Stream { column: Some(u32::MAX), ..placed.stream.clone() },
         });
         listed.collect()
     }
 
-    /// The columns that have nanoseconds, and from where to before where those lie.
-    pub(super) fn fractions(&self) -> impl Iterator<Item = (u32, u64, u64)> {
-        self.0.iter().filter_map(|placed| placed.fraction_of.map(|column| (column, placed.place.0, placed.place.1)))
+    /// The columns whose values have second parts, and from where to before where those lie.
+    pub(super) fn seconds(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        self.0.iter().filter_map(|placed| placed.second_of.map(|column| (column, placed.place.0, placed.place.1)))
     }
 
     /// Unpacks every stream once.

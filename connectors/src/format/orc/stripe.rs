@@ -32,14 +32,14 @@ pub(super) struct Stripe {
     pub(super) file: StripeFile,
     /// Bytes of an average row, decoded, about.
     pub(super) row_bytes: u64,
-    /// The streams that `orc-rust` does not decode.
-    pub(super) fractions: Vec<Fraction>,
+    /// The streams that `orc-rust` does not decode, or not as they have to be.
+    pub(super) seconds: Vec<Second>,
     /// Where the clock was that the writer's timestamps show, if it was not UTC's.
     pub(super) zone: Option<Tz>,
 }
 
-/// The nanoseconds of a column of timestamps.
-pub(super) struct Fraction {
+/// The second parts of a column's values: nanoseconds of timestamps, or the digits behind a decimal's point.
+pub(super) struct Second {
     pub(super) column: u32,
     pub(super) encoding: EncodingKind,
     /// As it is in the file.
@@ -75,12 +75,12 @@ impl Stripe {
         let encodings = footer.columns.clone();
         append_tail(&mut bytes, tail, info, StripeFooter { streams: streams.listed(), ..footer });
         let file = StripeFile(bytes.into());
-        let fractions = streams.fractions().map(|(column, from, to)| Fraction {
+        let seconds = streams.seconds().map(|(column, from, to)| Second {
             column,
             encoding: encodings.get(column as usize).map(ColumnEncoding::kind).unwrap_or_default(),
             stream: file.0.slice(from as usize..to as usize),
         });
-        Ok(Self { fractions: fractions.collect(), file, row_bytes, zone })
+        Ok(Self { seconds: seconds.collect(), file, row_bytes, zone })
     }
 }
 

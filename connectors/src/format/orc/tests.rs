@@ -15,7 +15,10 @@ use prost::Message;
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
 use serde_json::json;
 
-use super::{blocks::header, integers::Integers};
+use super::{
+    blocks::header,
+    integers::{Integers, Sign},
+};
 use crate::format::{Input, Slice, for_reading, for_writing};
 
 const MEMORY: u64 = 1 << 26;
@@ -180,7 +183,7 @@ fn flipped_bits_are_errors_or_as_many_rows() {
 
 type Lie = (&'static str, fn(&mut Parts));
 
-const LIES: [Lie; 21] = [
+const LIES: [Lie; 22] = [
     ("a struct of itself", |parts| {
         let id = parts.footer.types.len() as u32;
         parts.footer.types.push(type_of(Kind::List, vec![id]));
@@ -197,6 +200,7 @@ const LIES: [Lie; 21] = [
     ("a type of the future", |parts| parts.footer.types[1].kind = Some(99)),
     ("another type", |parts| parts.footer.types[1].kind = Some(Kind::Binary as i32)),
     ("a decimal of too many digits", |parts| parts.footer.types[13].precision = Some(9 + 256)),
+    ("a decimal of fewer digits behind the point than its values", |parts| parts.footer.types[13].scale = Some(0)),
     ("a decimal of fewer digits than its values", |parts| parts.footer.types[13].precision = Some(4)),
     ("more rows than there are", |parts| {
         parts.footer.number_of_rows = Some(1 << 60);
@@ -368,12 +372,29 @@ fn runs_of_integers_are_those_of_the_specification() {
         (EncodingKind::DirectV2, &[0xc6, 0x09, 0x02, 0x02, 0x22, 0x42, 0x42, 0x46], primes),
     ];
     for (encoding, bytes, wanted) in cases {
-        let mut integers = Integers::new(bytes, encoding);
+        let mut integers = Integers::new(bytes, Sign::Unsigned, encoding);
         let found: Vec<u64> = wanted.iter().map(|_| integers.next().unwrap()).collect();
         assert_eq!(found, wanted);
         assert!(integers.next().is_err(), "it goes on behind {wanted:?}");
-        let mut cut_off = Integers::new(&bytes[..bytes.len() - 1], encoding);
+        let mut cut_off = Integers::new(&bytes[..bytes.len() - 1], Sign::Unsigned, encoding);
         assert!(wanted.iter().any(|_| cut_off.next().is_err()), "{wanted:?} without its last byte");
+    }
+}
+
+/// The same runs with a sign in the lowest bit, and a step that is written as it is.
+#[test]
+fn runs_of_integers_may_have_a_sign() {
+    let cases: [(EncodingKind, &[u8], Vec<i64>); 5] = [
+        (EncodingKind::Direct, &[0x61, 0xff, 0x64], (-49..=50).rev().collect()),
+        (EncodingKind::Direct, &[0xfd, 0x02, 0x03, 0x06], vec![1, -2, 3]),
+        (EncodingKind::DirectV2, &[0x02, 0x05], vec![-3; 5]),
+        (EncodingKind::DirectV2, &[0x4e, 0x01, 0x03, 0x04], vec![-2, 2]),
+        (EncodingKind::DirectV2, &[0xc0, 0x02, 0x03, 0x02], vec![-2, -1, 0]),
+    ];
+    for (encoding, bytes, wanted) in cases {
+        let mut integers = Integers::new(bytes, Sign::Signed, encoding);
+        let found: Vec<i64> = wanted.iter().map(|_| integers.next().unwrap() as i64).collect();
+        assert_eq!(found, wanted);
     }
 }
 
