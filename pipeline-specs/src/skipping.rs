@@ -60,7 +60,7 @@ pub enum LogLayout {
 }
 
 /// Linked services that a log can go to.
-const STORES: [&str; 2] = ["AzureBlobStorage", "FileServer"];
+const STORES: [&str; 3] = ["AzureBlobStorage", "AzureBlobFS", "FileServer"];
 
 /// Copy sources of which no row is left out.
 const WITHOUT: [&str; 2] = ["ParquetSource", "SyntheticSource"];
@@ -248,5 +248,5 @@ pub(crate) fn resolve(
 }
 
 fn unsupported(service: &str) -> String {
-    format!("the log of skipped rows goes to {}, not to {service} yet", list(STORES))
+    format!("the log of what is skipped goes to {}, not to {service}", list(STORES))
 }

@@ -6,7 +6,10 @@ pub(crate) mod yard;
 
 use std::fs;
 
-use ropeway_tests::{blob_service::BlobService, private_ca::PrivateCa};
+use ropeway_tests::{
+    blob_service::{self, BlobService},
+    private_ca::PrivateCa,
+};
 use serde_json::{Value, json};
 
 use self::yard::{Yard, lines};
@@ -129,15 +132,17 @@ fn what_has_no_effect_is_told() {
         it["redirectIncompatibleRowSettings"] = json!({ "linkedServiceName": "Files", "path": "x" });
     });
     assert!(both.contains("'redirectIncompatibleRowSettings' is ignored: 'logSettings' says where"), "{both}");
-    yard.workshop
-        .define("linkedService/Lake", json!({ "type": "AzureBlobFS", "typeProperties": { "url": "https://x" } }));
-    let lake = said(|it| {
+    yard.workshop.define(
+        "linkedService/Sql",
+        json!({ "type": "SqlServer", "typeProperties": { "server": "x", "database": "y" } }),
+    );
+    let table = said(|it| {
         it["redirectIncompatibleRowSettings"] = Value::Null;
-        it["logSettings"]["logLocationSettings"]["linkedServiceName"]["referenceName"] = "Lake".into();
+        it["logSettings"]["logLocationSettings"]["linkedServiceName"]["referenceName"] = "Sql".into();
     });
-    assert!(lake.contains("not to AzureBlobFS yet; this copy will not run"), "{lake}");
+    assert!(table.contains("not to SqlServer; this copy will not run"), "{table}");
     let refused = yard.workshop.run(&[]).ended(2);
-    assert!(refused.stderr.contains("not to AzureBlobFS yet"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("not to SqlServer"), "{}", refused.stderr);
     let off = said(|it| it["enableSkipIncompatibleRow"] = false.into());
     assert!(off.contains("'logSettings' has no effect"), "{off}");
     let synthetic = said(|it| {
@@ -152,24 +157,31 @@ fn what_has_no_effect_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_goes_to_a_blob() {
+async fn the_log_goes_to_a_storage_account() {
     let blobs = BlobService::https(PrivateCa::new(&["127.0.0.1"])).await;
-    blobs.create_container("logs");
-    let yard = Yard::new(3, 40);
-    let service = json!({ "connectionString": blobs.connection_string() });
-    yard.workshop.define("linkedService/Blobs", json!({ "type": "AzureBlobStorage", "typeProperties": service }));
-    yard.workshop.change("pipeline/CopyLineitem", |pipeline| {
-        let location = &mut pipeline["activities"][0]["typeProperties"]["logSettings"]["logLocationSettings"];
-        location["linkedServiceName"]["referenceName"] = "Blobs".into();
-    });
     let authority = blobs.ca().expect("HTTPS").authority().display().to_string();
-    let run = yard.workshop.run(&["--run-id", "blob", "--output", "json", "--ca-bundle", &authority]).ended(0).json();
-    let path = run["activityRuns"][0]["output"]["logFilePath"].as_str().expect("a path").to_owned();
-    let names = blobs.names("logs");
-    let [name] = &names[..] else { panic!("{names:?}") };
-    assert!(format!("logs/{name}").starts_with(&path), "{name} is not in {path}");
-    let log = String::from_utf8(blobs.blob("logs", name).expect("a blob").bytes).expect("text");
-    assert_eq!(lines(&log), yard.misfits());
+    let lake = json!({ "url": blobs.endpoint(), "accountKey": blob_service::KEY });
+    for (type_name, service) in
+        [("AzureBlobStorage", json!({ "connectionString": blobs.connection_string() })), ("AzureBlobFS", lake)]
+    {
+        let container = type_name.to_lowercase();
+        blobs.create_container(&container);
+        let yard = Yard::new(3, 40);
+        yard.workshop.define("linkedService/Account", json!({ "type": type_name, "typeProperties": service }));
+        yard.workshop.change("pipeline/CopyLineitem", |pipeline| {
+            let location = &mut pipeline["activities"][0]["typeProperties"]["logSettings"]["logLocationSettings"];
+            location["linkedServiceName"]["referenceName"] = "Account".into();
+            location["path"] = container.clone().into();
+        });
+        let run =
+            yard.workshop.run(&["--run-id", "blob", "--output", "json", "--ca-bundle", &authority]).ended(0).json();
+        let path = run["activityRuns"][0]["output"]["logFilePath"].as_str().expect("a path").to_owned();
+        let names = blobs.names(&container);
+        let [name] = &names[..] else { panic!("{type_name}: {names:?}") };
+        assert!(format!("{container}/{name}").starts_with(&path), "{name} is not in {path}");
+        let log = String::from_utf8(blobs.blob(&container, name).expect("a blob").bytes).expect("text");
+        assert_eq!(lines(&log), yard.misfits(), "{type_name}");
+    }
 }
 
 #[test]

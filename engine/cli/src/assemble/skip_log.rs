@@ -54,13 +54,15 @@ pub(super) fn skip_log(
     Ok(SkipLog { sink, layout, path: format!("{folder}/") })
 }
 
-/// The location of a dataset. In a blob store the first step of the folder is the container.
+/// The location of a dataset. In a storage account the first step of the folder is the container.
 fn place(store: &str, folder: &str, file: &str) -> Value {
-    if store == "FileServer" {
-        return json!({ "type": "FileServerLocation", "folderPath": folder, "fileName": file });
-    }
-    let (container, folder) = folder.split_once('/').unwrap_or((folder, ""));
-    json!({ "type": "AzureBlobStorageLocation", "container": container, "folderPath": folder, "fileName": file })
+    let container = match store {
+        "FileServer" => return json!({ "type": "FileServerLocation", "folderPath": folder, "fileName": file }),
+        "AzureBlobFS" => "fileSystem",
+        _ => "container",
+    };
+    let (first, folder) = folder.split_once('/').unwrap_or((folder, ""));
+    json!({ "type": format!("{store}Location"), container: first, "folderPath": folder, "fileName": file })
 }
 
 /// The same for the same run, so that whoever resumes it finishes the same file.
