@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     factory::{Factory, activity, after, copy, dataset, only, runs, set, value},
-    resume::{ended, files, under_kills},
+    resume::{files, stayed_ended, under_kills},
 };
 
 /// A call of the pipeline `Child` that is not waited for.
@@ -106,10 +106,7 @@ fn killed_at_any_moment_every_one_of_them_ends_once() {
         kills += seen.len();
         assert!(files(&factory) == expected, "a row was lost, doubled or changed");
         assert_eq!((runs(&report, "Call").len(), runs(&report, "Copy it").len()), (5, 5));
-        let last = ended(&factory, &id);
-        for (path, run) in seen.iter().flatten() {
-            assert_eq!(last.get(path), Some(run), "{path} was run again");
-        }
+        stayed_ended(&factory, &id, &seen);
     }
     assert!(kills > 2, "only {kills} processes were killed");
 }
