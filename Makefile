@@ -17,10 +17,11 @@ ONLY ?=
 MEMORY = $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 PARTS = (test(torture::) + test(/^simulation/)) $(if $(ONLY),& test($(ONLY)))
 
-torture: install programs ## the long form of tests/torture and of the simulation, hours of it, or of one part: make torture ONLY=network
+torture: install ## the long form of tests/torture and of the simulation, hours of it, or of one part: make torture ONLY=network
 	@rm -f target/torture.tsv
+	cargo build --locked --workspace --all-features --bins --tests --profile torture
 	status=0; TMPDIR=$(MEMORY) ROPEWAY_SEEDS=50000 ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
-		cargo nextest run --locked --workspace --all-features --profile torture -E '$(PARTS)' || status=$$?; \
+		cargo nextest run --locked --workspace --all-features --cargo-profile torture --profile torture -E '$(PARTS)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
 		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
 
