@@ -9,6 +9,7 @@ mod flow;
 mod lookup;
 mod metadata_driven;
 mod older;
+mod plans;
 mod policies;
 mod real_factories;
 mod resume;

@@ -81,6 +81,12 @@ impl<'f> Activity<'f> {
         reference.get("referenceName").or_else(|| reference.get("name"))?.as_str()
     }
 
+    /// The variable that a SetVariable or AppendVariable activity changes.
+    pub fn sets(&self) -> Option<&str> {
+        let changes = matches!(self.kind(), Some(Kind::SetVariable | Kind::AppendVariable));
+        self.type_property("variableName").filter(|_| changes)?.as_str()
+    }
+
     /// The Copy with everything evaluated, checked and secrets put in.
     ///
     /// # Errors
@@ -147,6 +153,7 @@ impl<'f> Activity<'f> {
         let ended = scene.outcomes.iter().map(|(name, outcome)| (name.clone(), outcome.root()));
         let variables = scene.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
         let context = Context::new(scene.now, &format!("{}/{}", inputs.run_id, scene.path))
+            .with_later(&scene.later)
             .with("pipeline", pipeline)
             .with_keyed("activity", "an activity that has ended", ended)
             .with_keyed("variables", "a variable", variables);

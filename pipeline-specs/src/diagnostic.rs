@@ -20,6 +20,22 @@ pub struct Diagnostic {
     pub code: &'static str,
 }
 
+/// The code of an expression that asks too early.
+pub(crate) const NOT_YET: &str = "expression-not-yet";
+
+impl Diagnostic {
+    /// Whether an expression asks for what a run may have later: `item()`, or the outcome of an activity.
+    pub fn is_early(&self) -> bool {
+        self.code == NOT_YET
+    }
+
+    /// Whether it is about something that Ropeway does not do, whatever the values of a run.
+    pub fn is_refused(&self) -> bool {
+        let is_refusal = matches!(self.code, "unsupported-activity" | "unsupported-property" | "unsupported-type");
+        is_refusal && self.severity == Severity::Error
+    }
+}
+
 /// Whether a [`Diagnostic`] stops a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -1,6 +1,9 @@
 //! Evaluating a part of a definition twice: as it is, and with every secret parameter masked.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -50,6 +53,11 @@ impl Context {
     /// `seed` makes `guid()` the same when a run is resumed.
     pub(crate) fn new(now: DateTime<Utc>, seed: &str) -> Self {
         Self { real: Scope::new(now, seed), masked: Scope::new(now, seed) }
+    }
+
+    /// Says which variables the run has later.
+    pub(crate) fn with_later(self, names: &BTreeSet<String>) -> Self {
+        Self { real: self.real.with_later(names), masked: self.masked.with_later(names) }
     }
 
     /// Adds a root such as `dataset()`.

@@ -28,13 +28,15 @@ use serde_json::{Map, Value};
 pub(crate) use check::Declared;
 pub(crate) use scope::Scope;
 
-use crate::diagnostic::{Findings, element, property};
+use crate::diagnostic::{Findings, NOT_YET, element, property};
 
 /// What is wrong with an expression, and at which character of its string (from 0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExpressionError {
     pub(crate) at: usize,
     pub(crate) message: String,
+    /// Whether it asks for what a run may have later: `item()`, or the outcome of an activity.
+    pub(crate) is_early: bool,
 }
 
 impl fmt::Display for ExpressionError {
@@ -102,7 +104,12 @@ fn check_text(text: &str, declared: &Declared<'_>, path: &str, findings: &mut Fi
             let mut problems = Vec::new();
             check::template(&template, declared, &mut problems);
             for (severity, at, message) in problems {
-                findings.push(severity, "expression", path, ExpressionError { at, message }.to_string());
+                findings.push(
+                    severity,
+                    "expression",
+                    path,
+                    ExpressionError { at, message, is_early: false }.to_string(),
+                );
             }
         }
     }
@@ -125,7 +132,8 @@ pub(crate) fn is_dynamic(value: &Value) -> bool {
 
 fn evaluate_reported(text: &str, scope: &Scope, path: &str, findings: &mut Findings) -> Value {
     evaluate_text(text, scope).unwrap_or_else(|error| {
-        findings.error("expression", path, error.to_string());
+        let code = if error.is_early { NOT_YET } else { "expression" };
+        findings.error(code, path, error.to_string());
         Value::Null
     })
 }

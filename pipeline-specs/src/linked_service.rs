@@ -105,6 +105,9 @@ pub(crate) fn resolve(
 /// Secrets that stand beside a connection string and supplement it, whatever the type's own table says.
 const ALSO_ACCEPTED: [&str; 4] = ["password", "accountKey", "sasToken", "userName"];
 
+/// The ways to say where a storage account is.
+const ADDRESSES: [&str; 5] = ["connectionString", "sasUri", "serviceEndpoint", "containerUri", "url"];
+
 struct Reader<'a> {
     factory: &'a Factory,
     inputs: &'a Inputs,
@@ -120,7 +123,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The property's value, or `None` where it is replaced, missing or of no use here.
     fn read(&mut self, name: &str, value: &Value, path: &str, findings: &mut Findings) -> Option<Twin> {
-        if self.supplied.contains_key(name) || value.is_null() {
+        if self.supplied.contains_key(name) || self.is_replaced(name) || value.is_null() {
             return None;
         }
         if name == "encryptedCredential" {
@@ -147,6 +150,12 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Whether this says where an account is, and another address of it was supplied: they exclude each other.
+    fn is_replaced(&self, name: &str) -> bool {
+        let is_address = |name: &str| ADDRESSES.contains(&name);
+        is_address(name) && self.supplied.keys().any(|supplied| is_address(supplied))
     }
 
     /// Only a secret that mentions `linkedService()` is an expression: passwords begin with '@' as they like.

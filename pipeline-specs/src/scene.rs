@@ -1,6 +1,6 @@
 //! What the expressions of one activity see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -23,6 +23,8 @@ pub struct Scene {
     pub outcomes: Outcomes,
     /// The variables as they stand.
     pub variables: Variables,
+    /// Variables without a value that the run has later: nothing within a run.
+    pub later: BTreeSet<String>,
     /// `item()`, within a ForEach.
     pub item: Option<Twin>,
 }
@@ -30,6 +32,21 @@ pub struct Scene {
 impl Scene {
     /// The one at the beginning of a run, for an activity that waits for nothing.
     pub fn first(inputs: &Inputs, activity: &str, variables: Variables) -> Self {
-        Self { path: activity.to_owned(), now: inputs.now, outcomes: Outcomes::new(), variables, item: None }
+        Self {
+            path: activity.to_owned(),
+            now: inputs.now,
+            outcomes: Outcomes::new(),
+            variables,
+            later: BTreeSet::new(),
+            item: None,
+        }
+    }
+
+    /// The same while nobody knows what activities before this one set these variables to.
+    #[must_use]
+    pub fn before(mut self, later: BTreeSet<String>) -> Self {
+        self.variables.retain(|name, _| !later.iter().any(|set| set.eq_ignore_ascii_case(name)));
+        self.later = later;
+        self
     }
 }

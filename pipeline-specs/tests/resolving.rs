@@ -156,6 +156,53 @@ fn a_supplied_secret_replaces_or_supplements_a_connection_string() {
     assert!(found.contains("encryptedCredential") && found.contains("ROPEWAY_SECRET__FROM__PASSWORD"), "{found}");
 }
 
+/// An account has one address: whoever supplies a connection string means it instead of the endpoint of the definition.
+#[test]
+fn a_supplied_address_of_an_account_replaces_the_one_of_the_definition() {
+    let mut definitions = Definitions::new();
+    definitions.services[1].1 = json!({"type": "AzureBlobStorage", "typeProperties": {"serviceEndpoint": "https://a.blob.core.windows.net/", "accountKind": "StorageV2"}});
+    definitions.sink["typeProperties"]["location"] = json!({"type": "AzureBlobStorageLocation", "container": "c"});
+    let sink = |secrets: &str| {
+        let copy = definitions.resolve(&inputs(secrets), &Outcomes::new()).unwrap();
+        copy.sink.settings.into_exposed()["linkedService"].take()
+    };
+    let own = json!({"type": "AzureBlobStorage", "serviceEndpoint": "https://a.blob.core.windows.net/", "accountKind": "StorageV2"});
+    assert_eq!(sink("{}"), own);
+    let supplied = json!({"type": "AzureBlobStorage", "connectionString": "AccountName=b", "accountKind": "StorageV2"});
+    assert_eq!(sink(r#"{"To": {"connectionString": "AccountName=b"}}"#), supplied);
+    // A key opens the account that the definition names.
+    assert_eq!(sink(r#"{"To": {"accountKey": "k"}}"#)["serviceEndpoint"], "https://a.blob.core.windows.net/");
+}
+
+#[test]
+fn what_a_run_has_later_is_told_from_what_is_wrong() {
+    let early = |expression: &str, later: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut definitions = Definitions::new();
+        definitions.sink["typeProperties"]["location"]["folderPath"] = "@dataset().folder".into();
+        definitions.sink["parameters"] = json!({"folder": {"type": "String"}});
+        definitions.pipeline["activities"][0]["outputs"][0]["parameters"] = json!({"folder": expression});
+        definitions.pipeline["variables"] = json!({"Place": {"type": "String", "defaultValue": "out"}});
+        definitions.write(folder.path(), false);
+        let (factory, _) = Factory::load(folder.path());
+        let (pipeline, inputs) = (factory.pipeline("Main").unwrap(), inputs("{}"));
+        let activity = &pipeline.activities()[0];
+        let scene = Scene::first(&inputs, activity.name(), pipeline.variables());
+        let scene = scene.before(later.iter().map(|name| (*name).to_owned()).collect());
+        let found = activity.copy(&inputs, &scene).err().unwrap_or_default();
+        (found.iter().any(Diagnostic::is_early), text(&found))
+    };
+    for expression in ["@item().x", "@concat('a', activity('Look').output.x)", "@variables('place')"] {
+        let (is_early, said) = early(expression, &["PLACE"]);
+        assert!(is_early && !said.is_empty(), "{expression}: {said}");
+    }
+    assert_eq!(early("@variables('place')", &[]), (false, String::new()));
+    for wrong in ["@variables('plaec')", "@pipeline().parameters.x", "@nope()", "@dataset().folder"] {
+        let (is_early, said) = early(wrong, &["Place"]);
+        assert!(!is_early && !said.is_empty(), "{wrong}: {said}");
+    }
+}
+
 #[test]
 fn the_environment_supplies_secrets_too() {
     let definitions = Definitions::new().with_sql_server(json!({"server": "s", "password": "***"}));

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod commands;
+mod every_copy;
 mod real;
 mod tables;
 mod whole;

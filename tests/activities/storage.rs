@@ -21,10 +21,21 @@ impl Storage {
     pub(super) fn with(containers: &[&str]) -> Self {
         let storage = Self { azurite: Azurite::start(), runtime: Runtime::new().expect("a runtime") };
         for name in containers {
-            let (status, text) = storage.send("PUT", &format!("/{name}"), &[("restype", "container")], &[]);
-            assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));
+            storage.container(name).expect("a container");
         }
         storage
+    }
+
+    /// Makes a container; the service may refuse its name.
+    pub(super) fn container(&self, name: &str) -> Result<(), String> {
+        let (status, text) = self.send("PUT", &format!("/{name}"), &[("restype", "container")], &[]);
+        if status == 201 { Ok(()) } else { Err(String::from_utf8_lossy(&text).into_owned()) }
+    }
+
+    /// Takes a container away, with all that is in it.
+    pub(super) fn drop_container(&self, name: &str) {
+        let (status, text) = self.send("DELETE", &format!("/{name}"), &[("restype", "container")], &[]);
+        assert_eq!(status, 202, "{}", String::from_utf8_lossy(&text));
     }
 
     pub(super) fn endpoint(&self) -> String {
@@ -44,7 +55,7 @@ impl Storage {
     }
 
     /// Puts a blob: `container/path`.
-    pub(super) fn put(&self, path: &str, content: &str) {
+    pub(super) fn put(&self, path: &str, content: impl AsRef<[u8]>) {
         let authority = Some(self.azurite.ca().authority());
         let raw = Raw { endpoint: self.endpoint(), account: azurite::ACCOUNT, key: azurite::KEY, authority };
         let sending = ropeway_tests::raw_blob::Sending {
@@ -52,7 +63,7 @@ impl Storage {
             path: &format!("/{path}"),
             query: &[],
             headers: &[("x-ms-blob-type", "BlockBlob")],
-            body: content.as_bytes(),
+            body: content.as_ref(),
         };
         let (status, text) = self.runtime.block_on(ropeway_tests::raw_blob::send(&raw, &sending));
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&text));

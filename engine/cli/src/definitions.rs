@@ -103,7 +103,7 @@ pub(crate) fn unfit(found: &[Diagnostic]) -> Error {
     let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let texts: Vec<_> = errors.clone().map(warning).collect();
     let code = match errors.map(|diagnostic| diagnostic.code).next() {
-        Some("expression") => "InvalidTemplate",
+        Some("expression" | "expression-not-yet") => "InvalidTemplate",
         Some("missing-property" | "missing-parameter") => "2103",
         Some("unsupported-type" | "unsupported-activity") => "2110",
         _ => "2104",

@@ -1,6 +1,6 @@
 //! Evaluating a parsed expression within fixed limits.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
 
@@ -80,7 +80,10 @@ impl<'s> Evaluation<'s> {
         if let Some(result) = self.lazy(at, name, arguments)? {
             return Ok(result);
         }
-        let Some(function) = functions::find(name) else { return Err(error(at, self.unknown(name))) };
+        let Some(function) = functions::find(name) else {
+            let is_early = name.eq_ignore_ascii_case("item");
+            return Err(ExpressionError { is_early, ..error(at, self.unknown(name)) });
+        };
         function.check_arity(arguments.len()).map_err(|message| error(at, message))?;
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
@@ -106,15 +109,28 @@ impl<'s> Evaluation<'s> {
                 let key =
                     key.as_str().ok_or_else(|| error(at, format!("'{name}' needs the name of {what} as text")))?;
                 let found = values.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
-                found.map(|(_, value)| Cow::Borrowed(value)).ok_or_else(|| {
-                    error(
-                        at,
-                        format!("'{key}' is not {what} that can be used here; available are {}", list(values.keys())),
-                    )
-                })
+                found
+                    .map(|(_, value)| Cow::Borrowed(value))
+                    .ok_or_else(|| self.missing_key(at, name, key, (what, values)))
             }
             (Root::Keyed(what, _), _) => Err(error(at, format!("'{name}' takes one argument, the name of {what}"))),
         }
+    }
+
+    /// Why there is nothing under a key of a root.
+    fn missing_key(
+        &self,
+        at: usize,
+        root: &str,
+        key: &str,
+        (what, values): (&str, &BTreeMap<String, Value>),
+    ) -> ExpressionError {
+        if self.scope.is_set_later(root, key) {
+            let message = format!("the variable '{key}' is set by an activity of this pipeline, which has not run yet");
+            return ExpressionError { is_early: true, ..error(at, message) };
+        }
+        let message = format!("'{key}' is not {what} that can be used here; available are {}", list(values.keys()));
+        ExpressionError { is_early: root.eq_ignore_ascii_case("activity"), ..error(at, message) }
     }
 
     /// The functions that evaluate only the arguments they need. `None` for every other name.
@@ -179,5 +195,5 @@ fn too_large(at: usize) -> ExpressionError {
 }
 
 fn error(at: usize, message: String) -> ExpressionError {
-    ExpressionError { at, message }
+    ExpressionError { at, message, is_early: false }
 }

@@ -87,7 +87,7 @@ impl<'t> Scanner<'t> {
     }
 
     pub(super) fn error(&self, message: String) -> ExpressionError {
-        ExpressionError { at: self.position(), message }
+        ExpressionError { at: self.position(), message, is_early: false }
     }
 
     fn advance(&mut self, bytes: usize) -> &'t str {

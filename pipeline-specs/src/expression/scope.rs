@@ -1,6 +1,9 @@
 //! What an expression can refer to.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub(crate) struct Scope {
     roots: BTreeMap<&'static str, Root>,
+    later: BTreeSet<String>,
     pub(super) now: DateTime<Utc>,
     seed: String,
     draws: Cell<u64>,
@@ -27,7 +31,7 @@ impl Scope {
     /// A scope without roots. `now` is what `utcNow()` says throughout; `seed` and the number of the call give
     /// each `guid()` and `rand()`, so that a resumed run sees the same ones.
     pub(crate) fn new(now: DateTime<Utc>, seed: &str) -> Self {
-        Self { roots: BTreeMap::new(), now, seed: seed.to_owned(), draws: Cell::new(0) }
+        Self { roots: BTreeMap::new(), later: BTreeSet::new(), now, seed: seed.to_owned(), draws: Cell::new(0) }
     }
 
     /// The next 16 bytes that nobody can guess who does not know the seed.
@@ -54,6 +58,17 @@ impl Scope {
     ) -> Self {
         self.roots.insert(name, Root::Keyed(what, values));
         self
+    }
+
+    /// Says which variables the run has later.
+    pub(crate) fn with_later(mut self, names: &BTreeSet<String>) -> Self {
+        self.later.clone_from(names);
+        self
+    }
+
+    /// Whether this is a variable that the run has later.
+    pub(super) fn is_set_later(&self, root: &str, key: &str) -> bool {
+        root.eq_ignore_ascii_case("variables") && self.later.iter().any(|name| name.eq_ignore_ascii_case(key))
     }
 
     /// The root of that name in any case.

@@ -38,7 +38,7 @@ impl Real {
                 real.copy(part.clone(), &name(&part));
                 continue;
             }
-            for file in entries(&part) {
+            for file in entries(&part).filter(|file| file.is_file()) {
                 real.copy(file.clone(), &format!("{}/{}", name(&part), name(&file)));
             }
         }
@@ -56,10 +56,17 @@ impl Real {
 
     /// A linked service that the factory has and its template does not bring along.
     pub(super) fn service(&self, name: &str, properties: &Value) {
-        let folder = self.root().join("linkedService");
+        self.define("linkedService", name, properties);
+    }
+
+    /// A definition beside those of the factory.
+    pub(super) fn define(&self, folder: &str, name: &str, properties: &Value) {
+        let folder = self.root().join(folder);
         fs::create_dir_all(&folder).expect("a writable folder");
         let text = json!({ "name": name, "properties": properties }).to_string();
-        fs::write(folder.join(format!("{name}.json")), text).expect("a writable folder");
+        let file = folder.join(format!("{}.json", name.replace('/', "_")));
+        assert!(!file.exists(), "{} is there already", file.display());
+        fs::write(file, text).expect("a writable folder");
     }
 
     /// What `--secrets` says: linked service, property, value.
@@ -90,7 +97,12 @@ impl Real {
 
     /// A command on the factory's pipelines, with its secrets; the definitions are those of the repository.
     pub(super) fn perform(&self, arguments: &[&str]) -> Finished {
-        let own = ["--factory", "real", "--secrets", "data/.secrets.json", "--output", "json", "--progress", "none"];
+        self.of_factory(&[arguments, &["--progress", "none"]].concat())
+    }
+
+    /// The same for commands without progress.
+    pub(super) fn of_factory(&self, arguments: &[&str]) -> Finished {
+        let own = ["--factory", "real", "--secrets", "data/.secrets.json", "--output", "json"];
         for (origin, copied) in &self.files {
             let read = |file: &Path| fs::read(file).expect("a definition");
             assert!(read(origin) == read(copied), "{} was touched", copied.display());
@@ -106,7 +118,8 @@ impl Real {
         assert_eq!((&counted["runnable"], &counted["loaded"]), (&json!(runnable), &json!(pipelines)), "{said:#}");
     }
 
-    fn root(&self) -> PathBuf {
+    /// Where the factory lies.
+    pub(super) fn root(&self) -> PathBuf {
         self.workshop.root().with_file_name("real")
     }
 
@@ -133,7 +146,8 @@ pub(super) fn texts(names: &[&str]) -> Value {
     names.iter().map(|name| ((*name).to_owned(), json!({ "type": "String" }))).collect::<serde_json::Map<_, _>>().into()
 }
 
-fn factories() -> Option<PathBuf> {
+/// Where the real definitions are; a word of it where the machine has none.
+pub(super) fn factories() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let shared = std::env::var_os("ROPEWAY_SHARED").map_or_else(|| workspace.join("../shared"), PathBuf::from);
     let factories = shared.join("data/factories");

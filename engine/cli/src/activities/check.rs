@@ -15,12 +15,7 @@ use crate::{
 /// # Errors
 /// [`ErrorKind::Spec`] that names the activities, or after every problem was printed.
 pub(crate) async fn check(definitions: &Definitions, pipeline: &Pipeline<'_>, vault: &KeyVault<'_>) -> Result<()> {
-    let mut strange = Vec::new();
-    collect(definitions, pipeline, &mut vec![pipeline.name().to_owned()], &mut strange)?;
-    if !strange.is_empty() {
-        let message = format!("Ropeway does not run these activities; deactivate or remove {}", strange.join(", "));
-        return Err(Error::new(ErrorKind::Spec, message).with("pipeline", pipeline.name()).code("2110"));
-    }
+    all_are_run(definitions, pipeline)?;
     let inputs: &Inputs = &definitions.inputs;
     let first = pipeline.activities().iter().filter(|activity| activity.depends_on().is_empty() && is_active(activity));
     let work =
@@ -30,6 +25,20 @@ pub(crate) async fn check(definitions: &Definitions, pipeline: &Pipeline<'_>, va
         found.extend(vault.with_secrets(inputs, || work(activity)).await?.err().into_iter().flatten());
     }
     definitions::accept(found, false).map(drop)
+}
+
+/// Refuses activities that Ropeway does not run, wherever they stand, and pipelines that run each other in a circle.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] that names them.
+pub(crate) fn all_are_run(definitions: &Definitions, pipeline: &Pipeline<'_>) -> Result<()> {
+    let mut strange = Vec::new();
+    collect(definitions, pipeline, &mut vec![pipeline.name().to_owned()], &mut strange)?;
+    if strange.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Ropeway does not run these activities; deactivate or remove {}", strange.join(", "));
+    Err(Error::new(ErrorKind::Spec, message).with("pipeline", pipeline.name()).code("2110"))
 }
 
 fn is_active(activity: &Activity<'_>) -> bool {

@@ -1,5 +1,7 @@
 //! One activity, from its turn to its end: looked up if it has ended before, else done and written down.
 
+use std::collections::BTreeSet;
+
 use ropeway_engine::{Error, ErrorKind, Result};
 use ropeway_specs::{Activity, Kind, Outcome, Scene, Twin, Work};
 use serde_json::{Map, Value};
@@ -184,6 +186,7 @@ impl<'a> Doing<'a> {
             now: self.crew.one_time.unwrap_or(self.report.started).0,
             outcomes: self.around.outcomes.clone(),
             variables: held(&self.stage.variables).clone(),
+            later: BTreeSet::new(),
             item: self.around.item.clone(),
         }
     }

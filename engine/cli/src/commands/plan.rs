@@ -4,7 +4,7 @@ mod control;
 mod json;
 mod text;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::Utc;
 use ropeway_engine::{
@@ -12,7 +12,7 @@ use ropeway_engine::{
     chunk::RunId,
     run::{Prospect, prospect},
 };
-use ropeway_specs::{Activity, Kind, ResolvedCopy, Scene, Variables};
+use ropeway_specs::{Activity, Diagnostic, Kind, ResolvedCopy, Scene, Variables};
 
 use crate::{
     activities,
@@ -31,7 +31,7 @@ use crate::{
 enum Step {
     /// A Copy of which all is known.
     Copy(Box<CopyPlan>),
-    /// Every other one.
+    /// Every other one, and one that cannot be done.
     Other(control::Control),
 }
 
@@ -58,6 +58,9 @@ impl CopyPlan {
 }
 
 /// Prints the plan; exit code 1 says that a run would refuse a column.
+///
+/// # Errors
+/// Why a run would be refused, or would fail as things stand, after the plan of everything else was printed.
 pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     let request = Request::new(&args.pipeline, &args.definition, &args.copy, &args.connection)?;
     let run = RunId::try_from(args.run_id.as_deref().unwrap_or("plan").to_owned())?;
@@ -67,19 +70,27 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     }
     let pipeline = definitions.factory.pipeline(&definitions.pipeline).map_err(definitions::refuse)?;
     let vault = KeyVault::of(&request);
-    activities::check(&definitions, &pipeline, &vault).await?;
+    let mut failure = activities::all_are_run(&definitions, &pipeline).err();
     let extras = Extras::of(&request);
     let variables = pipeline.variables();
-    let ahead = Ahead { definitions: &definitions, extras: &extras, vault: &vault, run: &run, variables };
+    let activities = tree(pipeline.activities(), 0);
+    let set = activities.iter().filter_map(|(activity, _)| activity.sets()).map(str::to_owned).collect();
+    let ahead = Ahead { definitions: &definitions, extras: &extras, vault: &vault, run: &run, variables, set };
     let mut plans = Vec::new();
-    for (activity, depth) in tree(pipeline.activities(), 0) {
-        let plan = ahead.look(activity, depth).await;
-        plans.push(plan.map_err(|error| error.with("activity", activity.name()))?);
+    for (activity, depth) in activities {
+        plans.push(ahead.look(activity, depth).await.unwrap_or_else(|error| {
+            let step = Step::Other(control::Control::failing(activity, depth, &error));
+            failure.get_or_insert_with(|| error.with("activity", activity.name()));
+            step
+        }));
     }
     terminal::result(&match args.output.output {
         OutputShape::Json => json::print(&definitions.pipeline, &definitions.warnings, &plans),
         OutputShape::Text => text::print(&definitions.warnings, &plans),
     })?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
     let is_refused = |step: &Step| matches!(step, Step::Copy(plan) if plan.is_refused());
     Ok(if plans.iter().any(is_refused) { exit_code::DATA } else { exit_code::SUCCEEDED })
 }
@@ -110,22 +121,39 @@ struct Ahead<'a> {
     vault: &'a KeyVault<'a>,
     run: &'a RunId,
     variables: Variables,
+    /// The variables that activities set.
+    set: BTreeSet<String>,
 }
 
 impl Ahead<'_> {
     async fn look(&self, activity: &Activity<'_>, depth: usize) -> Result<Step> {
+        let inputs = &self.definitions.inputs;
+        let mut scene = Scene::first(inputs, activity.name(), self.variables.clone());
+        // Others may have ended before its turn comes.
+        let is_first = depth == 0 && activity.depends_on().is_empty();
+        if !is_first {
+            scene = scene.before(self.set.clone());
+        }
         if activity.kind() != Some(Kind::Copy) {
+            let is_checked = is_first && activity.kind().is_some();
+            if is_checked && let Err(found) = self.vault.with_secrets(inputs, || activity.work(inputs, &scene)).await? {
+                return Err(definitions::unfit(&found));
+            }
             return Ok(Step::Other(control::Control::of(activity, depth)));
         }
-        let inputs = &self.definitions.inputs;
-        let scene = Scene::first(inputs, activity.name(), self.variables.clone());
         match self.vault.with_secrets(inputs, || activity.copy(inputs, &scene)).await? {
-            Ok(copy) => self.copy(activity, copy, depth).await.map(|plan| Step::Copy(Box::new(plan))),
-            // No activity has ended yet, and no item has its turn: what asks for them is known when the run does.
-            Err(found) if depth > 0 || !activity.depends_on().is_empty() => {
-                Ok(Step::Other(control::Control::unknown(activity, depth, &found)))
-            }
-            Err(found) => Err(definitions::refuse(found)),
+            Ok(copy) => match self.copy(activity, copy, depth).await {
+                Ok(plan) => Ok(Step::Copy(Box::new(plan))),
+                Err(error) if is_first => Err(error),
+                Err(error) => Err(error.with("now", "what runs before it may change that")),
+            },
+            Err(found) => match found.iter().find(|diagnostic| diagnostic.is_early()) {
+                // No activity has ended yet, and no item has its turn: what asks for them is known when the run does.
+                Some(early) if !is_first && !found.iter().any(Diagnostic::is_refused) => {
+                    Ok(Step::Other(control::Control::unknown(activity, depth, early)))
+                }
+                _ => Err(definitions::unfit(&found)),
+            },
         }
     }
 

@@ -1,9 +1,10 @@
 //! What is known beforehand of an activity that is no Copy, or a Copy that waits for values of the run.
 
+use ropeway_engine::Error;
 use ropeway_specs::{Activity, Diagnostic, Kind};
 use serde_json::{Value, json};
 
-use crate::definitions;
+use crate::{definitions, report::causes};
 
 /// What there is to say.
 pub(super) struct Control {
@@ -13,6 +14,8 @@ pub(super) struct Control {
     /// The lists within it, by what decides for them.
     branches: Vec<(String, Vec<String>)>,
     notes: Vec<String>,
+    /// Why it cannot be done, then what that comes from.
+    errors: Vec<String>,
 }
 
 impl Control {
@@ -28,15 +31,22 @@ impl Control {
             depth,
             branches,
             notes: notes(activity),
+            errors: Vec::new(),
         }
     }
 
     /// Of a Copy of which the run decides.
-    pub(super) fn unknown(activity: &Activity<'_>, depth: usize, found: &[Diagnostic]) -> Self {
+    pub(super) fn unknown(activity: &Activity<'_>, depth: usize, early: &Diagnostic) -> Self {
         let mut control = Self::of(activity, depth);
         control.notes.push("depends on values that are known when the run is there".to_owned());
-        control.notes.extend(found.first().map(definitions::warning));
+        control.notes.push(definitions::warning(early));
         control
+    }
+
+    /// Of one that a run would refuse, or that would fail as things stand.
+    pub(super) fn failing(activity: &Activity<'_>, depth: usize, error: &Error) -> Self {
+        let errors = std::iter::once(error.to_string()).chain(causes(error)).collect();
+        Self { errors, ..Self::of(activity, depth) }
     }
 
     pub(super) fn text(&self) -> String {
@@ -46,6 +56,9 @@ impl Control {
             text += &format!("{indent}  {when}: {}\n", names.join(", "));
         }
         text.extend(self.notes.iter().map(|note| format!("{indent}  {note}\n")));
+        for (index, error) in self.errors.iter().enumerate() {
+            text += &format!("{indent}  {}: {error}\n", if index == 0 { "error" } else { "caused by" });
+        }
         text
     }
 
@@ -57,6 +70,7 @@ impl Control {
             "depth": self.depth,
             "branches": branches.collect::<Vec<_>>(),
             "notes": self.notes,
+            "errors": self.errors,
         })
     }
 }
@@ -73,6 +87,7 @@ fn notes(activity: &Activity<'_>) -> Vec<String> {
             "at least once: what it did when its process was killed is not known, and a resume does it again"
                 .to_owned(),
         ),
+        None => notes.push("Ropeway does not run it: deactivate or remove it before you run the pipeline".to_owned()),
         _ => {}
     }
     notes

@@ -1,0 +1,88 @@
+//! Every Copy of the real factories whose stores Ropeway has is planned against the stand-ins, from its own JSON.
+//!
+//! What a factory lacks lies beside it: linked services and pipelines that it refers to, values of parameters, secrets. The
+//! tables and files that a Copy reads are made as its definition asks for them. A Copy that depends on what a run finds out
+//! (an item, a variable, the output of an activity) is named by the plan of its pipeline with that reason, and planned a
+//! second time in a pipeline of its own, with values in those places.
+
+mod exceptions;
+mod files;
+mod laid;
+mod planning;
+mod stores;
+mod values;
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use ropeway_specs::validate;
+
+use self::{
+    exceptions::Failures,
+    laid::{Ends, Laid},
+    planning::{Verdict, plan},
+    world::World,
+};
+use super::real::factories;
+
+#[test]
+fn every_copy_with_stores_of_ropeway_is_planned() {
+    let Some(root) = factories() else { return };
+    let mut world = World::start();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut failures = Failures::default();
+    for (folder, loaded) in factories_below(&root) {
+        let laid = Laid::new(&folder, &world).expect("definitions");
+        let copies = plan(&laid, &mut world);
+        let refused = loaded.checked_sub(copies.len()).expect("no more copies than there are");
+        if refused > 0 {
+            *counts.entry("in pipelines that do not load").or_default() += refused;
+            failures.take(&folder, "", &laid.refused);
+        }
+        for (copy, verdict) in copies {
+            let kind = match (&copy.ends, verdict) {
+                (Ends::Inactive, _) => "inactive",
+                (Ends::Unknown, _) => "with a dataset that nobody gives",
+                (Ends::Others, _) => "with other stores",
+                (Ends::Ropeways, Some(Verdict::Planned)) => "planned",
+                (Ends::Ropeways, Some(Verdict::PlannedWithValues)) => "planned with values of a run",
+                (Ends::Ropeways, Some(Verdict::Failed(reason))) => {
+                    failures.take(&folder, &copy.name, &reason);
+                    "with mistakes of their own"
+                }
+                (Ends::Ropeways, None) => panic!("nobody planned {}", copy.name),
+            };
+            *counts.entry(kind).or_default() += 1;
+        }
+        world.clear();
+    }
+    println!("copies: {counts:#?}");
+    failures.are_the_known_ones();
+}
+
+/// The same walk where no table and no file is there.
+#[test]
+fn copies_without_their_tables_and_files_are_not_planned() {
+    let Some(_) = factories() else { return };
+    let mut world = World::without_sources();
+    for folder in [
+        "Azure-Samples__modern-data-warehouse-dataops/archive/single_tech_samples/adf_cicd/adf",
+        "Azure__Azure-DataFactory__v1history/Samples/JSON/OnPremSqlServer_Copy_AzureSql_dest_sample",
+        "Azure__Azure-DataFactory/templates/Identify file with latest epoch as prefix",
+    ] {
+        let laid = Laid::new(folder, &world).expect("definitions");
+        for (copy, verdict) in plan(&laid, &mut world) {
+            assert!(matches!(verdict, Some(Verdict::Failed(_))), "{folder}: {} was planned", copy.name);
+        }
+    }
+}
+
+/// The folders of the factories that have copies, and how many each has.
+fn factories_below(root: &Path) -> Vec<(String, usize)> {
+    let below = |factory: PathBuf| factory.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+    let coverage = validate(&[root.to_path_buf()]).coverage.into_iter();
+    coverage.filter(|found| found.copies.loaded > 0).map(|found| (below(found.factory), found.copies.loaded)).collect()
+}
