@@ -1,6 +1,6 @@
 //! Declared parameters and the values given to them.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Number, Value};
 
@@ -46,7 +46,8 @@ pub(crate) fn values(
         let type_name = specification.get("type").and_then(Value::as_str).unwrap_or("String");
         let given = given.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         let default = specification.as_object().and_then(|object| get(object, "defaultValue"));
-        let Some(value) = given.or(default) else {
+        let default = default.map(|value| as_text(value, type_name));
+        let Some(value) = given.or(default.as_deref()) else {
             let message = format!(
                 "the parameter '{name}' ({type_name}) of {} has no value and no default; give it one",
                 owner.name
@@ -83,6 +84,16 @@ fn report_unknown(
             &property(owner.path, name),
             format!("{} has no parameter '{name}'; {advice}", owner.name),
         );
+    }
+}
+
+/// The default of a text as it is, or the JSON text that stands for it: the service's editor keeps a text that is JSON as
+/// the object or array it says.
+fn as_text<'v>(value: &'v Value, type_name: &str) -> Cow<'v, Value> {
+    let is_structure = value.is_object() || value.is_array();
+    match is_structure && type_name.eq_ignore_ascii_case("String") && unwrap_secure(value) == value {
+        true => Cow::Owned(value.to_string().into()),
+        false => Cow::Borrowed(value),
     }
 }
 

@@ -228,6 +228,21 @@ fn parameters_are_evaluated_from_outside_in() {
     assert_eq!(sink["dataset"]["location"]["folderPath"], "in/2026/02");
 }
 
+/// The service's editor keeps the default of a text that is JSON as what it says.
+#[test]
+fn the_default_of_a_text_may_be_written_as_json() {
+    let mut definitions = Definitions::new();
+    definitions.pipeline["parameters"] = json!({
+        "table": {"type": "string", "defaultValue": {"name": "a", "path": [1, "/b"]}},
+        "key": {"type": "SecureString", "defaultValue": {"type": "SecureString", "value": "k"}},
+    });
+    let shown = "@{pipeline().parameters.table}|@{string(pipeline().parameters.table)}|@{json(pipeline().parameters.table).path[1]}";
+    definitions.pipeline["activities"][0]["typeProperties"]["source"]["sourceRetryWait"] = shown.into();
+    let copy = definitions.resolve(&inputs("{}"), &Outcomes::new()).unwrap();
+    let text = r#"{"name":"a","path":[1,"/b"]}"#;
+    assert_eq!(copy.settings["source"]["sourceRetryWait"], format!("{text}|{text}|/b"));
+}
+
 #[test]
 fn given_values_are_converted_to_the_declared_type() {
     let mut definitions = Definitions::new();

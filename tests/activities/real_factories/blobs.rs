@@ -53,15 +53,12 @@ fn with(mut parameters: Value, more: Value) -> Value {
     parameters
 }
 
-/// "Copy multiple files containers between File Stores": asks for the folders of a store, and copies each of them.
-#[test]
-fn every_container_of_a_store_is_copied() {
-    let Some(real) = Real::template("Copy multiple files containers between File Stores") else { return };
-    let storage = Storage::with(&["lake"]);
+/// The rest of "Copy multiple files containers between File Stores": from a file server to a Data Lake.
+pub(super) fn of_containers() -> Value {
     let folder = |name: &str| json!({ "type": "FileServerLocation", "folderPath": expression(name) });
     let lake = json!({ "type": "AzureBlobFSLocation", "fileSystem": expression("@dataset().FileSystem"),
                        "folderPath": expression("@dataset().Directory") });
-    real.parameters(&with(
+    with(
         between_stores("FileServer", "AzureBlobFS"),
         json!({
             "SourceFileStore_parameter": texts(&["Directory"]),
@@ -76,7 +73,15 @@ fn every_container_of_a_store_is_copied() {
                 ("Directory", "@concat(pipeline().parameters.DestinationFileDirectory, '/', item().name)"),
             ]),
         }),
-    ));
+    )
+}
+
+/// "Copy multiple files containers between File Stores": asks for the folders of a store, and copies each of them.
+#[test]
+fn every_container_of_a_store_is_copied() {
+    let Some(real) = Real::template("Copy multiple files containers between File Stores") else { return };
+    let storage = Storage::with(&["lake"]);
+    real.parameters(&of_containers());
     real.between(&storage);
     let data = real.workshop.data();
     real.is_valid(1, 1);
@@ -108,11 +113,8 @@ fn every_container_of_a_store_is_copied() {
     assert_eq!(storage.get("lake/copied/south/c.txt").as_deref(), Some("changed"));
 }
 
-/// "Move files": asks for a folder's files, copies each, and deletes it where it came from.
-#[test]
-fn files_are_moved_from_a_store_to_another() {
-    let Some(real) = Real::template("Move files") else { return };
-    let storage = Storage::with(&["inbox", "archive"]);
+/// The rest of "Move files": from blobs to blobs.
+pub(super) fn of_moved_files() -> Value {
     let blob = |name: bool| {
         let mut location = json!({ "type": "AzureBlobStorageLocation", "container": expression("@dataset().Location"),
                                    "folderPath": expression("@dataset().Directory") });
@@ -133,7 +135,7 @@ fn files_are_moved_from_a_store_to_another() {
         pairs.extend(file.then_some(("filename", "@item().name")));
         given(&pairs)
     };
-    real.parameters(&with(
+    with(
         between_stores("AzureBlobStorage", "AzureBlobStorage"),
         json!({
             "SourceStore_parameter": to("Source", false),
@@ -146,7 +148,15 @@ fn files_are_moved_from_a_store_to_another() {
             "DataSource_File_parameter": texts(&["Location", "Directory", "filename"]),
             "DataDestination_parameter": texts(&["Location", "Directory"]),
         }),
-    ));
+    )
+}
+
+/// "Move files": asks for a folder's files, copies each, and deletes it where it came from.
+#[test]
+fn files_are_moved_from_a_store_to_another() {
+    let Some(real) = Real::template("Move files") else { return };
+    let storage = Storage::with(&["inbox", "archive"]);
+    real.parameters(&of_moved_files());
     for name in ["Source", "Sink"] {
         real.service(name, &masked("AzureBlobStorage"));
     }
@@ -182,14 +192,14 @@ fn files_are_moved_from_a_store_to_another() {
 }
 
 /// The rest of "Copy new files only by LastModifiedDate": from a file server to a Data Lake.
-pub(super) fn new_files(real: &Real, storage: &Storage) {
+pub(super) fn of_new_files() -> Value {
     let place = |end: &str| {
         given(&[
             ("Folder", &format!("@pipeline().parameters.FolderPath_{end}")),
             ("Directory", &format!("@pipeline().parameters.Directory_{end}")),
         ])
     };
-    real.parameters(&with(
+    with(
         between_stores("FileServer", "AzureBlobFS"),
         json!({
             "SourceStore_location_parameter":
@@ -201,7 +211,5 @@ pub(super) fn new_files(real: &Real, storage: &Storage) {
             "CopyInputs_parameter_parameter": place("Source"),
             "CopyOutputs_parameter_parameter": place("Destination"),
         }),
-    ));
-    real.between(storage);
-    real.is_valid(1, 1);
+    )
 }

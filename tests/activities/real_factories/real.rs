@@ -118,6 +118,18 @@ impl Real {
         assert_eq!((&counted["runnable"], &counted["loaded"]), (&json!(runnable), &json!(pipelines)), "{said:#}");
     }
 
+    /// The names and the content of its own files.
+    pub(super) fn content(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let below = |copied: &Path| copied.strip_prefix(self.root()).expect("below the root").to_path_buf();
+        let mut all: Vec<_> = self
+            .files
+            .iter()
+            .map(|(origin, copied)| (below(copied), fs::read(origin).expect("a definition")))
+            .collect();
+        all.sort();
+        all
+    }
+
     /// Where the factory lies.
     pub(super) fn root(&self) -> PathBuf {
         self.workshop.root().with_file_name("real")

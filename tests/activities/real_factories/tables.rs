@@ -46,6 +46,40 @@ fn bulk_parameters(table: &str, source: &str, query: &str, control_query: &str, 
 
 const CONTROL: &str = "SELECT PartitionID, FilePath, Query FROM @{pipeline().parameters.Control_Table_Name}";
 
+/// The rest of "Bulk Copy from Database" with tables of SQL Server.
+pub(super) fn of_sql_server() -> Value {
+    let control = json!({ "tableName": expression("@dataset().TableName") });
+    bulk_parameters("SqlServerTable", "SqlServerSource", "sqlReaderQuery", CONTROL, &control)
+}
+
+/// The rest of "Delta copy from Database": what is new in a table of SQL Server, to a file.
+pub(super) fn of_new_rows() -> Value {
+    let mut all = of_other_sinks();
+    let query = "SELECT * FROM @{pipeline().parameters.Source_Table} WHERE at > '@{activity('LookupLastWaterMark').output.firstRow.WatermarkValue}'";
+    let newest = json!({ "type": "SqlServerSource",
+                         "sqlReaderQuery": expression("SELECT MAX(at) AS NewWatermarkValue FROM @{pipeline().parameters.Source_Table}") });
+    let more = json!({
+        "factoryName": "adf", "DataSourceConnection": "Source", "ExternalControlTableConnection": "Source",
+        "DataDestinationConnection": "Sink",
+        "copyactivity_output_parameter": given(&[("FileName", "@concat(pipeline().RunId, '.csv')")]),
+        "DataDestination_parameter_parameter": texts(&["FileName"]),
+        "DataDestination_type_parameter": "DelimitedText",
+        "DataDestination_typeproperties_parameter": {
+            "location": { "type": "FileServerLocation", "folderPath": "out", "fileName": expression("@dataset().FileName") },
+            "columnDelimiter": ",", "firstRowAsHeader": true,
+        },
+        "pipeline_parameter": texts(&["Source_Table", "Control_Table_Table_Name", "Control_Table_Column_Name"]),
+        "sqlReaderQuery_parameter": expression(query), "OdbcReaderQuery_parameter": {}, "OracleReaderQuery_parameter": {},
+        "LastSource_parameter": "SqlServerSource", "LastSourceDataset_parameter": "SqlServerTable",
+        "CurrentSource_parameter": "SqlServerSource", "LookupCurrentActivity_Source_parameter": newest,
+        "SourceDataset_parameter": "SqlServerTable", "SourceDataset_property_parameter": {},
+    });
+    for (name, value) in more.as_object().expect("an object") {
+        all[name] = value.clone();
+    }
+    all
+}
+
 /// "Bulk Copy from Database": a control table names partitions, and each of them is copied by its own query.
 #[test]
 fn every_partition_of_a_control_table_in_sql_server_is_copied() {
@@ -61,8 +95,7 @@ fn every_partition_of_a_control_table_in_sql_server_is_copied() {
     ] {
         server.execute("sales", batch).expect("a table");
     }
-    let control = json!({ "tableName": expression("@dataset().TableName") });
-    real.parameters(&bulk_parameters("SqlServerTable", "SqlServerSource", "sqlReaderQuery", CONTROL, &control));
+    real.parameters(&of_sql_server());
     real.service(
         "Source",
         &json!({ "type": "SqlServer", "typeProperties": {

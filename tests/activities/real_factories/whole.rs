@@ -123,7 +123,9 @@ fn a_factory_of_version_1_copies_a_table() {
 fn only_files_that_are_new_in_a_window_are_copied() {
     let Some(real) = Real::template("Copy new files only by LastModifiedDate") else { return };
     let storage = Storage::with(&["lake"]);
-    super::blobs::new_files(&real, &storage);
+    real.parameters(&super::blobs::of_new_files());
+    real.between(&storage);
+    real.is_valid(1, 1);
     let data = real.workshop.data();
     fs::create_dir_all(data.join("in/drop")).expect("a writable folder");
     let written = |name: &str, at: &str| {

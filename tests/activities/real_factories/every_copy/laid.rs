@@ -10,15 +10,21 @@ use ropeway_specs::{Severity, import};
 use serde_json::{Map, Value, json};
 
 use super::{
+    given,
     stores::{End, masked, store},
     values::plain,
     world::World,
 };
-use crate::activities::real_factories::real::Real;
+use crate::activities::real_factories::{blobs, real::Real, tables};
+
+/// Data Factory's gallery of templates.
+const GALLERY: &str = "Azure__Azure-DataFactory/templates/";
 
 /// The factory with its definitions as version 2 has them.
 pub(super) struct Laid {
     pub(super) real: Real,
+    /// Where it is in the repositories.
+    pub(super) folder: String,
     /// Why pipelines of it do not load.
     pub(super) refused: String,
     /// The definitions by folder and name in lower case.
@@ -48,10 +54,25 @@ pub(super) enum Ends {
 impl Laid {
     /// Copies the factory of a folder and lays beside it what it refers to and lacks.
     pub(super) fn new(folder: &str, world: &World) -> Option<Self> {
-        let real = Real::folder(folder)?;
-        give_parameters(&real.root());
+        let real = match folder.strip_prefix(GALLERY).and_then(|name| Some((name, of_gallery(name)?))) {
+            Some((name, parameters)) => {
+                let real = Real::template(name)?;
+                real.parameters(&parameters);
+                real
+            }
+            None => {
+                let real = Real::folder(folder)?;
+                give_parameters(&real.root());
+                real
+            }
+        };
         let (definitions, refused) = definitions(&real.root());
-        let mut laid = Self { real, refused, definitions };
+        let mut laid = Self { real, folder: folder.to_owned(), refused, definitions };
+        for (name, parameters) in laid.lacking("dataset") {
+            if let Some(dataset) = laid.end_of(&name).and_then(|copy| given::dataset(copy, &parameters)) {
+                laid.add("dataset", &name, dataset);
+            }
+        }
         for (name, given) in laid.lacking("linkedService") {
             let mut service = masked(laid.type_of_service(&name).unwrap_or("HttpServer"));
             service["parameters"] = given.into_iter().map(|name| (name, json!({ "type": "String" }))).collect();
@@ -74,20 +95,37 @@ impl Laid {
 
     /// Every Copy at any depth.
     pub(super) fn copies(&self) -> Vec<Copy> {
-        let pipelines = self.definitions.iter().filter(|((folder, _), _)| folder == "pipeline");
-        let of = |pipeline: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let copy = |(pipeline, definition): (&Value, &Value)| Copy {
+            pipeline: text(&pipeline["name"]),
+            name: text(&definition["name"]),
+            ends: self.ends(definition),
+            definition: definition.clone(),
+        };
+        self.all_copies().into_iter().map(copy).collect()
+    }
+
+    /// Every Copy with its pipeline.
+    fn all_copies(&self) -> Vec<(&Value, &Value)> {
+        let mut all = Vec::new();
+        for (_, pipeline) in self.definitions.iter().filter(|((folder, _), _)| folder == "pipeline") {
             let mut found = Vec::new();
             collect(&pipeline["properties"], &mut found);
-            let name = pipeline["name"].as_str().unwrap_or_default().to_owned();
-            found.into_iter().map(move |copy| (name.clone(), copy)).collect::<Vec<_>>()
+            all.extend(found.into_iter().map(|copy| (pipeline, copy)));
+        }
+        all
+    }
+
+    /// The source or sink of the first Copy that this dataset is of.
+    fn end_of(&self, dataset: &str) -> Option<&Value> {
+        let is_it = |reference: &Value| {
+            reference["referenceName"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(dataset))
         };
-        let copy = |(pipeline, definition): (String, Value)| Copy {
-            pipeline,
-            name: definition["name"].as_str().unwrap_or_default().to_owned(),
-            ends: self.ends(&definition),
-            definition,
-        };
-        pipelines.flat_map(|(_, pipeline)| of(pipeline)).map(copy).collect()
+        self.all_copies().into_iter().find_map(|(_, copy)| {
+            let settings = &copy["typeProperties"];
+            let end = |references: &str, key: &str| is_it(&copy[references][0]).then(|| &settings[key]);
+            end("inputs", "source").or_else(|| end("outputs", "sink"))
+        })
     }
 
     /// A pipeline as version 2 has it.
@@ -144,6 +182,18 @@ impl Laid {
     }
 }
 
+/// What the gallery fills in where a template leaves the stores open.
+fn of_gallery(name: &str) -> Option<Value> {
+    Some(match name {
+        "Bulk Copy from Database" => tables::of_sql_server(),
+        "Copy multiple files containers between File Stores" => blobs::of_containers(),
+        "Copy new files only by LastModifiedDate" => blobs::of_new_files(),
+        "Delta copy from Database" => tables::of_new_rows(),
+        "Move files" => blobs::of_moved_files(),
+        _ => return None,
+    })
+}
+
 /// Gives every parameter of a template that has no value its own name, as a container could have it.
 fn give_parameters(root: &Path) {
     let mut files: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
@@ -175,12 +225,12 @@ fn definitions(root: &Path) -> (BTreeMap<(String, String), Value>, String) {
 }
 
 /// Every Copy below a value.
-fn collect(value: &Value, found: &mut Vec<Value>) {
+fn collect<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
         Value::Object(members) => {
             if members.get("type").and_then(Value::as_str) == Some("Copy") && members.contains_key("name") {
-                return found.push(value.clone());
+                return found.push(value);
             }
             members.values().for_each(|member| collect(member, found));
         }

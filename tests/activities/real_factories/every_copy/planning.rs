@@ -1,6 +1,9 @@
 //! Plans the pipelines of a factory, and says what became of each of their copies.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use chrono::Utc;
 use ropeway_specs::{Activity, Factory, Inputs, ResolvedCopy, Scene, Secrets, Variables};
@@ -18,18 +21,37 @@ pub(super) enum Verdict {
     Planned,
     /// The plan says that it depends on what a run finds out; with values for that, all is known of it.
     PlannedWithValues,
+    /// The plan says that it depends on what a run finds out.
+    Depends(String),
     /// What is said instead.
     Failed(String),
 }
 
 /// Every Copy of a factory, and what became of it if its ends are stores of Ropeway's.
 pub(super) fn plan(laid: &Laid, world: &mut World) -> Vec<(Copy, Option<Verdict>)> {
-    let mut planner = Planner { bundle: world.authorities(&laid.real.workshop), laid, world, plans: BTreeMap::new() };
-    let judged = |(number, copy): (usize, Copy)| {
-        let verdict = matches!(copy.ends, Ends::Ropeways).then(|| planner.judge(&copy, number));
-        (copy, verdict)
+    let (ours, others): (Vec<Copy>, Vec<Copy>) =
+        laid.copies().into_iter().partition(|copy| matches!(copy.ends, Ends::Ropeways));
+    let bundle = world.authorities(&laid.real.workshop);
+    let mut planner = Planner { laid, world, bundle };
+    let whole = planner.plans(&ours, str::to_owned);
+    let judge = |copy: Copy| (verdict(&whole[&copy.pipeline], &copy.name), copy);
+    let (depending, known): (Vec<_>, Vec<_>) =
+        ours.into_iter().map(judge).partition(|(verdict, _)| matches!(verdict, Verdict::Depends(_)));
+    let depending: Vec<Copy> = depending.into_iter().map(|(_, copy)| copy).collect();
+    planner.define_with_values(&depending);
+    let with_values = planner.plans(&depending, with_values);
+    let judge = |copy: Copy| match verdict(&with_values[&copy.pipeline], &copy.name) {
+        Verdict::Planned => (copy, Some(Verdict::PlannedWithValues)),
+        Verdict::Depends(reason) => (copy, Some(Verdict::Failed(reason))),
+        other => (copy, Some(other)),
     };
-    laid.copies().into_iter().enumerate().map(judged).collect()
+    let known = known.into_iter().map(|(verdict, copy)| (copy, Some(verdict)));
+    known.chain(depending.into_iter().map(judge)).chain(others.into_iter().map(|copy| (copy, None))).collect()
+}
+
+/// The pipeline that has those copies of another one that depend on a run, with values in place of what it finds out.
+fn with_values(pipeline: &str) -> String {
+    format!("{pipeline} with values")
 }
 
 /// What `plan` prints of a pipeline, or why it prints nothing.
@@ -39,40 +61,36 @@ struct Planner<'a> {
     laid: &'a Laid,
     world: &'a mut World,
     bundle: String,
-    /// Those of pipelines that were planned already.
-    plans: BTreeMap<String, Printed>,
 }
 
 impl Planner<'_> {
-    fn judge(&mut self, copy: &Copy, number: usize) -> Verdict {
-        let parameters = values::of_parameters(self.laid.pipeline(&copy.pipeline));
-        if !self.plans.contains_key(&copy.pipeline) {
-            let printed = self.print(&copy.pipeline, &parameters);
-            self.plans.insert(copy.pipeline.clone(), printed);
+    fn define_with_values(&self, copies: &[Copy]) {
+        let mut activities: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for copy in copies {
+            activities.entry(&copy.pipeline).or_default().push(values::known(&copy.definition));
         }
-        let depends = match found(&self.plans[&copy.pipeline], &copy.name) {
-            Found::Planned => return Verdict::Planned,
-            Found::Failing(reason) => return Verdict::Failed(reason),
-            Found::Depending(reason) => reason,
-        };
-        let alone = format!("alone {number}");
-        let declared = &self.laid.pipeline(&copy.pipeline)["properties"]["parameters"];
-        let properties = json!({ "parameters": declared, "activities": [values::known(&copy.definition)] });
-        self.laid.real.define("pipeline", &alone, &properties);
-        let printed = self.print(&alone, &parameters);
-        match found(&printed, &copy.name) {
-            Found::Planned => Verdict::PlannedWithValues,
-            Found::Failing(reason) | Found::Depending(reason) => {
-                Verdict::Failed(format!("{depends}; with values: {reason}"))
-            }
+        for (pipeline, activities) in activities {
+            let parameters = &self.laid.pipeline(pipeline)["properties"]["parameters"];
+            let properties = json!({ "parameters": parameters, "activities": activities });
+            self.laid.real.define("pipeline", &with_values(pipeline), &properties);
         }
     }
 
+    /// The plans of the pipelines of these copies, or of those that stand for them.
+    fn plans(&mut self, copies: &[Copy], stands_for: impl Fn(&str) -> String) -> BTreeMap<String, Printed> {
+        let pipelines: BTreeSet<&str> = copies.iter().map(|copy| &*copy.pipeline).collect();
+        let (factory, _) = Factory::load(&self.laid.real.root());
+        let mut plan = |pipeline: &str| {
+            let parameters = values::of_parameters(self.laid.pipeline(pipeline));
+            (pipeline.to_owned(), self.print(&factory, &stands_for(pipeline), &parameters))
+        };
+        pipelines.into_iter().map(&mut plan).collect()
+    }
+
     /// Makes what the copies of a pipeline need, and plans it.
-    fn print(&mut self, pipeline: &str, parameters: &Map<String, Value>) -> Printed {
+    fn print(&mut self, factory: &Factory, pipeline: &str, parameters: &Map<String, Value>) -> Printed {
         let real = &self.laid.real;
         let mut problems = String::new();
-        let (factory, _) = Factory::load_for_pipeline(Path::new(pipeline), Some(&real.root()));
         if let Ok(pipeline) = factory.pipeline(pipeline) {
             let mut inputs = Inputs::manual("plan", Utc::now());
             inputs.parameters = parameters.clone().into_iter().collect();
@@ -104,20 +122,14 @@ fn evaluated(activities: &[Activity<'_>], inputs: &Inputs, variables: &Variables
 }
 
 /// What a plan says of a Copy.
-enum Found {
-    Planned,
-    Depending(String),
-    Failing(String),
-}
-
-fn found(printed: &Printed, name: &str) -> Found {
+fn verdict(printed: &Printed, name: &str) -> Verdict {
     let document = match printed {
         Ok(document) => document,
-        Err(message) => return Found::Failing(message.clone()),
+        Err(message) => return Verdict::Failed(message.clone()),
     };
     let mut activities = document["activities"].as_array().into_iter().flatten();
     let Some(activity) = activities.find(|activity| activity["activityName"] == name) else {
-        return Found::Failing("the plan does not name it".to_owned());
+        return Verdict::Failed("the plan does not name it".to_owned());
     };
     let texts = |key: &str| {
         activity[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
@@ -125,12 +137,12 @@ fn found(printed: &Printed, name: &str) -> Found {
     let (errors, notes) = (texts("errors"), texts("notes"));
     let has_columns = activity["columns"].as_array().is_some_and(|columns| !columns.is_empty());
     if !errors.is_empty() {
-        Found::Failing(errors)
+        Verdict::Failed(errors)
     } else if notes.contains("known when the run is there") {
-        Found::Depending(notes)
+        Verdict::Depends(notes)
     } else if has_columns && activity["refused"] == false && activity["statement"].is_string() {
-        Found::Planned
+        Verdict::Planned
     } else {
-        Found::Failing(format!("no plan of a copy: {activity:#}"))
+        Verdict::Failed(format!("no plan of a copy: {activity:#}"))
     }
 }

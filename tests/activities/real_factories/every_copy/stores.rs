@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-const FORMATS: [&str; 8] = ["Binary", "DelimitedText", "Json", "Parquet", "Avro", "Orc", "Excel", "Xml"];
+/// The formats of files that Ropeway has.
+pub(super) const FORMATS: [&str; 8] = ["Binary", "DelimitedText", "Json", "Parquet", "Avro", "Orc", "Excel", "Xml"];
 /// What is read and not written.
 const READ_ONLY: [&str; 3] = ["Orc", "Excel", "Xml"];
 const TABLES: [(&str, &str); 4] = [

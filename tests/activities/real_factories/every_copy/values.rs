@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// A value for every parameter of a pipeline that has no default, and for every object: it needs what the pipeline's
+/// A value for every parameter of a pipeline that has no default, or `/`, which is no container, and for every object: it needs what the pipeline's
 /// expressions read of it.
 pub(super) fn of_parameters(pipeline: &Value) -> Map<String, Value> {
     let text = pipeline.to_string();
@@ -12,7 +12,7 @@ pub(super) fn of_parameters(pipeline: &Value) -> Map<String, Value> {
         let type_name = parameter["type"].as_str().unwrap_or("String").to_ascii_lowercase();
         let value = match type_name.as_str() {
             "object" => object(&text, &format!("pipeline().parameters.{name}")),
-            _ if parameter.get("defaultValue").is_some() => continue,
+            _ if parameter.get("defaultValue").is_some_and(|default| *default != "/") => continue,
             "bool" => json!(true),
             "int" | "float" => json!(1),
             "array" => json!([]),
@@ -100,14 +100,14 @@ fn leaf(name: &str) -> Value {
     if has("precopy") {
         return json!("");
     }
-    if has("sql") && (has("statement") || has("query")) {
+    if has("query") || (has("sql") && has("statement")) {
         return json!("SELECT id, name FROM dbo.source");
     }
     if has("mapping") {
         return json!({ "type": "TabularTranslator" });
     }
-    if has("firstrow") || has("recursive") || has("deleteafter") {
-        return json!(has("firstrow"));
+    if has("firstrow") || has("autocreate") || has("recursive") || has("deleteafter") {
+        return json!(!has("recursive") && !has("deleteafter"));
     }
     if lower.ends_with("count") || has("connections") || has("parallelism") || has("lines") {
         return json!(if has("skip") { 0 } else { 1 });

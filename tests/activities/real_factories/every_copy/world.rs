@@ -4,8 +4,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
+use chrono::{DateTime, Utc};
 use ropeway_specs::{ResolvedCopy, ResolvedSide};
 use ropeway_tests::{azurite::KEY, sql_server::Server};
 use serde_json::{Value, json};
@@ -87,8 +89,9 @@ impl World {
         if side.linked_service_type == "FileServer" {
             let file = PathBuf::from(settings["linkedService"]["host"].as_str().expect("a folder")).join(path);
             fs::create_dir_all(file.parent().expect("a folder")).expect("a writable folder");
-            fs::write(file, content).expect("a writable folder");
-            return Ok(());
+            fs::write(&file, content).expect("a writable folder");
+            let since = settings["source"]["storeSettings"]["modifiedDatetimeStart"].as_str();
+            return since.map_or(Ok(()), |since| was_written(&file, since));
         }
         let container = files::container(&settings["dataset"]["location"]).expect("a container");
         self.container(container)?;
@@ -134,6 +137,13 @@ impl World {
     fn run(&self, batch: &str) -> Result<(), String> {
         self.server.execute("sales", batch).map(drop).map_err(|error| format!("{batch}: {error:?}"))
     }
+}
+
+/// Lets a file seem to be written at a time.
+fn was_written(file: &Path, at: &str) -> Result<(), String> {
+    let at: SystemTime = at.parse::<DateTime<Utc>>().map_err(|error| format!("{at}: {error}"))?.into();
+    let file = fs::File::options().write(true).open(file);
+    file.and_then(|file| file.set_modified(at)).map_err(|error| error.to_string())
 }
 
 fn is_table(side: &ResolvedSide) -> bool {
