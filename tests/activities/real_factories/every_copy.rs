@@ -5,12 +5,14 @@
 //! (an item, a variable, the output of an activity) is named by the plan of its pipeline with that reason, and planned a
 //! second time in a pipeline of its own, with values in those places.
 
+mod definitions;
 mod exceptions;
 mod files;
 mod given;
 mod laid;
 mod planning;
 mod stores;
+mod templates;
 mod values;
 mod world;
 
@@ -59,7 +61,7 @@ fn count(laid: &Laid, loaded: usize, copies: Vec<(Copy, Option<Verdict>)>, failu
     let refused = loaded.checked_sub(copies.len()).expect("no more copies than there are");
     if refused > 0 {
         counts.insert("in pipelines that do not load", refused);
-        failures.take(&laid.folder, "", &laid.refused);
+        failures.take(&laid.folder, "", &laid.definitions.refused);
     }
     for (copy, verdict) in copies {
         let kind = match (&copy.ends, verdict) {

@@ -1,5 +1,7 @@
 //! The stand-ins with what a copy needs there: its tables, its files.
 
+mod columns;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -12,7 +14,8 @@ use ropeway_specs::{ResolvedCopy, ResolvedSide};
 use ropeway_tests::{azurite::KEY, sql_server::Server};
 use serde_json::{Value, json};
 
-use super::files::{self, COLUMNS_OF_SHEET};
+use self::columns::{of_sink, of_source, read_by};
+use super::files;
 use crate::{activities::storage::Storage, cli::workshop::Workshop};
 
 /// One storage account, one SQL Server and a folder of files.
@@ -59,7 +62,7 @@ impl World {
     pub(super) fn prepare(&mut self, copy: &ResolvedCopy) -> Result<(), String> {
         let (source, sink) = (copy.source.settings.expose(), copy.sink.settings.expose());
         let query = source["source"]["sqlReaderQuery"].as_str().filter(|query| !query.is_empty()).map(read_by);
-        let mut columns = columns(copy);
+        let mut columns = of_source(copy);
         columns.extend(query.iter().flat_map(|(_, compared)| compared.iter().cloned()));
         if !self.has_sources {
             // There is nothing to make.
@@ -72,7 +75,7 @@ impl World {
             self.file(&copy.source, &path, &content)?;
         }
         if is_table(&copy.sink) {
-            return self.sink_table(sink, &columns_of_sink(copy, &columns));
+            return self.sink_table(sink, &of_sink(copy, &columns));
         }
         files::container(&sink["dataset"]["location"]).map_or(Ok(()), |container| self.container(container))
     }
@@ -161,50 +164,6 @@ fn table(dataset: &Value) -> String {
     }
 }
 
-/// The tables of a query, and the columns that it compares.
-fn read_by(query: &str) -> (Vec<String>, Vec<String>) {
-    let words: Vec<&str> = query.split_whitespace().collect();
-    let after = |keywords: &'static [&'static str]| {
-        let follows = move |pair: &[&str]| keywords.iter().any(|word| word.eq_ignore_ascii_case(pair[0]));
-        words.windows(2).filter(move |pair| follows(pair)).map(|pair| pair[1].to_owned()).collect::<BTreeSet<_>>()
-    };
-    (after(&["from", "join"]).into_iter().collect(), after(&["where", "and", "or"]).into_iter().collect())
-}
-
 fn declared(columns: &[String]) -> String {
     columns.iter().map(|name| format!("[{name}] nvarchar(100) NULL")).collect::<Vec<_>>().join(", ")
-}
-
-/// The columns that a copy reads, as far as its definition says so.
-fn columns(copy: &ResolvedCopy) -> Vec<String> {
-    let dataset = &copy.source.settings.expose()["dataset"];
-    if dataset["type"] == "Excel" {
-        return COLUMNS_OF_SHEET.map(str::to_owned).into();
-    }
-    let mapped: Vec<_> = copy.mapping.iter().flat_map(|mapping| mapping.columns.iter().flatten()).collect();
-    let places = mapped.iter().filter_map(|column| column.source.ordinal).max().unwrap_or(0);
-    let mapped: Vec<String> = match places {
-        0 => mapped.iter().filter_map(|column| column.source.name.clone()).collect(),
-        places => (1..=places).map(|place| format!("Prop_{place}")).collect(),
-    };
-    let declared = dataset["columns"].as_array().into_iter().flatten();
-    let declared: Vec<String> = declared.filter_map(|column| Some(column["name"].as_str()?.to_owned())).collect();
-    let keys = &copy.sink.settings.expose()["sink"]["upsertSettings"]["keys"];
-    let keys: Vec<String> =
-        keys.as_array().into_iter().flatten().filter_map(|key| Some(key.as_str()?.to_owned())).collect();
-    let plain = vec!["id".to_owned(), "name".to_owned()];
-    [mapped, declared, keys, plain].into_iter().find(|columns| !columns.is_empty()).unwrap_or_default()
-}
-
-/// The columns of the table that it writes to.
-fn columns_of_sink(copy: &ResolvedCopy, read: &[String]) -> Vec<String> {
-    let mapped = copy.mapping.iter().flat_map(|mapping| mapping.columns.iter().flatten());
-    let mapped: Vec<String> = mapped.filter_map(|column| column.sink.name.clone()).collect();
-    let dataset = &copy.source.settings.expose()["dataset"];
-    let is_nameless = dataset["type"] == "DelimitedText" && dataset["firstRowAsHeader"] != true;
-    match mapped.is_empty() {
-        false => mapped,
-        true if is_nameless => (0..read.len()).map(|column| format!("Prop_{column}")).collect(),
-        true => read.to_vec(),
-    }
 }
