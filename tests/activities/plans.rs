@@ -108,14 +108,19 @@ fn a_copy_within_others_that_can_never_run_is_no_copy_that_waits() {
 #[test]
 fn a_variable_that_is_set_on_the_way_is_not_taken_for_its_first_value() {
     let factory = Factory::new();
-    let variables = json!({ "Name": { "type": "String", "defaultValue": "early.csv" }, "kept": { "type": "String", "defaultValue": "k.csv" } });
+    let variables = json!({ "Name": { "type": "String", "defaultValue": "early.csv" }, "kept": { "type": "String", "defaultValue": "k.csv" },
+                            "status": { "type": "String", "defaultValue": "s.csv" } });
     let late = after(copy("Late", "region", "@variables('name')"), "Set", "Succeeded");
     let kept = after(copy("Kept", "region", "@variables('kept')"), "Set", "Succeeded");
     let early = copy("Early", "region", "@variables('name')");
-    factory.pipeline(variables, json!([early, set("Set", "Name", "late.csv"), late, kept]));
+    let known = after(copy("Known", "region", "@variables('status')"), "Early", "Succeeded");
+    let done = after(set("Done", "status", "done"), "Known", "Succeeded");
+    factory.pipeline(variables, json!([early, set("Set", "Name", "late.csv"), late, kept, known, done]));
     let (steps, _) = plan(&factory, 0);
     let step = |name: &str| steps.iter().find(|step| step["activityName"] == name).expect("a step");
-    assert!(is_planned(step("Early")) && is_planned(step("Kept")), "{steps:#?}");
+    for known in ["Early", "Kept", "Known"] {
+        assert!(is_planned(step(known)), "{known}: {steps:#?}");
+    }
     assert!(
         step("Late")["notes"][1].as_str().is_some_and(|note| note.contains("'name' is set by an activity")),
         "{steps:#?}"

@@ -3,6 +3,7 @@
 mod control;
 mod json;
 mod text;
+mod turns;
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -14,6 +15,7 @@ use ropeway_engine::{
 };
 use ropeway_specs::{Activity, Diagnostic, Kind, ResolvedCopy, Scene, Variables};
 
+use self::turns::{set_before, tree};
 use crate::{
     activities,
     args::{OutputShape, PlanArgs},
@@ -73,16 +75,17 @@ pub(crate) async fn perform(args: PlanArgs) -> Result<u8> {
     let mut failure = activities::all_are_run(&definitions, &pipeline).err();
     let extras = Extras::of(&request);
     let variables = pipeline.variables();
-    let activities = tree(pipeline.activities(), 0);
-    let set = activities.iter().filter_map(|(activity, _)| activity.sets()).map(str::to_owned).collect();
-    let ahead = Ahead { definitions: &definitions, extras: &extras, vault: &vault, run: &run, variables, set };
+    let ahead = Ahead { definitions: &definitions, extras: &extras, vault: &vault, run: &run, variables };
     let mut plans = Vec::new();
-    for (activity, depth) in activities {
-        plans.push(ahead.look(activity, depth).await.unwrap_or_else(|error| {
-            let step = Step::Other(control::Control::failing(activity, depth, &error));
-            failure.get_or_insert_with(|| error.with("activity", activity.name()));
-            step
-        }));
+    for top in pipeline.activities() {
+        let set = set_before(pipeline.activities(), top);
+        for (activity, depth) in tree(std::slice::from_ref(top), 0) {
+            plans.push(ahead.look(activity, depth, &set).await.unwrap_or_else(|error| {
+                let step = Step::Other(control::Control::failing(activity, depth, &error));
+                failure.get_or_insert_with(|| error.with("activity", activity.name()));
+                step
+            }));
+        }
     }
     terminal::result(&match args.output.output {
         OutputShape::Json => json::print(&definitions.pipeline, &definitions.warnings, &plans),
@@ -104,16 +107,6 @@ fn begun(run: &RunId, state: Option<&Path>) -> Result<Option<String>> {
     }))
 }
 
-/// The active activities with how deep they stand, each before those within it.
-fn tree<'a>(activities: &'a [Activity<'a>], depth: usize) -> Vec<(&'a Activity<'a>, usize)> {
-    let mut all = Vec::new();
-    for activity in activities.iter().filter(|activity| activity.inactive().is_none()) {
-        all.push((activity, depth));
-        all.extend(activity.branches().iter().flat_map(|branch| tree(&branch.activities, depth + 1)));
-    }
-    all
-}
-
 /// What there is to look ahead with.
 struct Ahead<'a> {
     definitions: &'a Definitions,
@@ -121,18 +114,17 @@ struct Ahead<'a> {
     vault: &'a KeyVault<'a>,
     run: &'a RunId,
     variables: Variables,
-    /// The variables that activities set.
-    set: BTreeSet<String>,
 }
 
 impl Ahead<'_> {
-    async fn look(&self, activity: &Activity<'_>, depth: usize) -> Result<Step> {
+    /// `set` are the variables whose values nobody knows when the activity has its turn.
+    async fn look(&self, activity: &Activity<'_>, depth: usize, set: &BTreeSet<String>) -> Result<Step> {
         let inputs = &self.definitions.inputs;
         let mut scene = Scene::first(inputs, activity.name(), self.variables.clone());
         // Others may have ended before its turn comes.
         let is_first = depth == 0 && activity.depends_on().is_empty();
         if !is_first {
-            scene = scene.before(self.set.clone());
+            scene = scene.before(set.clone());
         }
         if activity.kind() != Some(Kind::Copy) {
             let is_checked = is_first && activity.kind().is_some();
