@@ -31,16 +31,62 @@ use self::{
 };
 use super::real::factories;
 
+const TOOLS: &str = "Azure-Player__azure.datafactory.tools";
+const WAREHOUSES: &str = "Azure-Samples__modern-data-warehouse-dataops";
+const GALLERY: &str = "Azure__Azure-DataFactory";
+const VERSION_1: &str = "Azure__Azure-DataFactory__v1history";
+const PLATFORM: &str = "microsoft__azure-data-services-go-fast-codebase/solution/DataFactory";
+const ITS_TEMPLATES: &str = "microsoft__azure-data-services-go-fast-codebase/solution/DeploymentV2";
+
 #[test]
-fn every_copy_with_stores_of_ropeway_is_planned() {
+fn every_copy_of_the_deployment_tools_is_planned() {
+    walk(TOOLS);
+}
+
+#[test]
+fn every_copy_of_the_warehouse_samples_is_planned() {
+    walk(WAREHOUSES);
+}
+
+#[test]
+fn every_copy_of_the_gallery_is_planned() {
+    walk(GALLERY);
+}
+
+#[test]
+fn every_copy_of_version_1_is_planned() {
+    walk(VERSION_1);
+}
+
+#[test]
+fn every_copy_of_a_metadata_driven_platform_is_planned() {
+    walk(PLATFORM);
+}
+
+#[test]
+fn every_copy_of_its_templates_is_planned() {
+    walk(ITS_TEMPLATES);
+}
+
+#[test]
+fn every_factory_is_walked() {
+    let Some(root) = factories() else { return };
+    let walked = [TOOLS, WAREHOUSES, GALLERY, VERSION_1, PLATFORM, ITS_TEMPLATES].map(|folder| format!("{folder}/"));
+    for (factory, _) in factories_below(&root, "") {
+        assert!(walked.iter().any(|folder| factory.starts_with(folder)), "{factory} needs a test");
+    }
+}
+
+/// Plans every Copy below a folder whose stores Ropeway has.
+fn walk(folder: &str) {
     let Some(root) = factories() else { return };
     let mut world = World::start();
-    let mut failures = Failures::default();
-    // Some factories are in the repositories several times.
+    let mut failures = Failures::below(folder);
+    // Some factories are there several times.
     let mut planned: BTreeMap<_, Counts> = BTreeMap::new();
     let mut all = Counts::new();
-    for (folder, loaded) in factories_below(&root) {
-        let laid = Laid::new(&folder, &world).expect("definitions");
+    for (factory, loaded) in factories_below(&root, folder) {
+        let laid = Laid::new(&factory, &world).expect("definitions");
         let counts = planned.entry(laid.real.content()).or_insert_with(|| {
             let copies = plan(&laid, &mut world);
             world.clear();
@@ -48,7 +94,8 @@ fn every_copy_with_stores_of_ropeway_is_planned() {
         });
         counts.iter().for_each(|(kind, copies)| *all.entry(kind).or_default() += copies);
     }
-    println!("{} copies: {all:#?}", all.values().sum::<usize>());
+    println!("{folder}: {} copies: {all:#?}", all.values().sum::<usize>());
+    assert!(all.contains_key("planned"), "no Copy was planned");
     failures.are_the_known_ones();
 }
 
@@ -98,9 +145,9 @@ fn copies_without_their_tables_and_files_are_not_planned() {
     }
 }
 
-/// The folders of the factories that have copies, and how many each has.
-fn factories_below(root: &Path) -> Vec<(String, usize)> {
+/// The folders below one that are factories with copies, and how many each has.
+fn factories_below(root: &Path, folder: &str) -> Vec<(String, usize)> {
     let below = |factory: PathBuf| factory.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
-    let coverage = validate(&[root.to_path_buf()]).coverage.into_iter();
+    let coverage = validate(&[root.join(folder)]).coverage.into_iter();
     coverage.filter(|found| found.copies.loaded > 0).map(|found| (below(found.factory), found.copies.loaded)).collect()
 }
