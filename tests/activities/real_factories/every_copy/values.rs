@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// A value for every parameter of a pipeline that has no default, or `/`, which is no container, and for every object: it needs what the pipeline's
-/// expressions read of it.
+/// A value for every parameter of a pipeline that has no default, or the default `/`, which is no container; and for every
+/// object, which needs what the pipeline's expressions read of it.
 pub(super) fn of_parameters(pipeline: &Value) -> Map<String, Value> {
     let text = pipeline.to_string();
     let declared = pipeline["properties"]["parameters"].as_object().into_iter().flatten();
@@ -52,24 +52,22 @@ pub(super) fn known(copy: &Value) -> Value {
 fn object(text: &str, root: &str) -> Value {
     let mut object = json!({});
     for rest in text.split(root).skip(1) {
-        let mut place = &mut object;
-        let path = path(rest);
-        let steps: Vec<&str> =
-            path.split('.').map(|step| step.trim_matches('?')).filter(|step| !step.is_empty()).collect();
-        for (depth, step) in steps.iter().enumerate() {
-            let is_last = depth + 1 == steps.len();
-            let members = place.as_object_mut().expect("an object");
-            let member = members.entry((*step).to_owned()).or_insert_with(|| leaf(step));
-            if !is_last && !member.is_object() {
-                *member = json!({});
-            }
-            place = member;
-            if is_last {
-                break;
-            }
-        }
+        let steps: Vec<&str> = path(rest).split(['.', '?']).filter(|step| !step.is_empty()).collect();
+        insert(&mut object, &steps);
     }
     object
+}
+
+fn insert(place: &mut Value, steps: &[&str]) {
+    let [step, rest @ ..] = steps else { return };
+    if !place.is_object() {
+        *place = json!({});
+    }
+    let member = &mut place[*step];
+    match rest {
+        [] if member.is_null() => *member = leaf(step),
+        rest => insert(member, rest),
+    }
 }
 
 /// The steps `.a?.b[0]` that a text begins with.
