@@ -1,9 +1,9 @@
 //! Arrow batches as the rows of a bulk load, column by column.
 //!
 //! How a column is converted and written is decided once, by [`fit`](super::fit). Per batch the values of every column
-//! are checked and converted as a whole; then rows are laid out in blocks: their lengths are added up, and each column
-//! writes its values at the places of its rows.
+//! are checked and converted as a whole; then rows are laid out in [`blocks`].
 
+mod blocks;
 mod cells;
 mod numbers;
 mod texts;
@@ -26,19 +26,12 @@ use ropeway_engine::{
 };
 
 use self::cells::Cells;
-pub(crate) use self::{cells::Frame, numbers::decimal_bytes};
+pub(crate) use self::{blocks::Spare, cells::Frame, numbers::decimal_bytes};
 use super::{
     clashes::halves,
     grow::{self, Outgrown},
 };
 use crate::unfit;
-
-/// The token in front of every row.
-const ROW: u8 = 0xD1;
-/// Rows of a block: few enough to stay in the second-level cache.
-const BLOCK_ROWS: usize = 2_048;
-/// Bytes of a block, unless a single row has more.
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// What a `bigint` takes.
 const MARK: Form = Form { precision: 19, scale: 0, most_bytes: 8, frame: Frame::Short, encoding: None, rounds: false };
@@ -158,9 +151,11 @@ impl Encoder {
         Self { marks, ..self }
     }
 
+    /// The rows of a batch, in memory that is taken from `spare` and comes back to it.
+    ///
     /// # Errors
     /// [`ErrorKind::Data`] for a value that a column cannot hold exactly; the column is named, the value is not.
-    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Encoding> {
+    pub(crate) fn encode(&self, batch: &RecordBatch, spare: &Spare) -> Result<Encoding> {
         let converted =
             |column: &Column| column.converted(batch.column(column.source)).map_err(|why| column.refused(why));
         let arrays = self.columns.iter().map(converted).collect::<Result<Vec<_>>>()?;
@@ -176,14 +171,7 @@ impl Encoder {
         for half in &marks {
             cells.push(makes::bigint(half, &MARK).map_err(|why| Error::new(ErrorKind::Bug, why))?);
         }
-        let lengths = lengths(&cells, batch.num_rows());
-        let mut blocks = Vec::new();
-        let mut start = 0;
-        while start < lengths.len() {
-            let end = end_of_block(&lengths, start);
-            blocks.push(block(&cells, &lengths[start..end], start));
-            start = end;
-        }
+        let blocks = blocks::of(&cells, batch.num_rows(), spare);
         let digest = self.digester.digest(batch)?;
         Ok(Encoding::Rows(Encoded { blocks, rows: batch.num_rows() as u64, digest }))
     }
@@ -210,43 +198,6 @@ impl Encoder {
 fn marks(digests: &[Digest]) -> [ArrayRef; 2] {
     let halves: Vec<_> = digests.iter().map(|digest| halves(*digest)).collect();
     [0, 1].map(|at| Arc::new(Int64Array::from_iter_values(halves.iter().map(|halves| halves[at]))) as ArrayRef)
-}
-
-fn lengths(cells: &[Box<dyn Cells + '_>], rows: usize) -> Vec<u32> {
-    let fixed: u32 = cells.iter().filter_map(|column| column.width()).sum();
-    let mut lengths = vec![1 + fixed; rows];
-    for column in cells.iter().filter(|column| column.width().is_none()) {
-        column.measure(&mut lengths);
-    }
-    lengths
-}
-
-fn end_of_block(lengths: &[u32], start: usize) -> usize {
-    let mut bytes = 0;
-    let within = |length: &&u32| {
-        bytes += **length as usize;
-        bytes <= BLOCK_BYTES
-    };
-    start + lengths[start..].iter().take(BLOCK_ROWS).take_while(within).count().max(1)
-}
-
-/// The rows from `first` on, as many as there are lengths.
-fn block(cells: &[Box<dyn Cells + '_>], lengths: &[u32], first: usize) -> Bytes {
-    let mut places = Vec::with_capacity(lengths.len());
-    let mut end = 0;
-    for length in lengths {
-        places.push(end);
-        end += length;
-    }
-    let mut bytes = vec![0; end as usize];
-    for place in &mut places {
-        bytes[*place as usize] = ROW;
-        *place += 1;
-    }
-    for column in cells {
-        column.put(first..first + lengths.len(), &mut bytes, &mut places);
-    }
-    bytes.into()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::{
         patience::Patience,
         wire::{Query, Session, bulk::BulkLoad},
     },
-    encode::{Encoded, Encoding},
+    encode::{Encoded, Encoding, Spare},
     grow,
     layout::Layout,
     load::Loading,
@@ -40,6 +40,8 @@ pub(crate) struct TableWriter {
     stage: Option<String>,
     /// The time that the server has left.
     patience: Patience,
+    /// Of the blocks that went.
+    spare: Spare,
     written: Entry,
 }
 
@@ -50,7 +52,7 @@ impl TableWriter {
         let stage = layout.staging.as_ref().map(stage).transpose()?;
         let written = Entry { chunk, attempt, rows: 0, bytes: 0, digest: Default::default() };
         let patience = Patience::of(shared.batch_timeout);
-        Ok(Self { shared, layout, loading: None, stage, patience, written })
+        Ok(Self { shared, layout, loading: None, stage, patience, spare: Spare::default(), written })
     }
 
     async fn push(&mut self, block: Bytes) -> Result<()> {
@@ -71,8 +73,8 @@ impl TableWriter {
     /// lock that is in the way, and those of a stage are in a table that stays as it is: the chunk begins again.
     async fn encoded(&mut self, batch: RecordBatch) -> Result<Encoded> {
         loop {
-            let (layout, batch) = (Arc::clone(&self.layout), batch.clone());
-            let outgrown = match cpu::run(move || layout.encoder.encode(&batch)).await?? {
+            let (layout, batch, spare) = (Arc::clone(&self.layout), batch.clone(), self.spare.clone());
+            let outgrown = match cpu::run(move || layout.encoder.encode(&batch, &spare)).await?? {
                 Encoding::Rows(encoded) => return Ok(encoded),
                 Encoding::Outgrown(outgrown) => outgrown,
             };

@@ -132,8 +132,24 @@ impl Variable<'_> {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    fn value(&self, row: usize) -> &[u8] {
-        &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    /// Compiled for each frame by itself: its loop asks nothing about it.
+    #[inline(always)]
+    fn put_framed(&self, frame: Frame, rows: Range<usize>, block: &mut [u8], places: &mut [u32]) {
+        let ends = self.offsets[rows.start..=rows.end].windows(2);
+        for ((row, ends), place) in rows.zip(ends).zip(places) {
+            let cell = &mut block[*place as usize..];
+            if self.is_null(row) {
+                let null = frame.null();
+                cell[..null.len()].copy_from_slice(null);
+                *place += null.len() as u32;
+                continue;
+            }
+            let value = &self.data[ends[0] as usize..ends[1] as usize];
+            let start = frame.open(value.len(), cell);
+            copy(value, &mut cell[start..start + value.len()]);
+            // The end of a `(max)` value is four zeros, which are there already.
+            *place += (value.len() + frame.around(value.len())) as u32;
+        }
     }
 }
 
@@ -143,27 +159,39 @@ impl Cells for Variable<'_> {
     }
 
     fn measure(&self, lengths: &mut [u32]) {
-        for (row, length) in lengths.iter_mut().enumerate() {
-            let value = (self.offsets[row + 1] - self.offsets[row]) as usize;
+        for (row, (length, ends)) in lengths.iter_mut().zip(self.offsets.windows(2)).enumerate() {
+            let value = (ends[1] - ends[0]) as usize;
             let cell = if self.is_null(row) { self.frame.null().len() } else { value + self.frame.around(value) };
             *length += cell as u32;
         }
     }
 
     fn put(&self, rows: Range<usize>, block: &mut [u8], places: &mut [u32]) {
-        for (row, place) in rows.zip(places) {
-            let cell = &mut block[*place as usize..];
-            if self.is_null(row) {
-                let null = self.frame.null();
-                cell[..null.len()].copy_from_slice(null);
-                *place += null.len() as u32;
-                continue;
-            }
-            let value = self.value(row);
-            let start = self.frame.open(value.len(), cell);
-            cell[start..start + value.len()].copy_from_slice(value);
-            // The end of a `(max)` value is four zeros, which are there already.
-            *place += (value.len() + self.frame.around(value.len())) as u32;
+        match self.frame {
+            Frame::Short => self.put_framed(Frame::Short, rows, block, places),
+            Frame::Plp => self.put_framed(Frame::Plp, rows, block, places),
+            Frame::Pointer => self.put_framed(Frame::Pointer, rows, block, places),
         }
     }
+}
+
+/// Copies all bytes to as many others. A call for a few bytes costs more than they do: short values go as two pieces of
+/// one size that may overlap.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        4..8 => ends::<4>(from, to),
+        8..16 => ends::<8>(from, to),
+        16..32 => ends::<16>(from, to),
+        32..=64 => ends::<32>(from, to),
+        1 => to[0] = from[0],
+        _ => to.copy_from_slice(from),
+    }
+}
+
+#[inline]
+fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    to[..N].copy_from_slice(&from[..N]);
+    let last = from.len() - N;
+    to[last..].copy_from_slice(&from[last..]);
 }

@@ -7,7 +7,10 @@ use arrow::{
     datatypes::{Field, Schema},
 };
 
-use super::*;
+use super::{
+    blocks::{BLOCK_BYTES, BLOCK_ROWS, ROW},
+    *,
+};
 
 fn form(frame: Frame) -> Form {
     Form { precision: 9, scale: 2, most_bytes: 8_000, frame, encoding: Some(EncodingType::Utf8), rounds: false }
@@ -18,11 +21,15 @@ fn column(source: usize, takes: DataType, make: Make, frame: Frame) -> Column {
 }
 
 fn encode(arrays: Vec<ArrayRef>, columns: Vec<Column>) -> Result<Encoded> {
+    encode_in(&Spare::default(), arrays, columns)
+}
+
+fn encode_in(spare: &Spare, arrays: Vec<ArrayRef>, columns: Vec<Column>) -> Result<Encoded> {
     let fields =
         arrays.iter().enumerate().map(|(at, array)| Field::new(format!("c{at}"), array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let encoder = Encoder::new(&schema, columns)?;
-    match encoder.encode(&RecordBatch::try_new(schema, arrays).unwrap())? {
+    match encoder.encode(&RecordBatch::try_new(schema, arrays).unwrap(), spare)? {
         Encoding::Rows(encoded) => Ok(encoded),
         Encoding::Outgrown(columns) => panic!("{columns:?}"),
     }
@@ -85,6 +92,41 @@ fn blocks_and_slices_make_no_difference() {
     let mut wide = column(0, DataType::Utf8, makes::narrow, Frame::Plp);
     wide.form.most_bytes = usize::MAX;
     assert_eq!(encode(vec![Arc::new(large)], vec![wide]).unwrap().blocks.len(), 3, "a row is never cut");
+}
+
+#[test]
+fn texts_of_every_length_are_written_whole() {
+    let texts: Vec<String> = (0..200).map(|length| ('!'..='~').cycle().skip(length).take(length).collect()).collect();
+    let expected =
+        texts.iter().flat_map(|text| [&[ROW][..], &(text.len() as u16).to_le_bytes(), text.as_bytes()].concat());
+    let array = Arc::new(StringArray::from(texts.clone())) as ArrayRef;
+    let narrow = encode(vec![array], vec![column(0, DataType::Utf8, makes::narrow, Frame::Short)]).unwrap();
+    assert_eq!(bytes(&narrow), expected.collect::<Vec<_>>());
+}
+
+/// The end of a `(max)` value is written by nobody: it is zero because memory is.
+#[test]
+fn memory_that_is_used_again_shows_nothing_of_what_was_in_it() {
+    let ones: ArrayRef = Arc::new(BinaryArray::from_iter_values((0..300).map(|_| [0xFF; 40])));
+    let values: ArrayRef = Arc::new(BinaryArray::from_iter_values((0..300).map(|id| vec![0xEE; id % 9])));
+    let columns = |frame| vec![column(0, DataType::Binary, makes::binary, frame)];
+    let spare = Spare::default();
+    let first = encode_in(&spare, vec![ones], columns(Frame::Short)).unwrap();
+    let place = first.blocks[0].as_ptr();
+    drop(first);
+    for frame in [Frame::Plp, Frame::Pointer] {
+        let again = encode_in(&spare, vec![Arc::clone(&values)], columns(frame)).unwrap();
+        assert_eq!(again.blocks[0].as_ptr(), place, "the memory of the first block");
+        assert_eq!(bytes(&again), bytes(&encode(vec![Arc::clone(&values)], columns(frame)).unwrap()));
+    }
+    let large: ArrayRef = Arc::new(BinaryArray::from_iter_values([vec![1; 3 * BLOCK_BYTES]]));
+    let mut whole = columns(Frame::Plp);
+    whole[0].form.most_bytes = usize::MAX;
+    let large = encode_in(&spare, vec![large], whole).unwrap();
+    assert_ne!(large.blocks[0].as_ptr(), place);
+    drop(large);
+    let next = encode_in(&spare, vec![values], columns(Frame::Plp)).unwrap();
+    assert_eq!(next.blocks[0].as_ptr(), place, "the memory of a huge row is not kept");
 }
 
 #[test]
