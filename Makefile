@@ -23,7 +23,7 @@ torture: install ## the long form of tests/torture and of the simulation, hours 
 	status=0; TMPDIR=$(MEMORY) ROPEWAY_SEEDS=50000 ROPEWAY_TORTURE=long ROPEWAY_TORTURE_TABLE=$(CURDIR)/target/torture.tsv \
 		cargo nextest run --locked --workspace --all-features --cargo-profile torture --profile torture -E '$(PARTS)' || status=$$?; \
 	(printf 'test\tevents\tlost\tduplicate\tpartial\ttwins caught\n'; sort target/torture.tsv) | \
-		awk -F '\t' '{ printf "%-40s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
+		awk -F '\t' '{ printf "%-52s %10s %6s %10s %8s  %s\n", $$1, $$2, $$3, $$4, $$5, $$6 }'; exit $$status
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= definition expression connection_string delimited_text
