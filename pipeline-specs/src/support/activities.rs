@@ -27,8 +27,8 @@ pub(super) const CLASSES: ClassProperties = &[
             ("skipErrorFile", Done),
             ("logSettings", Done),
             ("logStorageSettings", Done),
-            ("preserve", Ignored("it has a meaning for binary copies only")),
-            ("preserveRules", Ignored("it has a meaning for binary copies only")),
+            ("preserve", Ignored("of a file its content is copied, and neither attributes nor access lists")),
+            ("preserveRules", Ignored("of a file its content is copied, and neither attributes nor access lists")),
         ],
     ),
     (
