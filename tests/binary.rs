@@ -4,6 +4,7 @@ mod deletion;
 mod faults;
 mod kill;
 mod leaving_out;
+mod packing;
 mod refusals;
 mod stores;
 pub(crate) mod workbench;

@@ -114,7 +114,7 @@ impl FileSource {
         let reading = Reading {
             store: Arc::clone(&self.store),
             format: Arc::clone(&self.format),
-            partitions: self.selection.partitions().cloned(),
+            selection: self.selection.clone(),
             expected,
             slice: recipe.slice,
             limit,
@@ -196,7 +196,7 @@ impl Source for FileSource {
         };
         let deletes = if self.selection.deletes() { deletion::ANNOUNCED } else { "" };
         SourceDescription {
-            statement: self.selection.to_string(),
+            statement: format!("{}{}", self.selection, self.format.announced()),
             cut,
             consistency: format!("a file that changes after the plan stops the run{deletes}"),
         }

@@ -17,6 +17,7 @@ mod json;
 mod lines;
 mod orc;
 pub(crate) mod parquet;
+mod repacked;
 mod restored;
 mod survived;
 mod text_input;
@@ -96,6 +97,27 @@ pub(crate) fn for_reading(
         }
         other => Err(unknown(other)),
     }
+}
+
+/// How a Binary dataset is read where it or the sink's says that files are compressed, as rows of [`crate::binary`]; `None`
+/// where neither does. `sink` is the `compression` of the sink's dataset.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a codec that is not known, and for archives to be written.
+pub(crate) fn for_repacking(
+    dataset: &Value,
+    format_settings: Option<&Value>,
+    sink: Option<&Value>,
+) -> Result<Option<Arc<dyn ReadFormat>>> {
+    repacked::of(dataset, given(format_settings), sink)
+}
+
+/// The ending of the one file that the files of a Binary copy become, from the sink's dataset.
+///
+/// # Errors
+/// [`ErrorKind::Spec`] for a codec that is not known, or whose streams cannot stand one after the other.
+pub(crate) fn merged_ending(dataset: &Value) -> Result<&'static str> {
+    repacked::merged_ending(dataset)
 }
 
 fn given(settings: Option<&Value>) -> Option<&Value> {
@@ -204,6 +226,10 @@ pub(crate) trait ReadFormat: Send + Sync + 'static {
     /// Which rows those are, in words; `None` if there are none.
     fn skips(&self) -> Option<&'static str> {
         None
+    }
+    /// What becomes of the bytes of files that are no rows, in words behind the name of their place.
+    fn announced(&self) -> String {
+        String::new()
     }
     /// Peak bytes of reading a slice.
     fn working_set(&self, limit: BatchLimit) -> u64;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    copy::ResolvedSide,
     diagnostic::{Findings, Severity, property},
     schema,
     support::Moment,
@@ -31,6 +32,17 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
                                one file, a folder gives one file per chunk";
                 findings.push(ignored, "ignored-property", &path, message.to_owned());
             }
+            for name in ["preserveZipFileNameAsFolder", "preserveCompressionFileNameAsFolder"] {
+                let place = ["source", "formatSettings", "compressionProperties", name];
+                if settings.pointer(&format!("/{}", place.join("/"))).is_some_and(is_on) {
+                    let path = place.iter().fold(path.to_owned(), |path, name| property(&path, name));
+                    let message = format!(
+                        "'{name}' is ignored where rows are copied: the files of an archive are read one after the other, \
+                         and nothing is unpacked beside it"
+                    );
+                    findings.push(ignored, "ignored-property", &path, message);
+                }
+            }
             let deletes = settings.get("source").is_some_and(deletes_files);
             if deletes && settings.get("enableSkipIncompatibleRow").is_some_and(is_on) {
                 let message = "'deleteFilesAfterCompletion' does not go with 'enableSkipIncompatibleRow': a row that is left \
@@ -54,6 +66,13 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
             false
         }
     }
+}
+
+/// `compression` of a dataset, if it asks for any.
+pub(crate) fn compression(side: &ResolvedSide) -> Option<&Value> {
+    let compression = side.settings.expose().pointer("/dataset/compression")?;
+    let codec = compression.get("type").and_then(Value::as_str).unwrap_or_default();
+    (!codec.is_empty() && !codec.eq_ignore_ascii_case("none")).then_some(compression)
 }
 
 /// Whether a copy source deletes the files that it has read.
@@ -86,5 +105,22 @@ mod tests {
         assert_eq!(warnings("SqlServerSource", ""), 0);
         assert_eq!(warnings("DelimitedTextSource", "MergeFiles"), 0);
         assert_eq!(warnings("BlobSource", "MergeFiles"), 0);
+    }
+
+    #[test]
+    fn archives_become_folders_only_where_files_are_copied_as_they_are() {
+        let warnings = |format: &str, keeps: Value| {
+            let compression = json!({"type": "ZipDeflateReadSettings", "preserveZipFileNameAsFolder": keeps});
+            let source =
+                json!({"type": format!("{format}Source"), "formatSettings": {"compressionProperties": compression}});
+            let settings = json!({"source": source, "sink": {"type": format!("{format}Sink")}});
+            let mut findings = Findings::silent();
+            check(&settings, "$", Moment::Validate, &mut findings);
+            findings.into_vec().into_iter().map(|found| found.path).collect::<Vec<_>>()
+        };
+        let place = "$.source.formatSettings.compressionProperties.preserveZipFileNameAsFolder";
+        assert_eq!(warnings("Json", json!(true)), [place]);
+        assert!(warnings("Json", json!("false")).is_empty());
+        assert!(warnings("Binary", json!(true)).is_empty());
     }
 }

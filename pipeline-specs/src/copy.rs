@@ -97,7 +97,12 @@ pub(crate) fn resolve(
     let (sink, sink_identity) = sink?;
     if is_binary {
         let classes = files::classes(&settings.real, &path, &mut Findings::silent());
-        source.settings = source.settings.with("skipErrorFile", files::of_source(&classes, &sink));
+        let packed = binary::compression(&sink).cloned();
+        if packed.is_some() || binary::compression(&source).is_some() {
+            files::refuse_repacked(&settings.real, &path, findings);
+        }
+        let classes = files::of_source(&classes, &sink);
+        source.settings = source.settings.with("skipErrorFile", classes).with("sinkCompression", packed.into());
     }
     let mut identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
     let skipping = skipping.map(|(skipping, described)| {

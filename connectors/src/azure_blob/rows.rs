@@ -34,7 +34,12 @@ pub(crate) fn connect(service: Service, spec: SourceSpec) -> Result<Arc<dyn Sour
     let account = Arc::new(Container::new(account, "", &spec.ropeway)?);
     let store = Arc::new(Blobs(BlobFiles::new(account, only)));
     if spec.dataset["type"] == binary::DATASET {
-        return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?, spec.skip_error_file)));
+        let selection = Selection::of_files(place, settings)?;
+        let (unpacking, sink) = (spec.source.format_settings.as_ref(), spec.sink_compression.as_ref());
+        return Ok(match format::for_repacking(&spec.dataset, unpacking, sink)? {
+            Some(format) => Arc::new(FileSource::new(store, selection, format)),
+            None => Arc::new(BinarySource::new(store, selection, spec.skip_error_file)),
+        });
     }
     let selection = Selection::of_rows(place, settings)?;
     let memory = MemoryShare::new(spec.ropeway.memory_bytes, spec.ropeway.parallel).share();

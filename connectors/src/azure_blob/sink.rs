@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use ropeway_engine::{
     Error, ErrorKind, Result,
-    chunk::{BatchLimit, RunId},
+    chunk::BatchLimit,
     sink::{ColumnFit, RunContext, Sink, SinkRun, Takes},
 };
 use serde::Deserialize;
@@ -73,7 +73,7 @@ pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>
     let is_binary = spec.dataset["type"] == binary::DATASET;
     let target = if is_binary {
         let behavior = binary::behavior(settings.store_settings.copy_behavior.as_deref())?;
-        of_files(behavior, file, &path, spec.ropeway.run.as_ref())?
+        of_files(behavior, file, &path, spec)?
     } else {
         Target::Rows(file.map_or_else(|| Rows::Folder(path.clone()), Rows::Blob))
     };
@@ -102,10 +102,13 @@ pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>
 }
 
 /// Where files go that are copied as they are.
-fn of_files(behavior: CopyBehavior, file: Option<String>, folder: &str, run: Option<&RunId>) -> Result<Target> {
+fn of_files(behavior: CopyBehavior, file: Option<String>, folder: &str, spec: &SinkSpec) -> Result<Target> {
     Ok(match (behavior, file) {
-        (CopyBehavior::MergeFiles, Some(file)) => Target::Rows(Rows::Blob(file)),
-        (CopyBehavior::MergeFiles, None) => Target::Rows(Rows::Blob(names::blob(folder, &binary::merged_name(run)?)?)),
+        (CopyBehavior::MergeFiles, file) => {
+            let ending = format::merged_ending(&spec.dataset)?;
+            let made = || names::blob(folder, &format!("{}{ending}", binary::merged_name(spec.ropeway.run.as_ref())?));
+            Target::Rows(Rows::Blob(file.map_or_else(made, Ok)?))
+        }
         (_, Some(file)) => Target::Files(Naming::One(file)),
         (CopyBehavior::PreserveHierarchy, None) => Target::Files(Naming::Below(folder.to_owned())),
         (CopyBehavior::FlattenHierarchy, None) => Target::Files(Naming::Flat(folder.to_owned())),

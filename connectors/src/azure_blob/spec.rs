@@ -29,6 +29,8 @@ pub(crate) struct SourceSpec {
     pub(crate) source: SourceSettings,
     #[serde(default)]
     pub(crate) skip_error_file: SkipErrorFile,
+    /// `compression` of the sink's dataset, where files are copied as they are.
+    pub(crate) sink_compression: Option<Value>,
     #[serde(default)]
     pub(crate) ropeway: Ropeway,
 }

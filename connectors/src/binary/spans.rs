@@ -156,10 +156,11 @@ pub(crate) fn assembled<T>(
         let mut end = 0;
         for (span, _) in parts.iter() {
             let first = &parts[0].0;
-            if span.path != first.path {
+            // An archive may have two files of one path, and two archives the same.
+            if span.path != first.path || (span.start == 0 && end > 0) {
                 return Err(Error::new(
                     ErrorKind::Data,
-                    "two files go to the same target; take fileName out of the sink's dataset, or set copyBehavior to MergeFiles",
+                    "two files go to the same target; take fileName out of the sink's dataset, set copyBehavior to MergeFiles, or let archives keep their names as folders",
                 )
                 .with("target", target.escape_debug())
                 .with("one", first.path.escape_debug())

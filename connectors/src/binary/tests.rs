@@ -53,13 +53,15 @@ fn files_are_put_together_whole_or_not_at_all() {
         vec![span("a", (0, 5), 9), span("a", (6, 9), 9)],
         vec![span("a", (0, 5), 9), span("a", (4, 9), 9)],
         vec![span("a", (0, 5), 9), span("a", (5, 9), 10)],
-        vec![span("a", (0, 9), 9), span("a", (0, 9), 9)],
     ] {
         assert_eq!(assembled(broken.clone()).unwrap_err().kind(), ErrorKind::Bug, "{broken:?}");
     }
     let mut clash = [span("a", (0, 1), 1), span("b", (0, 1), 1)];
     clash[1].0 = "a".into();
-    assert_eq!(assembled(clash).unwrap_err().kind(), ErrorKind::Data);
+    let of_archives = [span("a", (0, 9), 9), span("a", (0, 9), 9)];
+    for clash in [clash, of_archives] {
+        assert_eq!(assembled(clash).unwrap_err().kind(), ErrorKind::Data);
+    }
 }
 
 #[test]

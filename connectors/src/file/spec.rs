@@ -58,7 +58,8 @@ fn of_files(root: Root, mut target: Target, spec: &SinkSpec) -> Result<Arc<dyn S
     let behavior = spec.sink.store_settings.as_ref().and_then(|settings| settings.copy_behavior.as_deref());
     let naming = match (binary::behavior(behavior)?, &target.file) {
         (CopyBehavior::MergeFiles, named) => {
-            let made = || binary::merged_name(spec.ropeway.run.as_ref());
+            let ending = format::merged_ending(&spec.dataset)?;
+            let made = || Ok(format!("{}{ending}", binary::merged_name(spec.ropeway.run.as_ref())?));
             target.file = Some(named.clone().map_or_else(made, Ok)?);
             let (format, folder) = (Arc::new(BinaryFiles), FolderSettings::default());
             return Ok(Arc::new(FileSink { root, target, format, folder }));
@@ -82,7 +83,12 @@ impl SourceKind for FileServer {
         let settings = source.store_settings.unwrap_or_default();
         let store = Arc::new(LocalRows::new(Root::new(&spec.linked_service.host)?));
         if spec.dataset["type"] == binary::DATASET {
-            return Ok(Arc::new(BinarySource::new(store, Selection::of_files(place, settings)?, spec.skip_error_file)));
+            let selection = Selection::of_files(place, settings)?;
+            let (unpacking, sink) = (source.format_settings.as_ref(), spec.sink_compression.as_ref());
+            return Ok(match format::for_repacking(&spec.dataset, unpacking, sink)? {
+                Some(format) => Arc::new(FileSource::new(store, selection, format)),
+                None => Arc::new(BinarySource::new(store, selection, spec.skip_error_file)),
+            });
         }
         let selection = Selection::of_rows(place, settings)?;
         let format = format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?;
@@ -115,6 +121,8 @@ pub(crate) struct SourceSpec {
     source: SourceProperties,
     #[serde(default)]
     skip_error_file: SkipErrorFile,
+    /// `compression` of the sink's dataset, where files are copied as they are.
+    sink_compression: Option<Value>,
     #[serde(default)]
     ropeway: MemoryShare,
 }

@@ -8,7 +8,7 @@ use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit, files::FileEnt
 use super::{OpenFile, OpenFiles};
 use crate::{
     format::{Portions, ReadFormat, Slice},
-    selection::Partitions,
+    selection::Selection,
 };
 
 /// What happens with a row that does not fit.
@@ -24,7 +24,7 @@ pub(super) enum Tolerance {
 pub(super) struct Reading {
     pub(super) store: Arc<dyn OpenFiles>,
     pub(super) format: Arc<dyn ReadFormat>,
-    pub(super) partitions: Option<Partitions>,
+    pub(super) selection: Selection,
     /// The columns that every file has to have.
     pub(super) expected: SchemaRef,
     pub(super) slice: Slice,
@@ -75,7 +75,7 @@ impl Reading {
 
     fn portions(&self) -> Result<Portions> {
         let Some(open) = &self.open else { return Ok(Box::new(std::iter::empty())) };
-        let input = open.file.input()?;
+        let input = open.file.input()?.named(self.selection.relative(&open.path));
         match self.tolerance {
             Tolerance::Skips => self.format.read_skipping(input, &self.slice, self.limit),
             Tolerance::None => {
@@ -94,7 +94,7 @@ impl Reading {
     /// The portion with the columns of its path and the name of its file.
     fn finished(&self, mut portion: Portion) -> Result<Portion> {
         let Some(open) = &self.open else { return Ok(portion) };
-        if let Some(partitions) = &self.partitions {
+        if let Some(partitions) = self.selection.partitions() {
             portion.rows = partitions.rows(&portion.rows, &open.path)?;
         }
         if portion.rows.schema() != self.expected {

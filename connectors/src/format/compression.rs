@@ -9,6 +9,7 @@ mod codec;
 mod deflate;
 mod frames;
 mod pieces;
+mod unpacked;
 
 use std::io::{self, BufReader, Read};
 
@@ -17,7 +18,8 @@ use flate2::read::MultiGzDecoder;
 use ropeway_engine::{Error, ErrorKind};
 
 pub(super) use self::codec::DatasetCompression;
-pub(super) use self::pieces::Compressor;
+pub(super) use self::pieces::{Compressing, Compressor};
+pub(super) use self::unpacked::{Member, Unpacked};
 use super::{CompressionLevel, Input};
 
 /// How a whole file is compressed: `compressionCodec` and `compressionLevel` of a text dataset, `compression` of others.
@@ -105,9 +107,9 @@ impl Compression {
                 Box::new(decoder)
             }
             Self::Lz4 => Box::new(frames::Lz4Frames::new(bytes)),
-            Self::ZipDeflate => archive::zipped(file)?,
-            Self::Tar => Box::new(archive::Tarred::new(bytes, file.member())),
-            Self::TarGzip => Box::new(archive::Tarred::new(MultiGzDecoder::new(bytes), file.member())),
+            Self::ZipDeflate => Box::new(archive::zipped(file)?),
+            Self::Tar => Box::new(archive::OneTarred::new(bytes, file.member())),
+            Self::TarGzip => Box::new(archive::OneTarred::new(MultiGzDecoder::new(bytes), file.member())),
         })
     }
 }

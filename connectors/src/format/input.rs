@@ -38,18 +38,30 @@ pub(crate) struct Input {
     length: u64,
     /// Which of its files is meant if it is an archive, from 0.
     member: usize,
+    /// Its path below the folder that is copied.
+    name: Arc<str>,
 }
 
 impl Input {
     /// # Errors
     /// Its length cannot be told.
     pub(crate) fn new(bytes: impl ReadAt) -> io::Result<Self> {
-        Ok(Self { length: bytes.length()?, bytes: Arc::new(bytes), member: 0 })
+        Ok(Self { length: bytes.length()?, bytes: Arc::new(bytes), member: 0, name: "".into() })
     }
 
     /// As it was when it was opened.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The same file, whose path below the folder that is copied is told.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// Its path below the folder that is copied; empty if nobody told it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The same archive, of which another file is meant.

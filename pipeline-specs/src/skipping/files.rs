@@ -64,19 +64,9 @@ pub(crate) fn are_any(classes: &Value) -> bool {
 pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut Findings) {
     let Some(object) = settings.get("skipErrorFile").filter(|object| object.is_object()) else { return };
     let path = property(path, "skipErrorFile");
-    let is_off = |value: &Value| {
-        value.is_null() || value == false || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
-    };
-    let asked = |class: &&Class| object.get(class.name).is_some_and(|value| !is_off(value));
     if !is_of_files(settings) {
         let severity = if moment == Moment::Validate { Severity::Warning } else { Severity::Error };
-        for class in CLASSES.iter().filter(asked) {
-            let message = format!(
-                "'{}' goes with Binary datasets at both ends only ({}): take it out, or copy the files as they are",
-                class.name, class.refusal
-            );
-            findings.push(severity, "unsupported-property", &property(&path, class.name), message);
-        }
+        refuse(object, &path, severity, findings);
     } else if object.get("dataInconsistency").is_some_and(|value| !is_off(value))
         && settings.get("validateDataConsistency").is_none_or(is_off)
     {
@@ -86,7 +76,29 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
     }
 }
 
-/// The same for the connector of the source, with what it has to know of the names that the sink takes.
+/// Says that no file is left out of a Binary copy that unpacks or compresses.
+pub(crate) fn refuse_repacked(settings: &Value, path: &str, findings: &mut Findings) {
+    if let Some(object) = settings.get("skipErrorFile").filter(|object| object.is_object()) {
+        refuse(object, &property(path, "skipErrorFile"), Severity::Error, findings);
+    }
+}
+
+fn refuse(object: &Value, path: &str, severity: Severity, findings: &mut Findings) {
+    for class in CLASSES.iter().filter(|class| object.get(class.name).is_some_and(|value| !is_off(value))) {
+        let message = format!(
+            "'{}' goes with Binary datasets without compression at both ends only ({}): take it out, or copy the files as \
+             they are",
+            class.name, class.refusal
+        );
+        findings.push(severity, "unsupported-property", &property(path, class.name), message);
+    }
+}
+
+fn is_off(value: &Value) -> bool {
+    value.is_null() || value == false || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
+}
+
+/// The classes for the connector of the source, with what it has to know of the names that the sink takes.
 pub(crate) fn of_source(classes: &Value, sink: &ResolvedSide) -> Value {
     let settings = sink.settings.expose();
     let text = |at: &str| settings.pointer(at).and_then(Value::as_str).unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) const CLASSES: ClassProperties = &[
             ("nullValue", Done),
         ],
     ),
-    ("BinaryDatasetTypeProperties", &[("location", Done)]),
+    ("BinaryDatasetTypeProperties", &[("location", Done), ("compression", Done)]),
     ("ParquetDatasetTypeProperties", &[("location", Done), ("compressionCodec", Done)]),
     ("JsonDatasetTypeProperties", &[("location", Done), ("encodingName", Done), ("compression", Done)]),
     (

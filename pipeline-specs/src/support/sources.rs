@@ -2,12 +2,9 @@
 
 use super::{
     CONNECTIONS, ClassProperties,
-    Effect::{self, Done, Ignored},
+    Effect::{Done, Ignored},
     Properties, RETRY,
 };
-
-const ARCHIVE: Effect =
-    Ignored("the files of an archive are read one after the other, and nothing is unpacked beside it");
 
 pub(super) const CLASSES: ClassProperties = &[
     (
@@ -37,7 +34,7 @@ pub(super) const CLASSES: ClassProperties = &[
     ("ParquetSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("JsonSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("BinarySource", &[("storeSettings", Done), ("formatSettings", Done)]),
-    ("BinaryReadSettings", &[]),
+    ("BinaryReadSettings", &[("compressionProperties", Done)]),
     ("XmlSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("ExcelSource", &[("storeSettings", Done), ("formatSettings", Done), ("additionalColumns", Done)]),
     ("AvroSource", &[("storeSettings", Done), ("additionalColumns", Done)]),
@@ -57,10 +54,10 @@ pub(super) const CLASSES: ClassProperties = &[
         ],
     ),
     ("ExcelReadSettings", &[]),
-    // Files of archives are read where they are, so that no folder is made of their names.
-    ("ZipDeflateReadSettings", &[("preserveZipFileNameAsFolder", ARCHIVE)]),
-    ("TarReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
-    ("TarGZipReadSettings", &[("preserveCompressionFileNameAsFolder", ARCHIVE)]),
+    // Which of them have no effect where rows are copied, `binary` says.
+    ("ZipDeflateReadSettings", &[("preserveZipFileNameAsFolder", Done)]),
+    ("TarReadSettings", &[("preserveCompressionFileNameAsFolder", Done)]),
+    ("TarGZipReadSettings", &[("preserveCompressionFileNameAsFolder", Done)]),
     ("StoreReadSettings", &[("maxConcurrentConnections", CONNECTIONS), ("disableMetricsCollection", Done)]),
     ("FileServerReadSettings", FILE_SELECTION),
     ("AzureBlobFSReadSettings", FILE_SELECTION),

@@ -1,6 +1,9 @@
 //! Archives: the files of zip and tar, one after the other. Nothing is unpacked to a place of its own.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::{
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    mem,
+};
 
 use flate2::Crc;
 
@@ -21,34 +24,76 @@ pub(super) const MOST_PACKED_MEMBERS: usize = 100;
 
 type Archive = zip::ZipArchive<BufReader<Places>>;
 
-fn opened(file: &Input) -> io::Result<Archive> {
-    let places = Places { file: file.clone(), place: 0 };
-    zip::ZipArchive::new(BufReader::new(places)).map_err(broken)
+/// What an archive says of one of its files.
+pub(super) struct Named {
+    /// Its path in the archive, which leads nowhere else.
+    pub(super) path: String,
+    pub(super) length: u64,
 }
 
-/// Where the files of a zip archive stand in its directory.
-fn positions(archive: &mut Archive) -> io::Result<Vec<usize>> {
-    let mut positions = Vec::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(broken)?;
-        if !entry.is_dir() && is_visible(&entry.name().map_err(broken)?)? {
-            positions.push(index);
-        }
+impl Named {
+    /// Whether it holds rows, as in a folder: its name and those of its folders begin with neither a dot nor an underscore.
+    fn is_visible(&self) -> bool {
+        !self.path.split('/').any(|step| step.starts_with(['.', '_']))
     }
-    few(positions.len(), MOST_MEMBERS)?;
-    Ok(positions)
 }
 
-/// How many files a zip archive holds.
-pub(super) fn zipped_members(file: &Input) -> io::Result<usize> {
-    Ok(positions(&mut opened(file)?)?.len())
+/// The path of a file in an archive. Both slashes part it.
+///
+/// # Errors
+/// A name that leads out of the archive: whoever made it meant no good.
+fn checked(name: &str) -> io::Result<String> {
+    let steps: Vec<&str> = name.split(['/', '\\']).filter(|step| !step.is_empty() && *step != ".").collect();
+    let leads_out = steps.iter().any(|step| *step == ".." || step.contains(char::is_control));
+    if name.starts_with(['/', '\\']) || leads_out || steps.is_empty() {
+        return Err(broken("the name of a file leads out of the archive, or is none"));
+    }
+    Ok(steps.join("/"))
 }
 
-/// A file of a zip archive. Its size and checksum are compared when it ends.
-pub(super) fn zipped(file: &Input) -> io::Result<Box<dyn Read + Send>> {
-    let mut archive = opened(file)?;
-    let position = *positions(&mut archive)?.get(file.member()).ok_or_else(nothing)?;
-    let entry = archive.by_index_raw(position).map_err(broken)?;
+/// A zip archive whose files are read in the order of its directory.
+pub(super) struct Zipped {
+    file: Input,
+    archive: Archive,
+    next: usize,
+    content: Box<dyn Read + Send>,
+}
+
+impl Zipped {
+    pub(super) fn new(file: &Input) -> io::Result<Self> {
+        let places = Places { file: file.clone(), place: 0 };
+        let archive = zip::ZipArchive::new(BufReader::new(places)).map_err(broken)?;
+        Ok(Self { file: file.clone(), archive, next: 0, content: Box::new(io::empty()) })
+    }
+
+    /// Goes on to the next file; `None` behind the last one.
+    pub(super) fn next_file(&mut self) -> io::Result<Option<Named>> {
+        while self.next < self.archive.len() {
+            let entry = self.archive.by_index_raw(self.next).map_err(broken)?;
+            self.next += 1;
+            if entry.is_dir() {
+                continue;
+            }
+            if entry.is_symlink() {
+                return Err(a_link());
+            }
+            let named = Named { path: checked(&entry.name().map_err(broken)?)?, length: entry.size() };
+            self.content = content(&self.file, &entry)?;
+            return Ok(Some(named));
+        }
+        Ok(None)
+    }
+}
+
+/// Reads the file that it stands at.
+impl Read for Zipped {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.content.read(into)
+    }
+}
+
+/// The bytes of a file of a zip archive. Its size and checksum are compared when it ends.
+fn content(file: &Input, entry: &zip::read::ZipFile<'_, BufReader<Places>>) -> io::Result<Box<dyn Read + Send>> {
     if entry.encrypted() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the archive is encrypted; unpack it beforehand"));
     }
@@ -62,17 +107,29 @@ pub(super) fn zipped(file: &Input) -> io::Result<Box<dyn Read + Send>> {
     Ok(Box::new(Checked { content, crc: Crc::new(), size: entry.size(), sum: entry.crc32(), read: 0 }))
 }
 
-/// Whether a file of this name holds rows, as in a folder: its name and those of its folders begin with neither a dot nor an
-/// underscore.
-///
-/// # Errors
-/// A name that leads out of the archive: whoever made it meant no good.
-fn is_visible(name: &str) -> io::Result<bool> {
-    let mut steps = name.split(['/', '\\']).filter(|step| *step != ".");
-    if name.starts_with(['/', '\\']) || steps.clone().any(|step| step == ".." || step.contains(char::is_control)) {
-        return Err(broken("the name of a file leads out of the archive, or is none"));
+/// How many files of rows a zip archive holds.
+pub(super) fn zipped_members(file: &Input) -> io::Result<usize> {
+    let (mut archive, mut members) = (Zipped::new(file)?, 0);
+    while let Some(named) = archive.next_file()? {
+        members += usize::from(named.is_visible());
+        few(members, MOST_MEMBERS)?;
     }
-    Ok(!steps.any(|step| step.starts_with(['.', '_'])))
+    Ok(members)
+}
+
+/// A file of rows of a zip archive, behind so many others.
+pub(super) fn zipped(file: &Input) -> io::Result<Zipped> {
+    let (mut archive, mut others) = (Zipped::new(file)?, file.member());
+    while let Some(named) = archive.next_file()? {
+        if !named.is_visible() {
+            continue;
+        }
+        match others.checked_sub(1) {
+            None => return Ok(archive),
+            Some(fewer) => others = fewer,
+        }
+    }
+    Err(nothing())
 }
 
 fn few(members: usize, most: usize) -> io::Result<()> {
@@ -105,45 +162,43 @@ impl Read for Checked {
     }
 }
 
-/// How many files a tar archive holds.
+/// How many files of rows a tar archive holds.
 pub(super) fn tarred_members(from: impl Read, most: usize) -> io::Result<usize> {
-    let (mut archive, mut members) = (Tarred::new(from, 0), 0);
-    while let Some(size) = archive.header()? {
+    let (mut archive, mut members) = (Tarred::new(from), 0);
+    while archive.next_of_rows()?.is_some() {
         members += 1;
         few(members, most)?;
-        archive.pass(size)?;
     }
     Ok(members)
 }
 
-/// A file of a tar archive.
+/// A tar archive that is read from its beginning.
 pub(super) struct Tarred<R> {
     from: R,
-    state: State,
-}
-
-/// Where the reader of a tar archive stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Before the file, and so many others.
-    Before(usize),
-    /// In the file: bytes left, and those that pad it.
-    Within(u64, u64),
-    /// Behind it.
-    Behind,
-    /// At the end.
-    Ended,
+    /// Bytes left of the file that it stands at, and those that pad it.
+    left: u64,
+    padding: u64,
 }
 
 impl<R: Read> Tarred<R> {
-    /// The file behind so many others.
-    pub(super) fn new(from: R, others: usize) -> Self {
-        Self { from, state: State::Before(others) }
+    pub(super) fn new(from: R) -> Self {
+        Self { from, left: 0, padding: 0 }
     }
 
-    /// The length of the next file that holds rows; `None` at the end of the archive.
-    fn header(&mut self) -> io::Result<Option<u64>> {
-        let mut long_name: Option<String> = None;
+    fn next_of_rows(&mut self) -> io::Result<Option<Named>> {
+        loop {
+            match self.next_file()? {
+                Some(named) if !named.is_visible() => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// Goes on to the next file; `None` at the end of the archive.
+    pub(super) fn next_file(&mut self) -> io::Result<Option<Named>> {
+        self.pass(self.left + self.padding)?;
+        (self.left, self.padding) = (0, 0);
+        let mut said = Extended::default();
         loop {
             let mut block = [0; BLOCK];
             self.from.read_exact(&mut block)?;
@@ -159,19 +214,28 @@ impl<R: Read> Tarred<R> {
             }
             let (kind, size) = (header.entry_type(), header.entry_size()?);
             if kind.is_file() || kind.is_contiguous() {
+                let said = mem::take(&mut said);
                 let short = String::from_utf8_lossy(&header.path_bytes()).into_owned();
-                if is_visible(&long_name.take().unwrap_or(short))? {
-                    return Ok(Some(size));
+                let length = said.length.unwrap_or(size);
+                let name = said.path.unwrap_or(short);
+                let path = checked(&name)?;
+                // Archives of old mark a folder by nothing but its name.
+                if name.ends_with('/') {
+                    self.pass(padded(length)?)?;
+                    continue;
                 }
-                self.pass(size)?;
-                continue;
+                (self.left, self.padding) = (length, padded(length)? - length);
+                return Ok(Some(Named { path, length }));
             }
             if kind.is_gnu_sparse() {
                 return Err(broken("sparse files cannot be read"));
             }
+            if kind.is_symlink() || kind.is_hard_link() {
+                return Err(a_link());
+            }
             let is_pax = kind.is_pax_local_extensions() || kind.is_pax_global_extensions();
             if !is_pax && !kind.is_gnu_longname() {
-                self.pass(size)?;
+                self.pass(padded(size)?)?;
                 continue;
             }
             if size > LONGEST_EXTENSION {
@@ -180,18 +244,88 @@ impl<R: Read> Tarred<R> {
             let mut extension = Vec::new();
             self.from.by_ref().take(padded(size)?).read_to_end(&mut extension)?;
             extension.truncate(size as usize);
-            if is_pax && extension.windows(6).any(|bytes| bytes == b" size=") {
-                return Err(broken("its file is larger than 8 GiB; unpack it beforehand"));
+            if is_pax {
+                said.take_pax(&extension)?;
+            } else {
+                said.path = Some(gnu_name(&extension));
             }
-            long_name = if is_pax { pax_path(&extension).or(long_name) } else { Some(gnu_name(&extension)) };
         }
     }
 
-    /// Goes on behind a file of this length.
-    fn pass(&mut self, size: u64) -> io::Result<()> {
-        let padded = padded(size)?;
-        let passed = io::copy(&mut self.from.by_ref().take(padded), &mut io::sink())?;
-        if passed == padded { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    /// Goes on so many bytes.
+    fn pass(&mut self, bytes: u64) -> io::Result<()> {
+        let passed = io::copy(&mut self.from.by_ref().take(bytes), &mut io::sink())?;
+        if passed == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
+/// Reads the file that it stands at.
+impl<R: Read> Read for Tarred<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let most = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = self.from.read(&mut into[..most])?;
+        if read == 0 && most > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// One file of rows of a tar archive.
+pub(super) struct OneTarred<R> {
+    archive: Tarred<R>,
+    /// The files of rows that are passed over first.
+    others: Option<usize>,
+    is_ended: bool,
+}
+
+impl<R: Read> OneTarred<R> {
+    /// The file behind so many others.
+    pub(super) fn new(from: R, others: usize) -> Self {
+        Self { archive: Tarred::new(from), others: Some(others), is_ended: false }
+    }
+}
+
+impl<R: Read> Read for OneTarred<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if let Some(others) = self.others.take() {
+            for _ in 0..=others {
+                self.archive.next_of_rows()?.ok_or_else(nothing)?;
+            }
+        }
+        let read = self.archive.read(into)?;
+        if read == 0 && !into.is_empty() && !self.is_ended {
+            // At the last file that is the end of the archive, whose stream checks itself.
+            self.archive.next_of_rows()?;
+            (self.is_ended, self.archive.left) = (true, 0);
+        }
+        Ok(read)
+    }
+}
+
+/// What an extended header says of the file behind it, because the header has no place for it.
+#[derive(Default)]
+struct Extended {
+    path: Option<String>,
+    length: Option<u64>,
+}
+
+impl Extended {
+    /// Takes records such as `30 path=a long name\n`.
+    fn take_pax(&mut self, extension: &[u8]) -> io::Result<()> {
+        for record in tar::PaxExtensions::new(extension) {
+            let record = record?;
+            match record.key() {
+                Ok("path") => self.path = Some(String::from_utf8_lossy(record.value_bytes()).into_owned()),
+                Ok("size") => {
+                    let size = record.value().ok().and_then(|size| size.parse().ok());
+                    self.length = Some(size.ok_or_else(|| broken("a size is no number"))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -202,50 +336,6 @@ fn padded(size: u64) -> io::Result<u64> {
 fn gnu_name(extension: &[u8]) -> String {
     let end = extension.iter().position(|byte| *byte == 0).unwrap_or(extension.len());
     String::from_utf8_lossy(&extension[..end]).into_owned()
-}
-
-/// The name in records such as `30 path=a long name\n`.
-fn pax_path(extension: &[u8]) -> Option<String> {
-    let mut paths = tar::PaxExtensions::new(extension).flatten().filter(|record| record.key() == Ok("path"));
-    paths.next().map(|record| String::from_utf8_lossy(record.value_bytes()).into_owned())
-}
-
-impl<R: Read> Read for Tarred<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            self.state = match self.state {
-                State::Before(others) => {
-                    let size = self.header()?.ok_or_else(nothing)?;
-                    match others.checked_sub(1) {
-                        None => State::Within(size, padded(size)? - size),
-                        Some(others) => {
-                            self.pass(size)?;
-                            State::Before(others)
-                        }
-                    }
-                }
-                State::Within(0, padding) => {
-                    io::copy(&mut self.from.by_ref().take(padding), &mut io::sink())?;
-                    State::Behind
-                }
-                State::Within(left, padding) => {
-                    let most = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    let read = self.from.read(&mut into[..most])?;
-                    if read == 0 && most > 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                    self.state = State::Within(left - read as u64, padding);
-                    return Ok(read);
-                }
-                // At the last file that is the end of the archive, whose stream checks itself.
-                State::Behind => {
-                    self.header()?;
-                    State::Ended
-                }
-                State::Ended => return Ok(0),
-            };
-        }
-    }
 }
 
 /// A file that can be looked at from any place.
@@ -280,4 +370,8 @@ fn nothing() -> io::Error {
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn a_link() -> io::Error {
+    broken("the archive holds a link to another file, which is no file of its own; unpack it beforehand")
 }

@@ -1,7 +1,7 @@
 //! Compressors of pieces.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     mem,
 };
 
@@ -143,5 +143,52 @@ impl Compressor {
     /// Ends the piece; [`take`](Self::take) gives the rest.
     pub(in crate::format) fn finish(&mut self) -> io::Result<()> {
         self.0.end()
+    }
+}
+
+/// Bytes that are compressed while they are read.
+pub(in crate::format) struct Compressing<R> {
+    from: R,
+    compressor: Compressor,
+    trailer: &'static [u8],
+    compressed: io::Cursor<Vec<u8>>,
+    is_ended: bool,
+}
+
+impl<R: Read> Compressing<R> {
+    /// # Errors
+    /// As for [`Compression::compressor`].
+    pub(in crate::format) fn new(from: R, into: Compression) -> io::Result<Self> {
+        let (compressor, trailer) = (into.compressor()?, into.trailer());
+        Ok(Self { from, compressor, trailer, compressed: io::Cursor::default(), is_ended: false })
+    }
+
+    fn go_on(&mut self) -> io::Result<()> {
+        let mut bytes = [0; 64 << 10];
+        let read = self.from.read(&mut bytes)?;
+        if read > 0 {
+            self.compressor.write(&bytes[..read])?;
+        } else {
+            self.compressor.finish()?;
+            self.is_ended = true;
+        }
+        let mut compressed = self.compressor.take();
+        if self.is_ended {
+            compressed.extend_from_slice(self.trailer);
+        }
+        self.compressed = io::Cursor::new(compressed);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Compressing<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.compressed.read(into)?;
+            if read > 0 || into.is_empty() || self.is_ended {
+                return Ok(read);
+            }
+            self.go_on()?;
+        }
     }
 }

@@ -210,3 +210,32 @@ fn archives_are_not_written() {
     }
     assert_eq!(Compression::named(Some("lzo"), CompressionLevel::Optimal).unwrap_err().kind(), ErrorKind::Spec);
 }
+
+/// A header has no place for a size of more than 8 GiB; the extended one in front of it says it.
+#[test]
+fn an_extended_header_says_how_long_a_file_is() {
+    let header = |kind, name: &str, size| {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
+    let block = |bytes: &[u8]| [bytes, &vec![0; 512 - bytes.len()]].concat();
+    let archive = |record: &[u8]| {
+        let extended = [header(tar::EntryType::XHeader, "x", record.len() as u64), block(record)].concat();
+        let file = [header(tar::EntryType::Regular, "a", 0), block(b"abc"), vec![0; 1024]].concat();
+        opened(&[extended, file].concat())
+    };
+    let file = archive(b"10 size=3\n");
+    let mut files = Compression::Tar.unpacked(&file).unwrap();
+    assert_eq!(files.next_file().unwrap(), Some(Member { path: Some("a".to_owned()), length: Some(3) }));
+    let mut content = String::new();
+    files.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "abc");
+    assert_eq!(files.next_file().unwrap(), None);
+    for bad in ["11 size=-3\n", "29 size=18446744073709551615\n"] {
+        assert!(Compression::Tar.unpacked(&archive(bad.as_bytes())).unwrap().next_file().is_err(), "{bad}");
+    }
+}
