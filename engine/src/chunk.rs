@@ -109,8 +109,8 @@ pub struct BatchLimit {
 
 impl Default for BatchLimit {
     fn default() -> Self {
-        // A batch of some MiB stays in the second-level cache from the decoder to the encoder, and the
+        // A batch of some hundred KiB stays in a second-level cache of 1 MiB from the decoder to the encoder, and the
         // allocator gives its buffers out again instead of asking the kernel for zeroed pages.
-        Self { rows: NonZeroU32::MIN.saturating_add((16 << 10) - 1), bytes: 8 << 20 }
+        Self { rows: NonZeroU32::MIN.saturating_add((4 << 10) - 1), bytes: 8 << 20 }
     }
 }
