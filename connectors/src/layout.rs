@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    binary::{CopyBehavior, Naming},
+    binary::{self, CopyBehavior, Naming},
     lenient,
 };
 
@@ -30,19 +30,24 @@ pub(crate) struct FolderSettings {
     /// The beginning of the names of files that were split by rows.
     #[serde(default, deserialize_with = "lenient::option::text")]
     pub(crate) file_name_prefix: Option<String>,
-    /// How files of the source are kept, where the definition says that.
+    /// How files of the source are kept; `None` if rows of all files are parted by their number.
     #[serde(skip)]
     pub(crate) behavior: Option<CopyBehavior>,
 }
 
 impl FolderSettings {
+    /// As `formatSettings` and `copyBehavior` of a sink say. Who asks for neither a behavior nor a limit of rows gets a
+    /// file for each of the source, as in Data Factory.
+    ///
     /// # Errors
-    /// A limit of no rows, and a prefix or extension that is no piece of a file name.
-    pub(crate) fn checked(settings: Option<&Value>) -> Result<Self> {
-        let Some(settings) = settings else { return Ok(Self::default()) };
-        let settings = Self::deserialize(settings).map_err(|error| {
-            Error::new(ErrorKind::Spec, format!("the formatSettings of the sink are wrong: {error}"))
-        })?;
+    /// A limit of no rows, a prefix or extension that is no piece of a file name, and a behavior that there is not.
+    pub(crate) fn checked(settings: Option<&Value>, copy_behavior: Option<&str>) -> Result<Self> {
+        let settings =
+            settings.filter(|settings| !settings.is_null()).map_or(Ok(Self::default()), Self::deserialize).map_err(
+                |error| Error::new(ErrorKind::Spec, format!("the formatSettings of the sink are wrong: {error}")),
+            )?;
+        let by_default = settings.max_rows_per_file.is_none().then_some(CopyBehavior::PreserveHierarchy);
+        let settings = Self { behavior: binary::given(copy_behavior)?.or(by_default), ..settings };
         if settings.max_rows_per_file == Some(0) {
             return Err(Error::new(
                 ErrorKind::Spec,
@@ -118,31 +123,35 @@ impl PartNames {
     }
 }
 
-/// What the file of each chunk is called, without an extension.
+/// What the file of each chunk is called, without an extension. Files that differ in their endings alone keep those.
 fn kept(behavior: CopyBehavior, run: &RunId, files: &[String]) -> Result<Vec<String>> {
     let is_flat = behavior == CopyBehavior::FlattenHierarchy;
     let naming = if is_flat { Naming::Flat(String::new()) } else { Naming::Below(String::new()) };
-    let (mut names, mut taken) = (Vec::with_capacity(files.len()), HashMap::new());
-    for file in files {
+    let whole = files.iter().map(|file| naming.target(file, run)).collect::<Result<Vec<_>>>()?;
+    let short: Vec<&str> = whole.iter().map(|name| if is_flat { made_of(name) } else { stem(name) }).collect();
+    let mut alike: HashMap<&str, u32> = HashMap::new();
+    for name in &short {
+        *alike.entry(name).or_default() += 1;
+    }
+    let names = short.iter().zip(&whole).map(|(short, whole)| if alike[short] > 1 { whole } else { *short });
+    let mut taken = HashMap::new();
+    for (name, file) in names.clone().zip(files) {
         let refused = |message: &'static str| {
             Error::new(ErrorKind::Data, message).with("file", file.escape_debug()).code("InvalidFileName")
         };
-        let target = naming.target(file, run)?;
-        let name = if is_flat { made_of(&target) } else { stem(&target) };
         if name.split('/').any(|step| step.starts_with(['.', '_'])) {
             return Err(refused(
                 "a name that begins with '.' or '_' would be passed over by who reads the copy; rename the file or its folder, or set copyBehavior to FlattenHierarchy",
             ));
         }
-        if let Some(other) = taken.insert(name.to_owned(), file) {
+        if let Some(other) = taken.insert(name, file) {
             return Err(refused(
                 "two files would have the same name with the extension of the sink's format; copy them apart, or set copyBehavior to FlattenHierarchy",
             )
             .with("other", other.escape_debug()));
         }
-        names.push(name.to_owned());
     }
-    Ok(names)
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// A path without the ending of its name.
@@ -238,11 +247,11 @@ mod tests {
 
     #[test]
     fn parts_are_named_by_chunk_and_run() {
-        let plain = FolderSettings::checked(None).unwrap();
+        let plain = FolderSettings::checked(None, None).unwrap();
         let short = run().short();
         assert_eq!(plain.part_name(&run(), ChunkId(17), 0, ".parquet"), format!("part-00017-{short}.parquet"));
         let split = json!({"maxRowsPerFile": "1000", "fileNamePrefix": "orders"});
-        let split = FolderSettings::checked(Some(&split)).unwrap();
+        let split = FolderSettings::checked(Some(&split), None).unwrap();
         assert_eq!(split.part_name(&run(), ChunkId(3), 2, ".txt"), format!("orders_00003_00002-{short}.txt"));
     }
 
@@ -254,7 +263,7 @@ mod tests {
             json!({"fileNamePrefix": "_hidden"}),
             json!({"maxRowsPerFile": 0}),
         ] {
-            assert!(FolderSettings::checked(Some(&bad)).is_err(), "{bad}");
+            assert!(FolderSettings::checked(Some(&bad), None).is_err(), "{bad}");
         }
     }
 }

@@ -79,9 +79,8 @@ async fn files_stay_until_their_rows_are_published_and_go_once() {
 #[tokio::test]
 async fn a_copy_that_cannot_be_published_deletes_nothing() {
     let root = root();
-    // There is a folder where a part has to go.
-    let name = format!("out/part-00003-{}.parquet", RunId::try_from("moved".to_owned()).unwrap().short());
-    fs::create_dir_all(root.path().join(name).join("in the way")).unwrap();
+    // There is a folder where a file has to go.
+    fs::create_dir_all(root.path().join("out/3.parquet/in the way")).unwrap();
     assert!(go(&job(root.path()), &MemoryCheckpoint::default()).await.is_err());
     assert_eq!(left(root.path()), FILES);
 }

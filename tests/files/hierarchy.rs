@@ -9,7 +9,7 @@ use ropeway_engine::{checkpoint::memory::MemoryCheckpoint, chunk::RunId, run::Jo
 use serde_json::{Value, json};
 
 use crate::{
-    azure_blob::workbench::Target,
+    azure_blob::workbench::{Target, merge},
     binary::workbench::{Store, Tree, job},
     copy_run::{go, killed},
 };
@@ -36,12 +36,19 @@ fn kept() -> Tree {
 }
 
 fn text(from: &Store, to: &Store, copy_behavior: &str) -> Job {
+    text_with(from, to, copy_behavior, json!({}))
+}
+
+/// The same, with more settings of the sink.
+fn text_with(from: &Store, to: &Store, copy_behavior: &str, more: Value) -> Job {
     let dataset = json!({"type": "DelimitedText", "firstRowAsHeader": true, "quoteChar": ""});
     let source = json!({"dataset": dataset, "source": {"type": "DelimitedTextSource"}});
     let settings = json!({"copyBehavior": copy_behavior});
     let format = json!({"fileExtension": ".csv"});
     let sink = json!({"type": "DelimitedTextSink", "storeSettings": settings, "formatSettings": format});
-    let mut job = job(from.source(source), to.sink(json!({"dataset": dataset, "sink": sink})));
+    let mut target = json!({"dataset": dataset, "sink": sink});
+    merge(&mut target, more);
+    let mut job = job(from.source(source), to.sink(target));
     job.settings.parallel = 2;
     job
 }
@@ -59,13 +66,38 @@ async fn stores() -> [Store; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_file_becomes_one_where_it_was() {
+async fn every_file_becomes_one_where_it_was_also_where_nobody_asks() {
+    for behavior in ["PreserveHierarchy", ""] {
+        for to in stores().await {
+            let from = Store::files();
+            from.put(&files()).await;
+            let summary = go(&text(&from, &to, behavior), &MemoryCheckpoint::default()).await.unwrap();
+            assert_eq!((summary.chunks, summary.rows), (5, 7));
+            assert_eq!(seen(&to).await, kept());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_differ_in_their_endings_alone_keep_them() {
+    for to in stores().await {
+        let from = Store::files();
+        let tree = ["sub/a.csv", "sub/a.txt", "b.csv"].map(|path| (path.to_owned(), b"id\n1\n".to_vec()));
+        from.put(&tree.into()).await;
+        go(&text(&from, &to, ""), &MemoryCheckpoint::default()).await.unwrap();
+        assert_eq!(seen(&to).await.keys().collect::<Vec<_>>(), ["b.csv", "sub/a.csv.csv", "sub/a.txt.csv"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_rows_parts_them_by_their_number() {
     for to in stores().await {
         let from = Store::files();
         from.put(&files()).await;
-        let summary = go(&text(&from, &to, "PreserveHierarchy"), &MemoryCheckpoint::default()).await.unwrap();
-        assert_eq!((summary.chunks, summary.rows), (5, 7));
-        assert_eq!(seen(&to).await, kept());
+        let limited = json!({"sink": {"formatSettings": {"maxRowsPerFile": 2}}});
+        go(&text_with(&from, &to, "", limited), &MemoryCheckpoint::default()).await.unwrap();
+        let names = seen(&to).await;
+        assert!(names.len() >= 4 && names.keys().all(|name| name.starts_with("part_")), "{:?}", names.keys());
     }
 }
 
@@ -172,11 +204,11 @@ async fn pieces_that_are_gone_are_copied_again_whatever_stands_under_their_names
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_cannot_be_kept_is_refused_before_anything_is_written() {
-    let clash = |names: [&str; 2]| -> BTreeMap<String, Vec<u8>> {
-        names.map(|name| (name.to_owned(), b"id\n1\n".to_vec())).into()
+    let clash = |names: &[&str]| -> BTreeMap<String, Vec<u8>> {
+        names.iter().map(|name| ((*name).to_owned(), b"id\n1\n".to_vec())).collect()
     };
     for (tree, said) in
-        [(clash(["sub/a.csv", "sub/a.txt"]), "same name"), (clash(["a.csv", "b\\c.csv"]), "cannot be kept")]
+        [(clash(&["a.csv", "a.txt", "a.csv.old"]), "same name"), (clash(&["a.csv", "b\\c.csv"]), "cannot be kept")]
     {
         for to in stores().await {
             let from = Store::files();
@@ -185,7 +217,7 @@ async fn a_name_that_cannot_be_kept_is_refused_before_anything_is_written() {
             assert!(error.to_string().contains(said), "{error}");
             assert_eq!(seen(&to).await, Tree::new());
             go(&text(&from, &to, "FlattenHierarchy"), &MemoryCheckpoint::default()).await.unwrap();
-            assert_eq!(seen(&to).await.len(), 2);
+            assert_eq!(seen(&to).await.len(), tree.len());
         }
     }
 }

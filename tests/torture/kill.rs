@@ -59,7 +59,8 @@ async fn sigkill_at_random_moments() {
     let copying = copying.into_inner();
     println!("{} kills, {copying} of them while rows were copied or published", tally.events);
     assert!(copying > 0, "every kill came before the first row");
-    twins(&sources[2], &blobs, &mut tally);
+    // Its rows come from no files, whose names every run would give anew.
+    twins(&sources[4], &blobs, &mut tally);
     tally.verdict("kill: SIGKILL at random moments", wanted);
 }
 

@@ -80,8 +80,8 @@ pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>
     let format_settings = spec.sink.get("formatSettings");
     let format: Arc<dyn Format> =
         if is_binary { Arc::new(BinaryFiles) } else { format::for_writing(&spec.dataset, format_settings)? };
-    let behavior = binary::given(settings.store_settings.copy_behavior.as_deref())?;
-    let target = match (target, behavior) {
+    let layout = FolderSettings::checked(format_settings, settings.store_settings.copy_behavior.as_deref())?;
+    let target = match (target, layout.behavior) {
         (Target::Rows(Rows::Folder(path)), Some(CopyBehavior::MergeFiles)) => {
             let name = format!("{}{}", binary::merged_name(spec.ropeway.run.as_ref())?, format.extension());
             Target::Rows(Rows::Blob(names::blob(&path, &name)?))
@@ -92,7 +92,7 @@ pub(crate) fn connect(service: Service, spec: &SinkSpec) -> Result<Arc<dyn Sink>
         container: Container::new(account, &container, &spec.ropeway)?,
         format,
         metadata: commit::user_metadata(&settings.store_settings.metadata)?,
-        folder: FolderSettings { behavior, ..FolderSettings::checked(format_settings)? },
+        folder: layout,
         block: block_size(settings.store_settings.block_size_in_mb, &spec.ropeway)?,
     });
     Ok(match target {

@@ -133,7 +133,6 @@ pub(crate) struct SinkSettings {
 pub(crate) struct StoreSettings {
     #[serde(rename = "blockSizeInMB", deserialize_with = "lenient::option::u64")]
     pub(crate) block_size_in_mb: Option<u64>,
-    /// It has no meaning for rows.
     #[serde(deserialize_with = "lenient::option::text")]
     pub(crate) copy_behavior: Option<String>,
     pub(crate) metadata: Vec<MetadataItem>,

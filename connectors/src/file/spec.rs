@@ -45,7 +45,7 @@ impl SinkKind for FileServer {
         let settings = spec.sink.format_settings.as_ref();
         let format = format::for_writing(&spec.dataset, settings)?;
         let behavior = spec.sink.store_settings.as_ref().and_then(|settings| settings.copy_behavior.as_deref());
-        let folder = FolderSettings { behavior: binary::given(behavior)?, ..FolderSettings::checked(settings)? };
+        let folder = FolderSettings::checked(settings, behavior)?;
         if folder.behavior == Some(CopyBehavior::MergeFiles) && target.file.is_none() {
             target.file = Some(format!("{}{}", binary::merged_name(spec.ropeway.run.as_ref())?, format.extension()));
         }
