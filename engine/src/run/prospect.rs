@@ -71,8 +71,10 @@ pub async fn prospect(job: &Job) -> Result<Prospect> {
 fn left_out(job: &Job, skipping: &Skipping) -> String {
     let of_sink = job.sink.skips().map(Cow::Borrowed);
     let both: Vec<_> = [job.source.skips(), of_sink].into_iter().flatten().collect();
-    let rows =
-        if both.is_empty() { "none: neither source nor sink leaves rows out".to_owned() } else { both.join("; ") };
+    if both.is_empty() {
+        return "nothing: neither source nor sink leaves anything out".to_owned();
+    }
+    let rows = both.join("; ");
     match &skipping.log {
         Some(log) => format!("{rows}; their log is a file in {}", log.path),
         None => format!("{rows}; they are counted and not written down"),
