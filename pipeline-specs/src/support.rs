@@ -9,7 +9,7 @@ mod stores;
 
 use serde_json::{Map, Value};
 
-pub(crate) use self::stores::{End, natural_source, refusal, store};
+pub(crate) use self::stores::{End, natural_source, refusal, store, unwritten};
 use crate::{
     diagnostic::{Findings, Severity, element, property},
     expression::is_dynamic,

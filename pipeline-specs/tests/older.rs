@@ -138,6 +138,12 @@ fn compression_goes_with_files_as_they_are() {
     definitions.to = dataset("FileShare", json!({ "folderPath": "out", "compression": { "type": "None" } }));
     let copy = definitions.resolve().unwrap();
     assert_eq!(copy.source.settings.expose()["sinkCompression"], Value::Null);
+    assert_eq!(definitions.said(), "");
+
+    // Connectors refuse that when it runs.
+    definitions.to = dataset("FileShare", json!({ "folderPath": "out", "compression": { "type": "ZipDeflate" } }));
+    let said = definitions.said();
+    assert!(said.contains("outputs[0]: archives ('ZipDeflate') are read and not written"), "{said}");
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl ReadFormat for Repacked {
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
         let codecs = 2 * (self.from.working_set() + self.into.working_set());
-        limit.bytes.saturating_add(codecs + HELD + 2 * PIECES * PIECE)
+        // What is held grows by doubling.
+        limit.bytes.saturating_add(codecs + 2 * HELD + 2 * PIECES * PIECE)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which stores can be read from and written to, in which formats.
 
+use serde_json::{Map, Value};
+
 use crate::diagnostic::list;
 
 /// What a store can do: its datasets and the copy sources or sinks that go with them.
@@ -77,6 +79,9 @@ pub(crate) enum End {
     Sink,
 }
 
+/// Codecs that make one file of several.
+const ARCHIVES: [&str; 3] = ["ZipDeflate", "Tar", "TarGzip"];
+
 impl End {
     /// The key of this end in a Copy's `typeProperties`.
     pub(crate) fn key(self) -> &'static str {
@@ -126,6 +131,15 @@ pub(crate) fn refusal(end: End, linked_service: &str, dataset: &str, copy: &str)
             "a dataset of type '{dataset}' on {linked_service} goes with {}, not with '{copy}'",
             list(copies.iter())
         )
+    })
+}
+
+/// Why files of a sink's dataset with these `typeProperties` cannot be written; `None` when they can.
+pub(crate) fn unwritten(dataset: &Map<String, Value>) -> Option<String> {
+    let of_text = || dataset.get("compressionCodec")?.as_str();
+    let codec = of_text().or_else(|| dataset.get("compression")?.get("type")?.as_str())?;
+    ARCHIVES.iter().any(|archive| archive.eq_ignore_ascii_case(codec)).then(|| {
+        format!("archives ('{codec}') are read and not written: use gzip, bzip2 or deflate in the sink's dataset")
     })
 }
 

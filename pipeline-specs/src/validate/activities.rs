@@ -92,7 +92,7 @@ fn copy(activity: &Value, path: &str, factory: Option<&Factory>, findings: &mut 
     translator::mapping(translator, settings, &path, &mut Reporter { moment: Moment::Validate, findings });
 }
 
-/// Why the types of one end of a copy do not go together, where they are known.
+/// Why the types of one end of a copy do not go together, or its files cannot be written, where that is known.
 fn refused_end(activity: &Value, path: &str, end: End, factory: &Factory) -> Option<(String, String)> {
     let key = end.references();
     let path = element(&property(path, key), 0);
@@ -101,6 +101,7 @@ fn refused_end(activity: &Value, path: &str, end: End, factory: &Factory) -> Opt
     let service = reference::read(dataset.properties.get("linkedServiceName")?, Kind::LinkedService, &path)?;
     let service = factory.get(Kind::LinkedService, &service.name)?;
     let copy = activity.get("typeProperties")?.get(end.key())?.get("type")?.as_str()?;
-    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy)?;
+    let unwritten = || (end == End::Sink).then(|| support::unwritten(&dataset.type_properties())).flatten();
+    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy).or_else(unwritten)?;
     Some((path, message))
 }
