@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     copy::ResolvedSide,
-    diagnostic::{Findings, Severity, property},
+    diagnostic::{Findings, Severity, element, property},
     schema,
     support::Moment,
 };
@@ -15,6 +15,7 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
     let (source, sink) = (class("/source/type"), class("/sink/type"));
     let given = |at: &str| settings.pointer(at).is_some_and(|value| !value.is_null() && value != "");
     let ignored = if moment == (Moment::Run { strict: true }) { Severity::Error } else { Severity::Warning };
+    reserved_metadata(settings, path, moment, findings);
     match (source == "BinarySource", sink == "BinarySink") {
         (true, true) if given("/translator") => {
             let message = "'translator' is ignored: a binary copy has no columns".to_owned();
@@ -68,6 +69,20 @@ pub(crate) fn check(settings: &Value, path: &str, moment: Moment, findings: &mut
     }
 }
 
+/// `$$LASTMODIFIED` of a source's file as metadata of a blob.
+fn reserved_metadata(settings: &Value, path: &str, moment: Moment, findings: &mut Findings) {
+    let items = settings.pointer("/sink/storeSettings/metadata").and_then(Value::as_array);
+    for (index, item) in items.into_iter().flatten().enumerate() {
+        if item.get("value").and_then(Value::as_str).is_some_and(|value| value.starts_with("$$")) {
+            let severity = if moment == Moment::Validate { Severity::Warning } else { Severity::Error };
+            let list =
+                ["sink", "storeSettings", "metadata"].iter().fold(path.to_owned(), |it, name| property(&it, name));
+            let message = "a reserved value such as '$$LASTMODIFIED' is not filled in; write a value, or take it out";
+            findings.push(severity, "unsupported-property", &element(&list, index), message.to_owned());
+        }
+    }
+}
+
 /// `compression` of a dataset, if it asks for any.
 pub(crate) fn compression(side: &ResolvedSide) -> Option<&Value> {
     let compression = side.settings.expose().pointer("/dataset/compression")?;
@@ -105,6 +120,16 @@ mod tests {
         assert_eq!(warnings("SqlServerSource", ""), 0);
         assert_eq!(warnings("DelimitedTextSource", "MergeFiles"), 0);
         assert_eq!(warnings("BlobSource", "MergeFiles"), 0);
+    }
+
+    #[test]
+    fn reserved_values_of_metadata_are_named() {
+        let metadata = json!([{"name": "a", "value": "plain"}, {"name": "b", "value": "$$LASTMODIFIED"}]);
+        let sink = json!({"type": "BinarySink", "storeSettings": {"metadata": metadata}});
+        let mut findings = Findings::silent();
+        check(&json!({"source": {"type": "BinarySource"}, "sink": sink}), "$", Moment::Validate, &mut findings);
+        let paths: Vec<_> = findings.into_vec().into_iter().map(|found| found.path).collect();
+        assert_eq!(paths, ["$.sink.storeSettings.metadata[1]"]);
     }
 
     #[test]

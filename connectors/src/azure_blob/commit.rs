@@ -97,7 +97,7 @@ pub(crate) fn user_metadata(items: &[MetadataItem]) -> Result<HashMap<String, St
             return refuse("metadata names that start with 'ropeway' are taken; use another name", name);
         }
         if item.value.starts_with("$$") {
-            return refuse("$$LASTMODIFIED is for binary copies of files only; write a value", name);
+            return refuse("$$LASTMODIFIED and other reserved values are not filled in; write a value", name);
         }
         if !item.value.chars().all(|c| (' '..='~').contains(&c)) {
             return refuse("a metadata value is printable ASCII; encode other characters", name);
