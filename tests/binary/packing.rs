@@ -5,6 +5,7 @@ use std::{fs, process::Command, sync::Arc};
 use futures::TryStreamExt;
 use ropeway_engine::{
     ErrorKind,
+    checkpoint::memory::MemoryCheckpoint,
     chunk::BatchLimit,
     digest::{Digest, RowDigester},
     source::ChunkTarget,
@@ -13,8 +14,11 @@ use ropeway_engine::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::workbench::{PIECE, Store, Tree, content, copy, files};
-use crate::azure_blob::workbench::Target;
+use super::workbench::{PIECE, Store, Tree, content, copy, files, job};
+use crate::{
+    azure_blob::workbench::Target,
+    copy_run::{go, killed},
+};
 
 const ARCHIVES: [(&str, &str, &str); 3] = [
     ("all.zip", "ZipDeflate", "preserveZipFileNameAsFolder"),
@@ -281,6 +285,29 @@ async fn a_source_that_unpacks_and_compresses_keeps_the_promises_of_a_source() {
         conformance::source(&SourceCase { source: Arc::clone(&source), target, limit, rows, digest }).await
     {
         panic!("{}", breach.0);
+    }
+}
+
+/// Killed in mid-copy, a run has every file once in the end, and nothing but whole files before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_killed_is_whole_in_the_end() {
+    let tree = Tree::from([("a".to_owned(), content(1, 2 * PIECE)), ("b/c".to_owned(), b"text".to_vec())]);
+    let names = ["1.tgz", "2.tgz", "3.tgz"];
+    let expected: Tree = names.iter().flat_map(|name| below(&format!("{name}/"), &tree)).collect();
+    for commits in 1..=2 {
+        for to in [Store::files(), Store::Blobs(Target::Fake(Target::fake().await))] {
+            let from = Store::files();
+            from.put(&names.map(|name| (name.to_owned(), archive("all.tar.gz", &tree))).into()).await;
+            let packed = || job(from.source(compressed("TarGzip")), to.sink(json!({})));
+            let store = MemoryCheckpoint::default();
+            killed(&packed(), &store, commits);
+            let shown = to.tree("out").await;
+            let mut files = shown.iter().filter(|(path, _)| !path.contains(".ropeway/"));
+            assert!(files.all(|(path, bytes)| expected.get(path) == Some(bytes)), "killed after {commits} commits");
+            let summary = go(&packed(), &store).await.unwrap();
+            assert_eq!(summary.rows, 3 * 3, "killed after {commits} commits");
+            assert!(to.tree("out").await == expected, "killed after {commits} commits");
+        }
     }
 }
 
