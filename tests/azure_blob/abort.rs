@@ -4,7 +4,10 @@ use ropeway_engine::chunk::ChunkId;
 use ropeway_tests::blob_service::BlobService;
 use serde_json::json;
 
-use super::workbench::{CONTAINER, Copy, Target, attempt, context, sink};
+use super::{
+    folder::kept,
+    workbench::{CONTAINER, Copy, Target, attempt, context, sink},
+};
 
 async fn folder(service: &BlobService, run: &str) -> Copy {
     let linked = json!({"connectionString": service.connection_string()});
@@ -29,14 +32,14 @@ async fn a_folder_is_emptied_of_this_run_over_many_pages() {
     for id in 0..7 {
         receipts.push(copy.write(id, attempt(1, 1), 0..10).await.unwrap());
     }
-    let ours = receipts[3].detail[0]["name"].as_str().unwrap().to_owned();
+    let ours = kept(&receipts[3])[0]["name"].as_str().unwrap().to_owned();
     let fake = format!("out/copy-of-{ours}");
     service.put(CONTAINER, &fake, b"somebody's");
     let kept: Vec<_> = service
         .names(CONTAINER)
         .into_iter()
         .filter(|name| {
-            !receipts.iter().any(|receipt| *name == format!("out/{}", receipt.detail[0]["name"].as_str().unwrap()))
+            !receipts.iter().any(|receipt| *name == format!("out/{}", kept(receipt)[0]["name"].as_str().unwrap()))
         })
         .collect();
     assert_eq!(service.names(CONTAINER).len(), kept.len() + 7);

@@ -1,6 +1,10 @@
 //! A folder of parts.
 
-use ropeway_engine::{ErrorKind, chunk::ChunkId, sink::RunContext};
+use ropeway_engine::{
+    ErrorKind,
+    chunk::{ChunkId, Receipt},
+    sink::RunContext,
+};
 use ropeway_tests::blob_service::{Effect, Fault, Operation};
 use serde_json::{Value, json};
 
@@ -41,7 +45,7 @@ async fn an_attempt_after_a_lost_answer_finds_its_part() {
     service.inject(Fault::once(Operation::PutBlockList, Effect::LoseAnswer));
     let second = copy.write(1, attempt(1, 1), 100..200).await.unwrap();
     copy.run.finish(&[first.clone(), second.clone()]).await.unwrap();
-    let name = second.detail[0]["name"].as_str().unwrap().to_owned();
+    let name = kept(&second)[0]["name"].as_str().unwrap().to_owned();
     service.put(CONTAINER, &format!("out/{name}"), b"somebody");
     assert_eq!(copy.run.lost(&[first, second]).await.unwrap(), [ChunkId(1)]);
 }
@@ -54,7 +58,7 @@ async fn the_next_run_takes_the_parts_of_the_last_one_away() {
         for (run, range) in [("one", 0..50), ("two", 50..80)] {
             let copy = Copy::begin(sink.as_ref(), context(run, 1, 1, None)).await.unwrap();
             let receipt = copy.write(0, attempt(1, 1), range).await.unwrap();
-            names.push(format!("out/{}", receipt.detail[0]["name"].as_str().unwrap()));
+            names.push(format!("out/{}", kept(&receipt)[0]["name"].as_str().unwrap()));
             copy.run.finish(&[receipt]).await.unwrap();
         }
         assert_eq!(target.get(&names[0]).await, None);
@@ -74,7 +78,7 @@ async fn parts_are_split_by_rows_and_rewritten_by_a_later_attempt_only() {
     copy.write(0, attempt(1, 1), 1000..1300).await.unwrap();
     // The source changed: the same names hold the rows of the later attempt now.
     let receipt = copy.write(0, attempt(1, 2), 0..300).await.unwrap();
-    let parts = receipt.detail.as_array().unwrap().clone();
+    let parts = kept(&receipt);
     assert_eq!(parts.iter().map(|part| part["rows"].as_u64().unwrap()).collect::<Vec<_>>(), [120, 120, 60]);
     let read = |name: &Value| ids(service.blob(CONTAINER, &format!("out/{}", name.as_str().unwrap())).unwrap().bytes);
     assert_eq!(parts.iter().flat_map(|part| read(&part["name"])).collect::<Vec<_>>(), (0..300).collect::<Vec<_>>());
@@ -104,4 +108,9 @@ async fn a_run_that_begins_again_replaces_the_parts_of_the_state_that_is_gone() 
         let rows = ids(service.blob(CONTAINER, &parts[0]).unwrap().bytes);
         assert_eq!(rows == (0..30).collect::<Vec<_>>(), one_epoch);
     }
+}
+
+/// The parts of a chunk, which its receipt keeps as a text.
+pub(super) fn kept(receipt: &Receipt) -> Vec<Value> {
+    serde_json::from_str(receipt.detail.as_str().unwrap()).unwrap()
 }

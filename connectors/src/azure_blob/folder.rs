@@ -24,6 +24,7 @@ use super::{
     read_back,
     sink::BlobSink,
 };
+use crate::binary::kept_in;
 use crate::format::Slice;
 use crate::layout::{Manifest, Part, PartNames, SUCCESS, manifest_name};
 
@@ -260,7 +261,7 @@ fn named_manifest(text: &[u8]) -> Option<String> {
 }
 
 fn parts_of(receipt: &Receipt) -> Result<Vec<Part>> {
-    Vec::<Part>::deserialize(&receipt.detail).map_err(not_ours)
+    kept_in(&receipt.detail)
 }
 
 fn not_ours(error: serde_json::Error) -> Error {

@@ -12,7 +12,6 @@ use ropeway_engine::{
     retry::RetryClass,
     sink::{ChunkWriter, RunContext},
 };
-use serde_json::json;
 
 use super::{
     block::BlockSizes,
@@ -24,6 +23,7 @@ use super::{
     upload::Upload,
 };
 use crate::{
+    binary::kept_as_text,
     format::Fragment,
     layout::{Part, PartNames},
 };
@@ -56,18 +56,18 @@ impl Parts {
         let digest = state.metadata.get(DIGEST)?.parse().ok()?;
         let rows = state.metadata.get("ropeway_rows")?.parse().ok()?;
         let part = Part { name, bytes: state.length, rows, digest };
-        Some(self.receipt(attempt_of(state)?, &[part]))
+        self.receipt(attempt_of(state)?, &[part]).ok()
     }
 
-    fn receipt(&self, attempt: Attempt, parts: &[Part]) -> Receipt {
-        Receipt {
+    fn receipt(&self, attempt: Attempt, parts: &[Part]) -> Result<Receipt> {
+        Ok(Receipt {
             chunk: self.chunk,
             attempt,
             rows: parts.iter().map(|part| part.rows).sum(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             digest: parts.iter().map(|part| part.digest).sum(),
-            detail: json!(parts),
-        }
+            detail: kept_as_text(&parts)?,
+        })
     }
 
     /// A blob of somebody else's that stands where a file keeps its name: it is overwritten, as files are.
@@ -137,7 +137,7 @@ impl ChunkWriter for PartWriter {
     async fn commit(mut self: Box<Self>) -> Result<Receipt> {
         let Self { parts, open, mut written } = *self;
         written.push(open.commit(&parts).await?);
-        Ok(parts.receipt(parts.attempt, &written))
+        parts.receipt(parts.attempt, &written)
     }
 
     async fn abort(self: Box<Self>) {}

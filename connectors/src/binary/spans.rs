@@ -11,23 +11,25 @@ use serde_json::Value;
 
 use super::{PIECE, Piece, leaving_out::WRONG_MD5, rows};
 
-/// What a receipt keeps of its files, as one text: as a tree of values a hundred thousand of them would take gigabytes.
+/// What a receipt, or the recipe of a chunk, keeps of its files, as one text: as a tree of values a hundred thousand of
+/// them would take gigabytes.
 ///
 /// # Errors
 /// A defect of ours.
 pub(crate) fn kept_as_text(kept: &impl Serialize) -> Result<Value> {
-    serde_json::to_string(kept)
-        .map(Value::String)
-        .map_err(|error| Error::new(ErrorKind::Bug, "a receipt cannot be written; please report it").caused_by(error))
+    serde_json::to_string(kept).map(Value::String).map_err(|error| {
+        Error::new(ErrorKind::Bug, "what is kept of files cannot be written; please report it").caused_by(error)
+    })
 }
 
-/// The same from a receipt.
+/// The same back from there.
 ///
 /// # Errors
-/// It is not a receipt of files.
+/// It is nothing that was kept of files.
 pub(crate) fn kept_in<T: DeserializeOwned>(detail: &Value) -> Result<T> {
-    serde_json::from_str(detail.as_str().unwrap_or_default()).map_err(|error| {
-        Error::new(ErrorKind::Bug, "the receipt of a chunk is damaged; start the run anew and report it")
+    // Earlier builds kept parts of folders, and recipes, as trees.
+    detail.as_str().map_or_else(|| T::deserialize(detail), serde_json::from_str).map_err(|error| {
+        Error::new(ErrorKind::Bug, "what is kept of a chunk is damaged; start the run anew and report it")
             .caused_by(error)
     })
 }

@@ -80,3 +80,16 @@ fn a_span_knows_its_md5_and_notices_another_one() {
     of(span.md5()).unwrap();
     assert_eq!(of(Some([0; 16])).unwrap_err().symbolic_code(), Some("UserErrorSourceDataInconsistent"));
 }
+
+/// What earlier builds kept as trees is read as well, so that their runs can be resumed.
+#[test]
+fn what_is_kept_comes_back_from_a_text_and_from_a_tree() {
+    let kept = vec![("a".to_owned(), 1)];
+    let text = kept_as_text(&kept).unwrap();
+    assert!(text.is_string());
+    for detail in [text, serde_json::json!([["a", 1]])] {
+        assert_eq!(kept_in::<Vec<(String, u32)>>(&detail).unwrap(), kept);
+    }
+    assert!(kept_in::<Vec<(String, u32)>>(&serde_json::json!("[[1]]")).is_err());
+    assert!(kept_in::<Vec<(String, u32)>>(&serde_json::Value::Null).is_err());
+}

@@ -13,7 +13,7 @@ use std::{
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use ropeway_engine::{
-    Error, ErrorKind, Result,
+    Error, Result,
     chunk::{Attempt, ChunkId, Receipt},
     cpu,
     digest::Digest,
@@ -23,7 +23,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{disk, sink::Shared, staging::Staging};
-use crate::format::{Fragment, FragmentEncoder};
+use crate::{
+    binary::{kept_as_text, kept_in},
+    format::{Fragment, FragmentEncoder},
+};
 
 /// Encoded bytes that are gathered before they are written.
 pub(super) const FLUSH_BYTES: usize = 1 << 20;
@@ -45,11 +48,7 @@ pub(super) struct Piece {
 impl Piece {
     /// The pieces of a receipt.
     pub(super) fn of(receipt: &Receipt) -> Result<Vec<Self>> {
-        Vec::<Self>::deserialize(&receipt.detail).map_err(|error| {
-            Error::new(ErrorKind::Bug, "the receipt of a chunk is damaged; start the run anew and report it")
-                .with("chunk", receipt.chunk.0)
-                .caused_by(error)
-        })
+        kept_in(&receipt.detail).map_err(|error| error.with("chunk", receipt.chunk.0))
     }
 }
 
@@ -136,9 +135,7 @@ impl ChunkWriter for FileWriter {
         }
         let staging = self.shared.staging.path().to_owned();
         disk::blocking(move || disk::sync_folder(&staging)).await?;
-        let detail = serde_json::to_value(&self.done).map_err(|error| {
-            Error::new(ErrorKind::Bug, "a receipt cannot be written; please report it").caused_by(error)
-        })?;
+        let detail = kept_as_text(&self.done)?;
         Ok(Receipt {
             chunk: self.chunk,
             attempt: self.attempt,

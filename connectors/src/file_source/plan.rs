@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OpenFiles;
 use crate::{
+    binary::{kept_as_text, kept_in},
     blocking::blocking,
     format::{ReadFormat, Slice},
 };
@@ -47,9 +48,7 @@ impl Recipe {
     }
 
     pub(super) fn of(chunk: &Chunk) -> Result<Self> {
-        Self::deserialize(&chunk.recipe).map_err(|error| {
-            Error::new(ErrorKind::Bug, "the recipe of a chunk of files is damaged; start the run anew").caused_by(error)
-        })
+        kept_in(&chunk.recipe)
     }
 
     /// The files, at least one.
@@ -77,9 +76,7 @@ impl Recipe {
             Error::new(ErrorKind::Spec, "these are too many files for one run; copy them folder by folder")
         })?;
         let label = self.label(store);
-        let recipe = serde_json::to_value(self).map_err(|error| {
-            Error::new(ErrorKind::Bug, "the recipe of a chunk cannot be written; please report it").caused_by(error)
-        })?;
+        let recipe = kept_as_text(&self)?;
         Ok(Chunk { id: ChunkId(id), label, recipe })
     }
 }

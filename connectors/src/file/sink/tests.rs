@@ -143,7 +143,8 @@ async fn a_piece_that_is_gone_is_reported_as_lost() {
         let sink = sink(root.path(), file, Value::Null);
         let run = begin(sink.as_ref(), "r", 1).await;
         let receipts = copy_all(run.as_ref(), 1).await;
-        let name = receipts[1].detail[0]["name"].as_str().unwrap();
+        let kept: Value = serde_json::from_str(receipts[1].detail.as_str().unwrap()).unwrap();
+        let name = kept[0]["name"].as_str().unwrap();
         let folder = root.path().join("out/orders");
         let hidden = names(&folder).into_iter().find(|name| name.starts_with('.')).unwrap();
         fs::write(folder.join(hidden).join(name), "torn").unwrap();
