@@ -6,6 +6,7 @@
 //! the journal knows what is done, and a file can be read back piece by piece. Pieces lie on a grid, so that the same file
 //! always makes the same rows.
 
+mod assembly;
 mod format;
 mod leaving_out;
 mod naming;
@@ -29,11 +30,12 @@ pub use self::leaving_out::INCONSISTENT_FILES;
 #[cfg(test)]
 pub(crate) use self::source::RANGES;
 pub(crate) use self::{
+    assembly::{Assembled, Assembly},
     format::BinaryFiles,
     leaving_out::{BLOB_FORBIDDEN, BLOB_MISSING, CHANGED, FILE_FORBIDDEN, FILE_MISSING, INVALID_NAME, SkipErrorFile},
     naming::{CopyBehavior, Naming, behavior, given, merged_name},
     source::{BinarySource, BinaryStore},
-    spans::{Copied, Span, assembled, kept_as_text, kept_in, same_md5},
+    spans::{Copied, Span, same_md5},
 };
 
 /// The dataset type.

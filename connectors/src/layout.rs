@@ -20,6 +20,20 @@ use crate::{
 /// The mark that a folder is complete; it holds the hash of the manifest it vouches for.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
 
+/// Names that a report lists; beyond, it names the folder.
+const NAMED: usize = 100;
+
+/// What a report says was written: these files, or where they are many their folder.
+///
+/// # Errors
+/// Those of the names.
+pub(crate) fn reported(
+    folder: impl FnOnce() -> Result<String>,
+    names: impl ExactSizeIterator<Item = Result<String>>,
+) -> Result<Vec<String>> {
+    if names.len() > NAMED { Ok(vec![folder()?]) } else { names.collect() }
+}
+
 /// The sink's `formatSettings` that concern files rather than their bytes.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,7 +112,7 @@ impl PartNames {
     pub(crate) fn new(settings: FolderSettings, run: &RunId, extension: String, files: &[String]) -> Result<Self> {
         let kept = match settings.behavior {
             Some(_) if !files.is_empty() && settings.max_rows_per_file.is_some() => {
-                let message = "maxRowsPerFile cuts files in pieces, and copyBehavior keeps one for each file of the source;                                remove one of them";
+                let message = "maxRowsPerFile cuts files in pieces, and copyBehavior keeps one for each file of the source; remove one of them";
                 return Err(Error::new(ErrorKind::Spec, message));
             }
             Some(behavior) => kept(behavior, run, files)?,

@@ -27,7 +27,7 @@ impl Entry {
     /// The proof that the engine keeps.
     pub(crate) fn receipt(self) -> Receipt {
         let Self { chunk, attempt, rows, bytes, digest } = self;
-        Receipt { chunk, attempt, rows, bytes, digest, detail: Value::Null }
+        Receipt { chunk, attempt, rows, bytes, digest, detail: Value::Null.into() }
     }
 
     /// A row as a database gives it, each value by the name of its column.

@@ -9,6 +9,7 @@ mod entra;
 mod file;
 mod file_source;
 mod format;
+mod kept;
 mod layout;
 mod ledger;
 mod lenient;

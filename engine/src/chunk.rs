@@ -1,6 +1,6 @@
 //! The nouns shared by both sides of a copy.
 
-use std::{fmt, num::NonZeroU32};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,8 +93,9 @@ pub struct Receipt {
     pub bytes: u64,
     /// The digest of the rows as the sink encoded them.
     pub digest: Digest,
-    /// Sink-private: ordered block ids, a file name, nothing at all for a ledger table.
-    pub detail: serde_json::Value,
+    /// Sink-private: ordered block ids, a file name, nothing at all for a ledger table. Shared, as receipts are handed
+    /// round by the hundred thousand.
+    pub detail: Arc<serde_json::Value>,
 }
 
 /// How large a batch a source may produce. Both bounds hold, except that a single row may exceed

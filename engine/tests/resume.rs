@@ -173,7 +173,7 @@ async fn a_resume_of_a_hundred_thousand_chunks_reads_what_is_missing_and_nothing
         rows: 1,
         bytes: 8,
         digest: Digest::default(),
-        detail: serde_json::Value::Null,
+        detail: serde_json::Value::Null.into(),
     };
     // All but one in the middle.
     let receipts: Vec<_> = (0..MANY).filter(|id| *id != MANY / 2).map(receipt).collect();

@@ -24,9 +24,11 @@ use super::{
     read_back,
     sink::BlobSink,
 };
-use crate::binary::kept_in;
-use crate::format::Slice;
-use crate::layout::{Manifest, Part, PartNames, SUCCESS, manifest_name};
+use crate::{
+    format::Slice,
+    kept::kept_in,
+    layout::{Manifest, Part, PartNames, SUCCESS, manifest_name, reported},
+};
 
 /// Requests that tidy up at once.
 const TIDYING: usize = 8;
@@ -98,7 +100,10 @@ impl FolderRun {
         Ok(Published {
             files: manifest.parts.len() as u64,
             bytes: manifest.parts.iter().map(|part| part.bytes).sum(),
-            names: manifest.parts.iter().map(|part| Ok(self.blob(&part.name)?.url)).collect::<Result<_>>()?,
+            names: reported(
+                || Ok(self.sink.container.blob(&self.path)?.url),
+                manifest.parts.iter().map(|part| Ok(self.blob(&part.name)?.url)),
+            )?,
         })
     }
 
@@ -211,8 +216,11 @@ impl SinkRun for FolderRun {
     async fn finish(&self, receipts: &[Receipt]) -> Result<Published> {
         let mut receipts: Vec<&Receipt> = receipts.iter().collect();
         receipts.sort_by_key(|receipt| receipt.chunk);
-        let parts: Vec<Vec<Part>> = receipts.iter().map(|receipt| parts_of(receipt)).collect::<Result<_>>()?;
-        let manifest = Manifest::new(&self.context.run, &self.context.schema, parts.concat());
+        let mut parts = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            parts.extend(parts_of(receipt)?);
+        }
+        let manifest = Manifest::new(&self.context.run, &self.context.schema, parts);
         let success = self.blob(SUCCESS)?;
         let found = success.state().await.map_err(|fault| fault.at(&success.place))?;
         if found.is_some_and(|state| is_of(&state, &self.context.run)) {

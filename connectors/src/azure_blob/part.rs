@@ -23,8 +23,8 @@ use super::{
     upload::Upload,
 };
 use crate::{
-    binary::kept_as_text,
     format::Fragment,
+    kept::kept_as_text,
     layout::{Part, PartNames},
 };
 
@@ -66,7 +66,7 @@ impl Parts {
             rows: parts.iter().map(|part| part.rows).sum(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             digest: parts.iter().map(|part| part.digest).sum(),
-            detail: kept_as_text(&parts)?,
+            detail: kept_as_text(&parts)?.into(),
         })
     }
 

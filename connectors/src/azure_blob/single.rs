@@ -104,7 +104,7 @@ impl SinkRun for SingleBlobRun {
         let kept = self.blob.blocks().await.map_err(|fault| fault.at(&self.blob.place))?;
         let mut lost = Vec::new();
         for receipt in receipts {
-            let detail = ChunkBlocks::deserialize(&receipt.detail).map_err(not_ours)?;
+            let detail = ChunkBlocks::deserialize(&*receipt.detail).map_err(not_ours)?;
             if detail.blocks.iter().any(|StagedBlock(id, length)| kept.get(id) != Some(length)) {
                 lost.push(receipt.chunk);
             }
@@ -121,7 +121,7 @@ impl SinkRun for SingleBlobRun {
         let (mut blocks, mut fragments) = (Vec::new(), Vec::with_capacity(receipts.len()));
         let (has_separator, mut has_rows) = (!self.sink.format.separator()?.is_empty(), false);
         for receipt in &receipts {
-            let detail = ChunkBlocks::deserialize(&receipt.detail).map_err(not_ours)?;
+            let detail = ChunkBlocks::deserialize(&*receipt.detail).map_err(not_ours)?;
             // Every fragment with rows begins with a separator, which the first of them goes without.
             let separators = usize::from(has_separator && receipt.rows > 0 && !has_rows);
             has_rows |= receipt.rows > 0;
@@ -212,7 +212,7 @@ impl ChunkWriter for Writer {
             rows: finished.rows,
             bytes: blocks.iter().map(|block| block.1).sum(),
             digest: finished.digest,
-            detail: json!(ChunkBlocks { blocks, fragment: finished.detail }),
+            detail: json!(ChunkBlocks { blocks, fragment: finished.detail }).into(),
         })
     }
 

@@ -28,12 +28,14 @@ use super::{
     sink::BlobSink,
     upload::{Upload, room},
 };
-use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, kept_as_text, kept_in};
+use crate::{
+    binary::{self, Assembled, Assembly, BinaryFiles, Copied, Naming, Piece, Span},
+    kept::{kept_as_text, kept_in},
+    layout::reported,
+};
 
 /// Blobs that are committed at once.
 const COMMITS: usize = 8;
-/// Names that a report lists; beyond, it names the folder.
-const NAMED: usize = 100;
 
 /// A sink of files as they are.
 pub(super) struct TreeSink {
@@ -228,11 +230,8 @@ impl SinkRun for TreeRun {
         });
         let shown: Vec<_> = shown.collect();
         stream::iter(shown).buffer_unordered(COMMITS).try_collect::<()>().await?;
-        let names = if files.len() > NAMED {
-            vec![self.0.sink.container.blob(&self.0.folder)?.url]
-        } else {
-            files.keys().map(|target| Ok(self.0.sink.container.blob(target)?.url)).collect::<Result<_>>()?
-        };
+        let url = |path: &str| Ok(self.0.sink.container.blob(path)?.url);
+        let names = reported(|| url(&self.0.folder), files.keys().map(|target| url(target)))?;
         Ok(Published { files: files.len() as u64, bytes, names })
     }
 
@@ -404,7 +403,7 @@ impl ChunkWriter for TreeWriter {
             rows: kept.iter().map(|kept| kept.span.rows).sum(),
             bytes: kept.iter().map(|kept| kept.span.end - kept.span.start).sum(),
             digest: kept.iter().map(|kept| kept.span.digest).sum(),
-            detail: kept_as_text(&kept)?,
+            detail: kept_as_text(&kept)?.into(),
         })
     }
 
@@ -415,11 +414,14 @@ fn kept(receipt: &Receipt) -> Result<Vec<Kept>> {
     kept_in(&receipt.detail)
 }
 
-type Parts = Vec<(Span, Vec<StagedBlock>)>;
-
-fn files(receipts: &[Receipt]) -> Result<std::collections::BTreeMap<String, Parts>> {
-    let kept = receipts.iter().map(kept).collect::<Result<Vec<_>>>()?;
-    assembled(kept.into_iter().flatten().map(|kept| (kept.target, kept.span, kept.blocks)))
+fn files(receipts: &[Receipt]) -> Result<Assembled<Vec<StagedBlock>>> {
+    let mut files = Assembly::default();
+    for receipt in receipts {
+        for Kept { target, span, blocks, .. } in kept(receipt)? {
+            files.add(target, span, blocks);
+        }
+    }
+    files.whole()
 }
 
 fn not_ours(error: serde_json::Error) -> Error {

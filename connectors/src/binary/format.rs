@@ -10,8 +10,11 @@ use ropeway_engine::{
     sink::ColumnFit,
 };
 
-use super::{Copied, Span, are_pieces, kept_as_text, kept_in, pieces, spans::in_pieces};
-use crate::format::{Finished, Format, Fragment, FragmentEncoder, ReadFormat};
+use super::{Copied, Span, are_pieces, assembly::in_pieces, pieces};
+use crate::{
+    format::{Finished, Format, Fragment, FragmentEncoder, ReadFormat},
+    kept::{kept_as_text, kept_in},
+};
 
 /// Files whose bytes are not looked into.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,11 @@ use serde::{Deserialize, Serialize};
 
 use self::portions::{Leaving, portions};
 use super::{PIECE, SkipErrorFile, rows, schema};
-use crate::{deletion, selection::Selection};
+use crate::{
+    deletion,
+    kept::{kept_as_text, kept_in},
+    selection::Selection,
+};
 
 /// Bytes that are asked for at once.
 const READ: u64 = 4 * PIECE;
@@ -235,9 +239,7 @@ fn entry((path, bytes, version, md5): &Planned) -> FileEntry {
 }
 
 fn recipe(chunk: &Chunk) -> Result<Recipe> {
-    Recipe::deserialize(&chunk.recipe).map_err(|error| {
-        Error::new(ErrorKind::Bug, "the recipe of a chunk of files is damaged; start the run anew").caused_by(error)
-    })
+    kept_in(&chunk.recipe)
 }
 
 /// Large files in ranges, small ones together, in the order of their paths.
@@ -281,8 +283,5 @@ fn chunk(id: usize, recipe: Recipe, store: &dyn BinaryStore) -> Result<Chunk> {
         None if recipe.files.len() > 1 => format!("{first} and {} more files", recipe.files.len() - 1),
         None => first,
     };
-    let recipe = serde_json::to_value(recipe).map_err(|error| {
-        Error::new(ErrorKind::Bug, "the recipe of a chunk cannot be written; please report it").caused_by(error)
-    })?;
-    Ok(Chunk { id: ChunkId(id), label, recipe })
+    Ok(Chunk { id: ChunkId(id), label, recipe: kept_as_text(&recipe)? })
 }

@@ -1,38 +1,14 @@
-//! What a chunk holds of its files, and how files are put together of that.
+//! What a chunk holds of its files.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use md5::{Digest as _, Md5};
 use ropeway_engine::{Error, ErrorKind, Result, digest::Digest, source::BatchStream};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::{PIECE, Piece, leaving_out::WRONG_MD5, rows};
-
-/// What a receipt, or the recipe of a chunk, keeps of its files, as one text: as a tree of values a hundred thousand of
-/// them would take gigabytes.
-///
-/// # Errors
-/// A defect of ours.
-pub(crate) fn kept_as_text(kept: &impl Serialize) -> Result<Value> {
-    serde_json::to_string(kept).map(Value::String).map_err(|error| {
-        Error::new(ErrorKind::Bug, "what is kept of files cannot be written; please report it").caused_by(error)
-    })
-}
-
-/// The same back from there.
-///
-/// # Errors
-/// It is nothing that was kept of files.
-pub(crate) fn kept_in<T: DeserializeOwned>(detail: &Value) -> Result<T> {
-    // Earlier builds kept parts of folders, and recipes, as trees.
-    detail.as_str().map_or_else(|| T::deserialize(detail), serde_json::from_str).map_err(|error| {
-        Error::new(ErrorKind::Bug, "what is kept of a chunk is damaged; start the run anew and report it")
-            .caused_by(error)
-    })
-}
 
 /// Bytes of one file without a gap, as a receipt keeps them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -140,47 +116,4 @@ pub(super) fn wrong_md5(path: &str) -> Error {
     )
     .with("file", path.escape_debug())
     .code(WRONG_MD5)
-}
-
-/// The files that these spans make, by their targets, each with its spans in order.
-///
-/// # Errors
-/// [`ErrorKind::Data`] if two files go to one target; [`ErrorKind::Bug`] for a file that is not whole.
-pub(crate) fn assembled<T>(
-    spans: impl IntoIterator<Item = (String, Span, T)>,
-) -> Result<BTreeMap<String, Vec<(Span, T)>>> {
-    let mut files: BTreeMap<String, Vec<(Span, T)>> = BTreeMap::new();
-    for (target, span, of_sink) in spans {
-        files.entry(target).or_default().push((span, of_sink));
-    }
-    for (target, parts) in &mut files {
-        parts.sort_by_key(|(span, _)| (span.start, span.end));
-        let mut end = 0;
-        for (span, _) in parts.iter() {
-            let first = &parts[0].0;
-            // An archive may have two files of one path, and two archives the same.
-            if span.path != first.path || (span.start == 0 && end > 0) {
-                return Err(Error::new(
-                    ErrorKind::Data,
-                    "two files go to the same target; take fileName out of the sink's dataset, set copyBehavior to MergeFiles, or let archives keep their names as folders",
-                )
-                .with("target", target.escape_debug())
-                .with("one", first.path.escape_debug())
-                .with("other", span.path.escape_debug()));
-            }
-            if span.start != end || span.length != first.length {
-                return Err(in_pieces(&span.path));
-            }
-            end = span.end;
-        }
-        if parts.iter().any(|(span, _)| span.length != end) {
-            return Err(in_pieces(target));
-        }
-    }
-    Ok(files)
-}
-
-pub(crate) fn in_pieces(path: &str) -> Error {
-    Error::new(ErrorKind::Bug, "the pieces of a file do not make a whole; start a new run and report it")
-        .with("file", path.escape_debug())
 }

@@ -43,6 +43,12 @@ fn span(path: &str, range: (u64, u64), length: u64) -> (String, Span, ()) {
     (path.to_owned(), span, ())
 }
 
+fn assembled(spans: impl IntoIterator<Item = (String, Span, ())>) -> Result<Assembled<()>> {
+    let mut files = Assembly::default();
+    spans.into_iter().for_each(|(target, span, of_sink)| files.add(target, span, of_sink));
+    files.whole()
+}
+
 #[test]
 fn files_are_put_together_whole_or_not_at_all() {
     let whole = assembled([span("a", (5, 9), 9), span("b", (0, 0), 0), span("a", (0, 5), 9)]).unwrap();
@@ -79,17 +85,4 @@ fn a_span_knows_its_md5_and_notices_another_one() {
     assert_eq!(span.md5().unwrap()[..2], [0x90, 0x01]);
     of(span.md5()).unwrap();
     assert_eq!(of(Some([0; 16])).unwrap_err().symbolic_code(), Some("UserErrorSourceDataInconsistent"));
-}
-
-/// What earlier builds kept as trees is read as well, so that their runs can be resumed.
-#[test]
-fn what_is_kept_comes_back_from_a_text_and_from_a_tree() {
-    let kept = vec![("a".to_owned(), 1)];
-    let text = kept_as_text(&kept).unwrap();
-    assert!(text.is_string());
-    for detail in [text, serde_json::json!([["a", 1]])] {
-        assert_eq!(kept_in::<Vec<(String, u32)>>(&detail).unwrap(), kept);
-    }
-    assert!(kept_in::<Vec<(String, u32)>>(&serde_json::json!("[[1]]")).is_err());
-    assert!(kept_in::<Vec<(String, u32)>>(&serde_json::Value::Null).is_err());
 }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{disk, sink::Shared, writer::Piece};
 use crate::{
     format::{Fragment, READ_BACK_BYTES, Slice},
-    layout::{Manifest, Part, PartNames, SUCCESS, manifest_name},
+    layout::{Manifest, Part, PartNames, SUCCESS, manifest_name, reported},
 };
 
 /// One of the two shapes of a target. Blocking; every method may be called again.
@@ -196,9 +196,7 @@ impl Publication for Folder {
 
     fn publish(&self, receipts: &[Receipt]) -> Result<Published> {
         let (folder, staging) = (&self.shared.folder, &self.shared.staging);
-        let parts = self.parts(receipts)?;
-        let manifest =
-            Manifest::new(&self.shared.run, &self.shared.schema, parts.iter().map(|(part, _)| part.clone()).collect());
+        let manifest = self.manifest(receipts)?;
         let text = manifest.to_bytes()?;
         let success = Manifest::success(&self.shared.run, &text);
         let mark = folder.join(SUCCESS);
@@ -209,12 +207,12 @@ impl Publication for Folder {
             // the one that finished the run in its place.
             disk::move_away(&mark, &staging.own("stale"))?;
             disk::sync_folder(folder)?;
-            for (part, piece) in &parts {
-                self.reveal(part, piece)?;
+            self.each(receipts, |part, piece| {
                 self.shared.moved.fetch_add(1, Ordering::Relaxed);
-            }
+                self.reveal(&part, &piece)
+            })?;
             let manifests = folder.join(manifest_name(&self.shared.run));
-            self.sync_folders(&parts)?;
+            self.sync_folders(&manifest)?;
             manifests.parent().map_or(Ok(()), disk::create_folder)?;
             disk::replace(&manifests, &staging.own("manifest"), &text)?;
             manifests.parent().map_or(Ok(()), disk::sync_folder)?;
@@ -227,35 +225,50 @@ impl Publication for Folder {
         }
         staging.remove()?;
         staging.remove_beside("success")?;
-        let names = parts.iter().map(|(part, _)| folder.join(&part.name).display().to_string());
+        let Manifest { parts, .. } = manifest;
         Ok(Published {
             files: parts.len() as u64,
-            bytes: parts.iter().map(|(part, _)| part.bytes).sum(),
-            names: names.collect(),
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+            names: reported(
+                || Ok(folder.display().to_string()),
+                parts.iter().map(|part| Ok(folder.join(&part.name).display().to_string())),
+            )?,
         })
     }
 
     fn stored(&self, receipts: &[Receipt]) -> Result<Vec<Stored>> {
-        let stored = |(part, _): (Part, Piece)| Stored {
-            name: self.shared.folder.join(&part.name).display().to_string(),
-            rows: part.rows,
-            digest: part.digest,
-            slices: vec![Recipe::of(&part.name, Slice::Whole)],
-        };
-        Ok(self.parts(receipts)?.into_iter().map(stored).collect())
+        let mut stored = Vec::with_capacity(receipts.len());
+        self.each(receipts, |part, _| {
+            stored.push(Stored {
+                name: self.shared.folder.join(&part.name).display().to_string(),
+                rows: part.rows,
+                digest: part.digest,
+                slices: vec![Recipe::of(&part.name, Slice::Whole)],
+            });
+            Ok(())
+        })?;
+        Ok(stored)
     }
 }
 
 impl Folder {
-    /// What each piece is called in the end.
-    fn parts(&self, receipts: &[Receipt]) -> Result<Vec<(Part, Piece)>> {
-        let mut parts = Vec::new();
+    /// Does something with every piece and what it is called in the end.
+    fn each(&self, receipts: &[Receipt], mut work: impl FnMut(Part, Piece) -> Result<()>) -> Result<()> {
         for receipt in receipts {
             for (number, piece) in Piece::of(receipt)?.into_iter().enumerate() {
-                parts.push((self.part(receipt.chunk, number as u32, &piece), piece));
+                work(self.part(receipt.chunk, number as u32, &piece), piece)?;
             }
         }
-        Ok(parts)
+        Ok(())
+    }
+
+    fn manifest(&self, receipts: &[Receipt]) -> Result<Manifest> {
+        let mut parts = Vec::with_capacity(receipts.len());
+        self.each(receipts, |part, _| {
+            parts.push(part);
+            Ok(())
+        })?;
+        Ok(Manifest::new(&self.shared.run, &self.shared.schema, parts))
     }
 
     fn part(&self, chunk: ChunkId, number: u32, piece: &Piece) -> Part {
@@ -275,8 +288,8 @@ impl Folder {
     }
 
     /// Makes the names in folders below the target durable.
-    fn sync_folders(&self, parts: &[(Part, Piece)]) -> Result<()> {
-        let folders = parts.iter().filter_map(|(part, _)| part.name.rsplit_once('/').map(|(folder, _)| folder));
+    fn sync_folders(&self, manifest: &Manifest) -> Result<()> {
+        let folders = manifest.parts.iter().filter_map(|part| part.name.rsplit_once('/').map(|(folder, _)| folder));
         let folders: BTreeSet<&str> = folders.collect();
         folders.into_iter().try_for_each(|folder| disk::sync_folder(&self.shared.folder.join(folder)))
     }

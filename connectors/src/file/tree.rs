@@ -2,7 +2,7 @@
 //! are joined there, and publishing gives them their names.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -31,10 +31,12 @@ use super::{
     sink::prepare,
     staging::Staging,
 };
-use crate::binary::{self, BinaryFiles, Copied, Naming, Piece, Span, assembled, kept_as_text, kept_in, same_md5};
+use crate::{
+    binary::{self, Assembled, Assembly, BinaryFiles, Copied, Naming, Piece, Span, same_md5},
+    kept::{kept_as_text, kept_in},
+    layout::reported,
+};
 
-/// Names that a report lists; beyond, it names the folder.
-const NAMED: usize = 100;
 /// Bytes that are read at once to be hashed.
 const HASHED: usize = 1 << 20;
 
@@ -180,11 +182,8 @@ impl Tree {
         }
         self.staging.remove()?;
         let folder = self.root.path().join(&self.folder);
-        let names = if files.len() > NAMED {
-            vec![folder.display().to_string()]
-        } else {
-            files.keys().map(|target| folder.join(target).display().to_string()).collect()
-        };
+        let names = files.keys().map(|target| Ok(folder.join(target).display().to_string()));
+        let names = reported(|| Ok(folder.display().to_string()), names)?;
         let bytes = files.values().flatten().map(|(span, _)| span.end - span.start).sum();
         Ok(Published { files: files.len() as u64, bytes, names })
     }
@@ -391,7 +390,7 @@ impl Pieces {
             rows: self.kept.iter().map(|kept| kept.span.rows).sum(),
             bytes: self.kept.iter().map(|kept| kept.span.end - kept.span.start).sum(),
             digest: self.kept.iter().map(|kept| kept.span.digest).sum(),
-            detail: kept_as_text(&self.kept)?,
+            detail: kept_as_text(&self.kept)?.into(),
         })
     }
 }
@@ -430,9 +429,14 @@ fn kept(receipt: &Receipt) -> Result<Vec<Kept>> {
     kept_in(&receipt.detail)
 }
 
-fn files(receipts: &[Receipt]) -> Result<BTreeMap<String, Vec<(Span, String)>>> {
-    let kept = receipts.iter().map(kept).collect::<Result<Vec<_>>>()?;
-    assembled(kept.into_iter().flatten().map(|kept| (kept.target, kept.span, kept.piece)))
+fn files(receipts: &[Receipt]) -> Result<Assembled<String>> {
+    let mut files = Assembly::default();
+    for receipt in receipts {
+        for Kept { target, span, piece } in kept(receipt)? {
+            files.add(target, span, piece);
+        }
+    }
+    files.whole()
 }
 
 fn not_ours(error: serde_json::Error) -> Error {

@@ -24,8 +24,8 @@ use serde_json::Value;
 
 use super::{disk, sink::Shared, staging::Staging};
 use crate::{
-    binary::{kept_as_text, kept_in},
     format::{Fragment, FragmentEncoder},
+    kept::{kept_as_text, kept_in},
 };
 
 /// Encoded bytes that are gathered before they are written.
@@ -142,7 +142,7 @@ impl ChunkWriter for FileWriter {
             rows: self.done.iter().map(|piece| piece.rows).sum(),
             bytes: self.done.iter().map(|piece| piece.bytes).sum(),
             digest: self.done.iter().map(|piece| piece.digest).sum(),
-            detail,
+            detail: detail.into(),
         })
     }
 

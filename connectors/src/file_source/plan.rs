@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::OpenFiles;
 use crate::{
-    binary::{kept_as_text, kept_in},
     blocking::blocking,
     format::{ReadFormat, Slice},
+    kept::{kept_as_text, kept_in},
 };
 
 /// Small files are gathered so that there are about so many chunks of them. Each chunk costs a record in the journal and a

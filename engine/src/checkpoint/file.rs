@@ -38,7 +38,14 @@ use crate::{
 /// that failed every later one fails, and the run has to be resumed by a new process, which reads
 /// what really stands on the disk.
 pub struct FileCheckpoint {
-    held: Mutex<(Journal, State)>,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    journal: Journal,
+    /// What was read when it was opened, until somebody asks for it or writes more. It is not kept beside what the engine
+    /// makes of it: the plan of a hundred thousand files is large.
+    read: Option<State>,
 }
 
 /// What a journal says about its run.
@@ -73,7 +80,7 @@ impl FileCheckpoint {
     /// [`ErrorKind::Auth`] if it may not be written, [`ErrorKind::Data`] if it is damaged anywhere
     /// but in a last write that a crash cut off.
     pub fn open(folder: &Path, run: &RunId) -> Result<Self> {
-        Ok(Self { held: Mutex::new(Journal::open(folder, run)?) })
+        Journal::open(folder, run).map(Self::holding)
     }
 
     /// The same, even while another process holds the run, one that is stopped or hangs and cannot be ended. From
@@ -83,7 +90,11 @@ impl FileCheckpoint {
     /// # Errors
     /// Those of [`open`](Self::open); [`ErrorKind::Unavailable`] also if a third process takes it over right now.
     pub fn seize(folder: &Path, run: &RunId) -> Result<Self> {
-        Ok(Self { held: Mutex::new(Journal::seize(folder, run)?) })
+        Journal::seize(folder, run).map(Self::holding)
+    }
+
+    fn holding((journal, read): (Journal, State)) -> Self {
+        Self { held: Mutex::new(Held { journal, read: Some(read) }) }
     }
 
     /// What is known of a run, without holding it or counting as a process that worked on it.
@@ -128,20 +139,16 @@ impl FileCheckpoint {
         Ok(runs)
     }
 
-    fn append(&self, entry: Entry, durable: bool) -> Result<()> {
-        self.with(|journal, state| {
-            journal.append(&entry, durable)?;
-            state.apply(entry)
+    fn append(&self, entry: &Entry, durable: bool) -> Result<()> {
+        self.with(|held| {
+            held.read = None;
+            held.journal.append(entry, durable)
         })
     }
 
     /// No await in here: a run that is dropped leaves whole records or none.
-    fn with<T>(&self, work: impl FnOnce(&mut Journal, &mut State) -> T) -> T {
-        let locked = || {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            let (journal, state) = &mut *held;
-            work(journal, state)
-        };
+    fn with<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
+        let locked = || work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
         match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
             // The disk may take long; the other tasks of this thread go on elsewhere.
             Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(locked),
@@ -153,53 +160,65 @@ impl FileCheckpoint {
 #[async_trait]
 impl CheckpointStore for FileCheckpoint {
     async fn take_over(&self) -> Result<Option<RunRecord>> {
-        self.with(|journal, state| {
+        self.with(|held| {
+            let state = held.state()?;
             if state.plan.is_none() {
                 return Ok(None);
             }
-            let entry = Entry::Epoch { at: now(), epoch: state.epoch + 1 };
-            journal.append(&entry, true)?;
-            state.apply(entry)?;
-            Ok(state.record())
+            held.enter(Entry::Epoch { at: now(), epoch: state.epoch + 1 }, state)
         })
     }
 
     async fn create(&self, plan: Plan) -> Result<RunRecord> {
-        self.with(|journal, state| {
+        self.with(|held| {
+            let state = held.state()?;
             if state.plan.is_some() {
                 return Err(Error::new(ErrorKind::Bug, "a run was planned twice; please report it"));
             }
             let Plan { fingerprint, schema, chunks, description } = plan;
             let entry = Entry::Plan { at: now(), fingerprint, columns: columns(&schema)?, chunks, description };
-            journal.append(&entry, true)?;
-            state.apply(entry)?;
-            state.record().ok_or_else(|| Error::new(ErrorKind::Bug, "a plan was not kept; please report it"))
+            let record = held.enter(entry, state)?;
+            record.ok_or_else(|| Error::new(ErrorKind::Bug, "a plan was not kept; please report it"))
         })
     }
 
     async fn record_opening(&self, opening: &Value) -> Result<()> {
-        self.append(Entry::Opening(opening.clone()), true)
+        self.append(&Entry::Opening(opening.clone()), true)
     }
 
     async fn record_log_opening(&self, opening: &Value) -> Result<()> {
-        self.append(Entry::LogOpening(opening.clone()), true)
+        self.append(&Entry::LogOpening(opening.clone()), true)
     }
 
     async fn record_skips(&self, skips: &Skips) -> Result<()> {
-        self.append(Entry::Skips(skips.clone()), true)
+        self.append(&Entry::Skips(skips.clone()), true)
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {
-        self.append(Entry::Receipts(receipts.to_vec()), true)
+        self.append(&Entry::Receipts(receipts.to_vec()), true)
     }
 
     async fn note_failure(&self, chunk: ChunkId, attempt: Attempt, error: &Error) -> Result<()> {
         let (kind, message) = (format!("{:?}", error.kind()), error.to_string());
-        self.append(Entry::Failure(FailureNote { at: now(), chunk, attempt, kind, message }), false)
+        self.append(&Entry::Failure(FailureNote { at: now(), chunk, attempt, kind, message }), false)
     }
 
     async fn close(&self, report: &Value) -> Result<()> {
-        self.append(Entry::Report { at: now(), report: report.clone() }, true)
+        self.append(&Entry::Report { at: now(), report: report.clone() }, true)
+    }
+}
+
+impl Held {
+    /// All that the journal says.
+    fn state(&mut self) -> Result<State> {
+        self.read.take().map_or_else(|| self.journal.state(), Ok)
+    }
+
+    /// Appends an entry to a journal that says this. The answer is what it says then, if the run is planned.
+    fn enter(&mut self, entry: Entry, mut state: State) -> Result<Option<RunRecord>> {
+        self.journal.append(&entry, true)?;
+        state.apply(entry)?;
+        Ok(state.into_record())
     }
 }
 

@@ -135,7 +135,7 @@ impl Crew<'_> {
 
     /// Copies every chunk that has no receipt yet, once.
     async fn copy(&self, chunks: &[Chunk], ledger: &mut Ledger, round: u32) -> Result<()> {
-        let waiting: Vec<_> = chunks.iter().filter(|chunk| !ledger.is_done(chunk.id)).cloned().collect();
+        let waiting: Vec<_> = chunks.iter().filter(|chunk| !ledger.is_done(chunk.id)).collect();
         let mut waiting = waiting.into_iter();
         let stop = self.cancel.child_token();
         let (noting, mut notes) = mpsc::channel(self.slots);
@@ -145,7 +145,7 @@ impl Crew<'_> {
         let mut fault = None;
         loop {
             while tasks.len() < self.slots && !stop.is_cancelled() {
-                let Some(chunk) = waiting.next() else { break };
+                let Some(chunk) = waiting.next().cloned() else { break };
                 let worker = worker.clone();
                 tasks.spawn(async move { worker.copy(chunk).await });
             }

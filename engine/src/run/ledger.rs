@@ -134,7 +134,7 @@ mod tests {
 
     fn ledger(skipped: u64, read: u64) -> Ledger {
         let (chunk, digest) = (ChunkId(0), Digest::default());
-        let receipt = Receipt { chunk, attempt: SECOND, rows: 8, bytes: 1, digest, detail: json!(null) };
+        let receipt = Receipt { chunk, attempt: SECOND, rows: 8, bytes: 1, digest, detail: json!(null).into() };
         // The first attempt came to nothing.
         let skips = [(FIRST, 7), (SECOND, skipped)].map(|(attempt, rows)| Skips {
             chunk,

@@ -110,7 +110,7 @@ impl SinkRun for BlobRun {
                 rows: 0,
                 bytes: 0,
                 digest: Digest::default(),
-                detail: json!(null),
+                detail: json!(null).into(),
             },
             names: Vec::new(),
         })))
@@ -180,7 +180,7 @@ impl ChunkWriter for Blocks {
     }
 
     async fn commit(self: Box<Self>) -> Result<Receipt> {
-        Ok(Receipt { detail: json!(self.names), ..self.receipt })
+        Ok(Receipt { detail: json!(self.names).into(), ..self.receipt })
     }
 
     async fn abort(self: Box<Self>) {}

@@ -223,8 +223,14 @@ impl ChunkWriter for Transaction {
             return Err(Error::new(ErrorKind::Data, "a key is there already"));
         }
         let rows = self.rows.iter().map(|batch| batch.num_rows() as u64).sum();
-        let receipt =
-            Receipt { chunk: self.chunk, attempt: self.attempt, rows, bytes: rows * 8, digest, detail: json!(null) };
+        let receipt = Receipt {
+            chunk: self.chunk,
+            attempt: self.attempt,
+            rows,
+            bytes: rows * 8,
+            digest,
+            detail: json!(null).into(),
+        };
         let mut table = self.sink.table.lock().unwrap();
         table.rows.append(&mut self.rows);
         table.ledger.insert(self.chunk, receipt.clone());

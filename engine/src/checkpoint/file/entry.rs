@@ -114,15 +114,16 @@ impl State {
         receipts.filter_map(|receipt| self.skips.get(&(receipt.chunk, receipt.attempt)).cloned()).collect()
     }
 
-    pub(super) fn record(&self) -> Option<RunRecord> {
+    /// `None` if there is no plan.
+    pub(super) fn into_record(self) -> Option<RunRecord> {
         Some(RunRecord {
-            plan: self.plan.clone()?,
+            plan: self.plan?,
             epoch: self.epoch,
-            opening: self.opening.clone(),
-            log_opening: self.log_opening.clone(),
-            receipts: self.receipts.values().cloned().collect(),
-            skips: self.skips.values().cloned().collect(),
-            report: self.report.clone(),
+            opening: self.opening,
+            log_opening: self.log_opening,
+            receipts: self.receipts.into_values().collect(),
+            skips: self.skips.into_values().collect(),
+            report: self.report,
         })
     }
 }

@@ -83,6 +83,12 @@ impl Journal {
         Ok((journal, state))
     }
 
+    /// All that it says now.
+    pub(super) fn state(&self) -> Result<State> {
+        let bytes = rewound(&self.file).map_err(|error| failed(&self.path, error))?;
+        replay(&frames::scan(&bytes, &self.path)?.payloads, &self.path)
+    }
+
     fn read(file: File, path: PathBuf, folder: &Path) -> Result<(Self, State)> {
         let failed = |error| failed(&path, error);
         let bytes = read(&file).map_err(failed)?;
@@ -188,6 +194,12 @@ fn read(mut file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// All of a file of which something was read before.
+fn rewound(mut file: &File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    read(file)
+}
+
 fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
     let mut state = State::default();
     for (number, payload) in payloads.iter().enumerate() {
@@ -197,9 +209,8 @@ fn replay(payloads: &[&[u8]], path: &Path) -> Result<State> {
 }
 
 /// The records behind the first so many, without epochs.
-fn recorded_since(mut file: &File, count: u64, path: &Path) -> Result<Vec<Entry>> {
-    file.rewind().map_err(|error| failed(path, error))?;
-    let bytes = read(file).map_err(|error| failed(path, error))?;
+fn recorded_since(file: &File, count: u64, path: &Path) -> Result<Vec<Entry>> {
+    let bytes = rewound(file).map_err(|error| failed(path, error))?;
     let payloads = frames::scan(&bytes, path)?.payloads.into_iter().enumerate().skip(count as usize);
     let entries = payloads.map(|(number, payload)| parse(payload, number, path)).collect::<Result<Vec<_>>>()?;
     Ok(entries.into_iter().filter(|entry| !matches!(entry, Entry::Epoch { .. })).collect())

@@ -50,7 +50,14 @@ fn plan(chunks: u32) -> Plan {
 
 fn receipt(id: u32) -> Receipt {
     let digest = "0123456789abcdef0123456789abcdef".parse::<Digest>().unwrap();
-    Receipt { chunk: ChunkId(id), attempt: FIRST, rows: 250_000, bytes: 1 << 26, digest, detail: json!(["a", "b"]) }
+    Receipt {
+        chunk: ChunkId(id),
+        attempt: FIRST,
+        rows: 250_000,
+        bytes: 1 << 26,
+        digest,
+        detail: json!(["a", "b"]).into(),
+    }
 }
 
 fn open(folder: &TempDir) -> Result<FileCheckpoint> {
