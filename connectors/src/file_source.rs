@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::{
-    plan::{Planned, Recipe},
+    plan::{Cut, Planned, Recipe},
     reading::{Reading, Tolerance},
 };
 use crate::{
@@ -97,13 +97,13 @@ impl FileSource {
         .await
     }
 
-    async fn planned(&self, target: ChunkTarget, most: usize) -> Result<Vec<Chunk>> {
+    async fn planned(&self, target: ChunkTarget, cut: Cut) -> Result<Vec<Chunk>> {
         let listed = locked(&self.listed).take();
         let files = match listed {
             Some(files) => files,
             None => self.list().await?,
         };
-        let (planned, chunks) = plan::chunks(&self.store, &self.format, files, (target, most)).await?;
+        let (planned, chunks) = plan::chunks(&self.store, &self.format, files, (target, cut)).await?;
         *locked(&self.found) = Some(planned);
         Ok(chunks)
     }
@@ -139,15 +139,15 @@ impl Source for FileSource {
     }
 
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
-        self.planned(target, plan::SMALL_FILES).await
+        self.planned(target, Cut::Anyhow).await
     }
 
     async fn plan_by_file(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
-        self.planned(target, 1).await
+        self.planned(target, Cut::ByFile).await
     }
 
-    async fn plan_whole_files(&self, _target: ChunkTarget) -> Result<Vec<Chunk>> {
-        self.planned(ChunkTarget { bytes: u64::MAX, rows: u64::MAX, chunks: 1 }, 1).await
+    async fn plan_whole_files(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
+        self.planned(target, Cut::WholeFiles).await
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
@@ -173,10 +173,13 @@ impl Source for FileSource {
         self.format.skips().map(Cow::from)
     }
 
-    fn file_of(&self, chunk: &Chunk) -> Option<String> {
-        let files = Recipe::of(chunk).ok()?.files().ok()?;
-        let [file] = files.as_slice() else { return None };
-        Some(self.selection.relative(&file.path).to_owned())
+    fn files_of(&self, chunk: &Chunk) -> Vec<String> {
+        let files = Recipe::of(chunk).and_then(Recipe::files).unwrap_or_default();
+        files.iter().map(|file| self.selection.relative(&file.path).to_owned()).collect()
+    }
+
+    fn by_file(&self, chunk: &Chunk) -> Result<Vec<Chunk>> {
+        plan::by_file(chunk, self.store.as_ref())
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

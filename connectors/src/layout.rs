@@ -100,8 +100,8 @@ pub(crate) struct PartNames {
     run: RunId,
     /// Of the format, with its dot.
     extension: String,
-    /// Of each chunk, without the extension, where the files of the source are kept.
-    kept: Vec<String>,
+    /// Of the files of each chunk, without the extension, where the files of the source are kept.
+    kept: Vec<Vec<String>>,
 }
 
 impl PartNames {
@@ -109,7 +109,7 @@ impl PartNames {
     ///
     /// # Errors
     /// [`ErrorKind::Data`] for a file whose name cannot be kept, and for two that would have the same.
-    pub(crate) fn new(settings: FolderSettings, run: &RunId, extension: String, files: &[String]) -> Result<Self> {
+    pub(crate) fn new(settings: FolderSettings, run: &RunId, extension: String, files: &[Vec<String>]) -> Result<Self> {
         let kept = match settings.behavior {
             Some(_) if !files.is_empty() && settings.max_rows_per_file.is_some() => {
                 let message = "maxRowsPerFile cuts files in pieces, and copyBehavior keeps one for each file of the source; remove one of them";
@@ -121,13 +121,35 @@ impl PartNames {
         Ok(Self { settings, run: run.clone(), extension, kept })
     }
 
-    /// The file of a chunk, or its piece where rows of a file are limited. No attempt stands in it, so that a retry
-    /// cannot leave a second copy.
+    /// The file of a chunk; one of them where it has several files, or where rows of a file are limited. No attempt
+    /// stands in it, so that a retry cannot leave a second copy.
     pub(crate) fn of(&self, chunk: ChunkId, piece: u32) -> String {
-        match self.kept.get(chunk.0 as usize) {
+        match self.of_chunk(chunk).get(piece as usize) {
             None => self.settings.part_name(&self.run, chunk, piece, &self.extension),
             Some(name) => format!("{name}{}", self.extension),
         }
+    }
+
+    /// Whether a chunk has several files of the source.
+    pub(crate) fn has_several(&self, chunk: ChunkId) -> bool {
+        self.of_chunk(chunk).len() > 1
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Bug`] if a chunk whose files are kept became another number of them.
+    pub(crate) fn are_all(&self, chunk: ChunkId, pieces: usize) -> Result<()> {
+        let files = self.of_chunk(chunk).len();
+        if files == 0 || files == pieces {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Bug, "a chunk became other files than it was read from; please report it")
+            .with("chunk", chunk.0)
+            .with("files", files)
+            .with("files_written", pieces))
+    }
+
+    fn of_chunk(&self, chunk: ChunkId) -> &[String] {
+        self.kept.get(chunk.0 as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the files of the source are kept: files that stand there already are then those of others, and stay, but
@@ -137,11 +159,11 @@ impl PartNames {
     }
 }
 
-/// What the file of each chunk is called, without an extension. Files that differ in their endings alone keep those.
-fn kept(behavior: CopyBehavior, run: &RunId, files: &[String]) -> Result<Vec<String>> {
+/// What the files of each chunk are called, without an extension. Files that differ in their endings alone keep those.
+fn kept(behavior: CopyBehavior, run: &RunId, files: &[Vec<String>]) -> Result<Vec<Vec<String>>> {
     let is_flat = behavior == CopyBehavior::FlattenHierarchy;
     let naming = if is_flat { Naming::Flat(String::new()) } else { Naming::Below(String::new()) };
-    let whole = files.iter().map(|file| naming.target(file, run)).collect::<Result<Vec<_>>>()?;
+    let whole = files.iter().flatten().map(|file| naming.target(file, run)).collect::<Result<Vec<_>>>()?;
     let short: Vec<&str> = whole.iter().map(|name| if is_flat { made_of(name) } else { stem(name) }).collect();
     let mut alike: HashMap<&str, u32> = HashMap::new();
     for name in &short {
@@ -149,7 +171,7 @@ fn kept(behavior: CopyBehavior, run: &RunId, files: &[String]) -> Result<Vec<Str
     }
     let names = short.iter().zip(&whole).map(|(short, whole)| if alike[short] > 1 { whole } else { *short });
     let mut taken = HashMap::new();
-    for (name, file) in names.clone().zip(files) {
+    for (name, file) in names.clone().zip(files.iter().flatten()) {
         let refused = |message: &'static str| {
             Error::new(ErrorKind::Data, message).with("file", file.escape_debug()).code("InvalidFileName")
         };
@@ -165,7 +187,8 @@ fn kept(behavior: CopyBehavior, run: &RunId, files: &[String]) -> Result<Vec<Str
             .with("other", other.escape_debug()));
         }
     }
-    Ok(names.map(str::to_owned).collect())
+    let mut names = names.map(str::to_owned);
+    Ok(files.iter().map(|of_chunk| names.by_ref().take(of_chunk.len()).collect()).collect())
 }
 
 /// A path without the ending of its name.

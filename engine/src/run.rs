@@ -275,11 +275,12 @@ impl Begun<'_> {
         Log::new(log, target)
     }
 
-    /// The file of every chunk, for a sink that makes a file of each.
-    fn files(&self, sink: &dyn Sink) -> Vec<String> {
+    /// The files of every chunk, for a sink that makes a file of each.
+    fn files(&self, sink: &dyn Sink) -> Vec<Vec<String>> {
         let chunks = self.record.plan.chunks.iter().filter(|_| sink.keeps_files());
+        let files = chunks.map(|chunk| Some(self.job.source.files_of(chunk)).filter(|files| !files.is_empty()));
         // Rows of a table have no files, and are laid out as if nobody had asked.
-        chunks.map(|chunk| self.job.source.file_of(chunk)).collect::<Option<_>>().unwrap_or_default()
+        files.collect::<Option<_>>().unwrap_or_default()
     }
 
     async fn target(&self, sink: &dyn Sink, schema: &SchemaRef, opening: Option<&Value>) -> Result<Arc<dyn SinkRun>> {

@@ -71,9 +71,9 @@ pub struct RunContext {
     pub one_epoch: bool,
     /// Whether rows that do not fit are left out.
     pub leaves_out: bool,
-    /// The file that the rows of each chunk come from, below the folder of the source's dataset, for a sink that
-    /// [keeps files](Sink::keeps_files); empty where rows come from no files.
-    pub files: Vec<String>,
+    /// The files that the rows of each chunk come from, in order, below the folder of the source's dataset, for a sink
+    /// that [keeps files](Sink::keeps_files); empty where rows come from no files.
+    pub files: Vec<Vec<String>>,
     /// What [`SinkRun::opening`] said when the run first began; `None` at the first time.
     pub opening: Option<Value>,
 }
@@ -155,7 +155,8 @@ pub trait Sink: Send + Sync + 'static {
     }
 
     /// True if every file of the source becomes a file of its own, whose name follows from its path
-    /// ([`RunContext::files`]): a chunk is then a whole file.
+    /// ([`RunContext::files`]): a chunk is then a whole file, or several that its writer is told apart
+    /// ([`ChunkWriter::next_file`]).
     fn keeps_files(&self) -> bool {
         false
     }
@@ -272,6 +273,11 @@ pub trait ChunkWriter: Send {
     /// Returns once the batch is accepted, not once it is durable. Waiting here is the
     /// back-pressure.
     async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+
+    /// What comes from now on is of the next file of the chunk. Only for a sink that [keeps files](Sink::keeps_files).
+    async fn next_file(&mut self) -> Result<()> {
+        Err(Error::new(ErrorKind::Bug, "a sink that keeps no files was told of the next one; please report it"))
+    }
 
     /// Makes the chunk durable and returns its receipt with the rows and the digest of what was
     /// encoded. An error leaves the outcome unknown: the engine opens the chunk again and the sink

@@ -89,13 +89,13 @@ pub trait Source: Send + Sync + 'static {
     /// appears later. A source that cannot be cut answers with one chunk.
     async fn plan(&self, target: ChunkTarget) -> Result<Vec<Chunk>>;
 
-    /// The same with chunks whose rows come from one file each ([`file_of`](Self::file_of)), for whoever has to know it of
-    /// every row.
+    /// The same with chunks whose rows come from one file each ([`files_of`](Self::files_of)), for whoever has to know it
+    /// of every row.
     async fn plan_by_file(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
         self.plan(target).await
     }
 
-    /// The same with a chunk for every file, whole, for whoever makes a file of each.
+    /// The same with chunks of whole files, for whoever makes a file of each: a file, or several small ones.
     async fn plan_whole_files(&self, target: ChunkTarget) -> Result<Vec<Chunk>> {
         self.plan(target).await
     }
@@ -153,10 +153,19 @@ pub trait Source: Send + Sync + 'static {
         None
     }
 
-    /// The file that the rows of a chunk come from, relative to the folder of the dataset; `None` if they do not come
-    /// from one file.
-    fn file_of(&self, _chunk: &Chunk) -> Option<String> {
-        None
+    /// The files that the rows of a chunk come from, in order, relative to the folder of the dataset; empty if they come
+    /// from no files.
+    fn files_of(&self, _chunk: &Chunk) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The chunk file by file, for whoever makes a file of each: together they are read like the chunk itself, and have
+    /// its number.
+    ///
+    /// # Errors
+    /// A chunk that this source did not plan.
+    fn by_file(&self, chunk: &Chunk) -> Result<Vec<Chunk>> {
+        Ok(vec![chunk.clone()])
     }
 
     /// Rows or bytes that have arrived for the open stream of this chunk, if the source can tell ([`Arrivals`]). A

@@ -34,6 +34,8 @@ pub(crate) struct Worker {
     target: Arc<dyn SinkRun>,
     counters: Arc<Counters>,
     settings: Settings,
+    /// Whether the sink is told which rows are of which file.
+    by_file: bool,
     rules: Rules,
 }
 
@@ -96,7 +98,8 @@ pub(crate) struct Failure {
 
 impl Worker {
     pub(crate) fn new(job: &Job, target: Arc<dyn SinkRun>, counters: Arc<Counters>, rules: Rules) -> Self {
-        Self { source: job.source.clone(), target, counters, settings: job.settings.clone(), rules }
+        let by_file = job.sink.keeps_files();
+        Self { source: job.source.clone(), target, counters, settings: job.settings.clone(), by_file, rules }
     }
 
     /// Copies one chunk, in as many attempts as the policy allows.

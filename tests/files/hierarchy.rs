@@ -31,8 +31,20 @@ fn files() -> Tree {
 
 /// What the names become.
 fn kept() -> Tree {
+    renamed(files())
+}
+
+fn renamed(tree: Tree) -> Tree {
     let renamed = |path: &str| if path.ends_with(".csv") { path.to_owned() } else { format!("{path}.csv") };
-    files().into_iter().map(|(path, bytes)| (renamed(&path), bytes)).collect()
+    tree.into_iter().map(|(path, bytes)| (renamed(&path), bytes)).collect()
+}
+
+/// So many that two share a chunk, some of them without rows.
+fn many() -> Tree {
+    let rows = |number: u32| (0..number % 4).map(|row| format!("{}\n", 10 * number + row)).collect::<String>();
+    let path = |number: u32| format!("{}/{number:04}", ["", "/sub", "/sub/deep"][number as usize % 3]);
+    let many = (0..1003).map(|number| (path(number)[1..].to_owned(), format!("id\n{}", rows(number)).into_bytes()));
+    many.chain(files()).collect()
 }
 
 fn text(from: &Store, to: &Store, copy_behavior: &str) -> Job {
@@ -75,6 +87,31 @@ async fn every_file_becomes_one_where_it_was_also_where_nobody_asks() {
             assert_eq!((summary.chunks, summary.rows), (5, 7));
             assert_eq!(seen(&to).await, kept());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_files_share_chunks_and_each_becomes_a_file() {
+    for to in stores().await {
+        let from = Store::files();
+        from.put(&many()).await;
+        let summary = go(&text(&from, &to, ""), &MemoryCheckpoint::default()).await.unwrap();
+        assert_eq!((summary.chunks, summary.published.files), (504, 1008));
+        assert_eq!(summary.published.names.len(), 1, "the folder stands for them: {:?}", summary.published.names);
+        assert!(seen(&to).await == renamed(many()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_many_files_that_is_killed_is_whole_in_the_end() {
+    let [files, blobs] = stores().await;
+    for (commits, to) in [(503, files), (250, blobs)] {
+        let from = Store::files();
+        from.put(&many()).await;
+        let store = MemoryCheckpoint::default();
+        killed(&text(&from, &to, ""), &store, commits);
+        go(&text(&from, &to, ""), &store).await.unwrap();
+        assert!(seen(&to).await == renamed(many()), "after {commits} commits");
     }
 }
 

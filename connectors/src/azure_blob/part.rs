@@ -40,10 +40,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// The receipt of an earlier attempt, if the part is there. With `maxRowsPerFile` one part does
-    /// not prove the others, so the chunk is written again under the same names.
+    /// The receipt of an earlier attempt, if the part is there. With `maxRowsPerFile`, and where a chunk has several
+    /// files, one part does not prove the others, so the chunk is written again under the same names.
     pub(crate) async fn committed(&self) -> Result<Option<Receipt>> {
-        if self.sink.folder.max_rows_per_file.is_some() {
+        if self.sink.folder.max_rows_per_file.is_some() || self.names.has_several(self.chunk) {
             return Ok(None);
         }
         let name = self.name(0);
@@ -134,9 +134,14 @@ impl ChunkWriter for PartWriter {
         Ok(())
     }
 
+    async fn next_file(&mut self) -> Result<()> {
+        self.roll().await
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<Receipt> {
         let Self { parts, open, mut written } = *self;
         written.push(open.commit(&parts).await?);
+        parts.names.are_all(parts.chunk, written.len())?;
         parts.receipt(parts.attempt, &written)
     }
 

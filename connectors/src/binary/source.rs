@@ -206,11 +206,9 @@ impl Source for BinarySource {
         Ok(())
     }
 
-    fn file_of(&self, chunk: &Chunk) -> Option<String> {
-        match recipe(chunk).ok()?.files.as_slice() {
-            [(path, ..)] => Some(self.selection.relative(path).to_owned()),
-            _ => None,
-        }
+    fn files_of(&self, chunk: &Chunk) -> Vec<String> {
+        let files = recipe(chunk).map(|recipe| recipe.files).unwrap_or_default();
+        files.iter().map(|(path, ..)| self.selection.relative(path).to_owned()).collect()
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
 
 use ropeway_engine::{
@@ -184,7 +184,7 @@ impl SingleFile {
 /// Every piece a file of its own, a manifest and a mark of success.
 pub(super) struct Folder {
     pub(super) shared: Shared,
-    pub(super) names: PartNames,
+    pub(super) names: Arc<PartNames>,
 }
 
 impl Publication for Folder {
@@ -255,7 +255,9 @@ impl Folder {
     /// Does something with every piece and what it is called in the end.
     fn each(&self, receipts: &[Receipt], mut work: impl FnMut(Part, Piece) -> Result<()>) -> Result<()> {
         for receipt in receipts {
-            for (number, piece) in Piece::of(receipt)?.into_iter().enumerate() {
+            let pieces = Piece::of(receipt)?;
+            self.names.are_all(receipt.chunk, pieces.len())?;
+            for (number, piece) in pieces.into_iter().enumerate() {
                 work(self.part(receipt.chunk, number as u32, &piece), piece)?;
             }
         }

@@ -24,7 +24,7 @@ use super::{
     paths::{Root, Target},
     publish::{Folder, Publication, Recipe, SingleFile},
     staging::Staging,
-    writer::{FLUSH_BYTES, FileWriter},
+    writer::{FLUSH_BYTES, FileWriter, Pieces},
 };
 use crate::{
     blocking,
@@ -76,12 +76,16 @@ impl Sink for FileSink {
             staging,
             moved: Arc::default(),
         };
+        let names = Arc::new(names);
         let publication: Arc<dyn Publication> = match &self.target.file {
             Some(name) => Arc::new(SingleFile { shared: shared.clone(), name: name.clone() }),
-            None => Arc::new(Folder { shared: shared.clone(), names }),
+            None => Arc::new(Folder { shared: shared.clone(), names: Arc::clone(&names) }),
         };
-        let rows_per_piece = self.folder.max_rows_per_file.filter(|_| self.target.file.is_none());
-        Ok(Box::new(FileRun { shared, publication, whole_files: self.target.file.is_none(), rows_per_piece }))
+        let pieces = match &self.target.file {
+            Some(_) => Pieces::OfAFile,
+            None => Pieces::Files { rows_at_most: self.folder.max_rows_per_file },
+        };
+        Ok(Box::new(FileRun { shared, publication, names, pieces }))
     }
 
     fn begins_again(&self) -> bool {
@@ -127,15 +131,15 @@ pub(super) struct Shared {
 struct FileRun {
     shared: Shared,
     publication: Arc<dyn Publication>,
-    /// True if every piece is a file of its own.
-    whole_files: bool,
-    rows_per_piece: Option<u64>,
+    names: Arc<PartNames>,
+    pieces: Pieces,
 }
 
 #[async_trait]
 impl SinkRun for FileRun {
     async fn open(&self, chunk: &Chunk, attempt: Attempt) -> Result<Opened> {
-        let writer = FileWriter::new(self.shared.clone(), chunk.id, attempt, self.whole_files, self.rows_per_piece);
+        let is_one_file = !self.names.has_several(chunk.id);
+        let writer = FileWriter::new(self.shared.clone(), (chunk.id, attempt), self.pieces, is_one_file);
         Ok(Opened::Writer(Box::new(writer)))
     }
 

@@ -52,25 +52,41 @@ impl Piece {
     }
 }
 
+/// What the pieces of a chunk are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pieces {
+    /// A part of the one file of all chunks.
+    OfAFile,
+    /// A file each, of so many rows at most.
+    Files { rows_at_most: Option<u64> },
+}
+
 pub(super) struct FileWriter {
     shared: Shared,
     chunk: ChunkId,
     attempt: Attempt,
-    whole_files: bool,
-    rows_per_piece: Option<u64>,
+    pieces: Pieces,
+    /// Whether all rows of the chunk come from one file. The others are made durable together: that takes one step of the
+    /// disk, and not one for every file.
+    is_one_file: bool,
     open: Option<OpenPiece>,
     done: Vec<Piece>,
 }
 
 impl FileWriter {
-    pub(super) fn new(
-        shared: Shared,
-        chunk: ChunkId,
-        attempt: Attempt,
-        whole_files: bool,
-        rows_per_piece: Option<u64>,
-    ) -> Self {
-        Self { shared, chunk, attempt, whole_files, rows_per_piece, open: None, done: Vec::new() }
+    pub(super) fn new(shared: Shared, (chunk, attempt): (ChunkId, Attempt), pieces: Pieces, is_one_file: bool) -> Self {
+        Self { shared, chunk, attempt, pieces, is_one_file, open: None, done: Vec::new() }
+    }
+
+    fn are_files(&self) -> bool {
+        matches!(self.pieces, Pieces::Files { .. })
+    }
+
+    fn rows_at_most(&self) -> u64 {
+        match self.pieces {
+            Pieces::Files { rows_at_most: Some(most) } => most,
+            _ => u64::MAX,
+        }
     }
 
     async fn piece(&mut self) -> Result<OpenPiece> {
@@ -78,7 +94,7 @@ impl FileWriter {
             return Ok(open);
         }
         let encoder = self.shared.format.encoder(&self.shared.schema)?;
-        let preamble = if self.whole_files { self.shared.format.preamble(&self.shared.schema)? } else { Vec::new() };
+        let preamble = if self.are_files() { self.shared.format.preamble(&self.shared.schema)? } else { Vec::new() };
         let name = Staging::piece_name(self.chunk, self.attempt, self.done.len() as u32);
         let path = self.shared.staging.path().join(&name);
         let file = PieceFile::create(path, preamble, Arc::clone(&self.shared.moved)).await?;
@@ -89,13 +105,15 @@ impl FileWriter {
         let OpenPiece { name, mut encoder, mut file, .. } = piece;
         let (finished, rest) = cpu::run(move || encoder.finish().map(|finished| (finished, encoder.take()))).await??;
         file = file.append(rest).await?;
-        if self.whole_files {
+        if self.are_files() {
             let preamble = self.shared.format.preamble(&self.shared.schema)?.len() as u64;
             let fragment = Fragment { length: file.bytes - preamble, detail: finished.detail.clone() };
             file = file.append(self.shared.format.trailer(&self.shared.schema, &[fragment])?).await?;
         }
-        let detail = if self.whole_files { Value::Null } else { finished.detail };
-        let file = file.sync().await?;
+        let detail = if self.are_files() { Value::Null } else { finished.detail };
+        if self.is_one_file {
+            file = file.sync().await?;
+        }
         self.done.push(Piece {
             name,
             bytes: file.bytes,
@@ -114,7 +132,7 @@ impl ChunkWriter for FileWriter {
         let mut rest = batch;
         while rest.num_rows() > 0 {
             let mut piece = self.piece().await?;
-            let room = self.rows_per_piece.map_or(u64::MAX, |most| most - piece.rows);
+            let room = self.rows_at_most() - piece.rows;
             let rows = rest.num_rows().min(usize::try_from(room).unwrap_or(usize::MAX));
             let (now, later) = (rest.slice(0, rows), rest.slice(rows, rest.num_rows() - rows));
             piece = piece.encode(now).await?;
@@ -128,13 +146,20 @@ impl ChunkWriter for FileWriter {
         Ok(())
     }
 
+    async fn next_file(&mut self) -> Result<()> {
+        let piece = self.piece().await?;
+        self.close(piece).await
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<Receipt> {
-        if self.open.is_some() || self.done.is_empty() {
+        // The last file may have no rows, as well as the only one.
+        if self.open.is_some() || self.done.is_empty() || !self.is_one_file {
             let piece = self.piece().await?;
             self.close(piece).await?;
         }
         let staging = self.shared.staging.path().to_owned();
-        disk::blocking(move || disk::sync_folder(&staging)).await?;
+        let sync = if self.is_one_file { disk::sync_folder } else { disk::sync_file_system };
+        disk::blocking(move || sync(&staging)).await?;
         let detail = kept_as_text(&self.done)?;
         Ok(Receipt {
             chunk: self.chunk,

@@ -19,11 +19,22 @@ use crate::{
 };
 
 /// Small files are gathered so that there are about so many chunks of them. Each chunk costs a record in the journal and a
-/// part in the sink; a hundred thousand files would cost a hundred thousand.
-pub(super) const SMALL_FILES: usize = 1000;
+/// part in the sink, which is made durable by itself; a hundred thousand files would cost a hundred thousand.
+const SMALL_FILES: usize = 1000;
 
 /// Files that are looked into at once while the plan is made.
 const LOOKS: usize = 8;
+
+/// How chunks and files go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Large files in slices, small ones together.
+    Anyhow,
+    /// Large files in slices, no two in one chunk.
+    ByFile,
+    /// Files whole, small ones together.
+    WholeFiles,
+}
 
 /// What a plan made of files.
 #[derive(Clone, Copy, Debug)]
@@ -81,18 +92,19 @@ impl Recipe {
     }
 }
 
-/// The chunks of these files, in their order. Files that are too small to be cut are not looked into, and where they would
-/// be more than `most` chunks several share one.
+/// The chunks of these files, in their order. Files that are too small to be cut are not looked into, and where there are
+/// too many of them several share a chunk.
 pub(super) async fn chunks(
     store: &Arc<dyn OpenFiles>,
     format: &Arc<dyn ReadFormat>,
     files: Vec<FileEntry>,
-    (target, most): (ChunkTarget, usize),
+    (target, cut): (ChunkTarget, Cut),
 ) -> Result<(Planned, Vec<Chunk>)> {
     let count = files.len();
-    let together = if most > 1 { count.div_ceil(most) } else { 1 };
+    let together = if cut == Cut::ByFile { 1 } else { count.div_ceil(SMALL_FILES) };
+    let slice = if cut == Cut::WholeFiles { ChunkTarget { bytes: u64::MAX, chunks: 1, ..target } } else { target };
     let recipes: Vec<Vec<Recipe>> = stream::iter(groups(files, target, together))
-        .map(|group| recipes(Arc::clone(store), Arc::clone(format), group, target))
+        .map(|group| recipes(Arc::clone(store), Arc::clone(format), group, slice))
         .buffered(LOOKS)
         .try_collect()
         .await?;
@@ -104,6 +116,13 @@ pub(super) async fn chunks(
     });
     let chunks = chunks.collect::<Result<Vec<_>>>()?;
     Ok((Planned { files: count, chunks: chunks.len(), grouped }, chunks))
+}
+
+/// The chunk file by file. Only whole files share one.
+pub(super) fn by_file(chunk: &Chunk, store: &dyn OpenFiles) -> Result<Vec<Chunk>> {
+    let Recipe { files, slice } = Recipe::of(chunk)?;
+    let apart = files.into_iter().map(|file| Recipe { files: vec![file], slice });
+    apart.map(|recipe| recipe.chunk(chunk.id.0 as usize, store)).collect()
 }
 
 /// Small files together, large ones alone.

@@ -38,6 +38,14 @@ impl MappedSource {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The file that the rows of a chunk come from, if it is one.
+    fn file_of(&self, chunk: &Chunk) -> Option<Arc<str>> {
+        match self.source.files_of(chunk).as_slice() {
+            [file] => Some(Arc::from(file.as_str())),
+            _ => None,
+        }
+    }
+
     fn planned(&self) -> Result<Arc<Plan>> {
         self.plan().ok_or_else(|| {
             Error::new(ErrorKind::Bug, "rows were asked for before the columns were mapped; please report it")
@@ -72,7 +80,7 @@ impl Source for MappedSource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let (plan, file) = (self.planned()?, self.file_of(chunk).map(Arc::<str>::from));
+        let (plan, file) = (self.planned()?, self.file_of(chunk));
         let batches = self.source.read(chunk, plan.limit(limit)).await?;
         if plan.is_plain() {
             return Ok(batches.map(move |batch| plan.rows(&batch?, None)).boxed());
@@ -85,7 +93,7 @@ impl Source for MappedSource {
     }
 
     async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
-        let (plan, file) = (self.planned()?, self.file_of(chunk).map(Arc::<str>::from));
+        let (plan, file) = (self.planned()?, self.file_of(chunk));
         let portions = self.source.read_skipping(chunk, plan.limit(limit)).await?;
         let mapped = portions.and_then(move |portion| {
             let (plan, file) = (Arc::clone(&plan), file.clone());
@@ -127,8 +135,12 @@ impl Source for MappedSource {
         self.source.end_snapshot();
     }
 
-    fn file_of(&self, chunk: &Chunk) -> Option<String> {
-        self.source.file_of(chunk)
+    fn files_of(&self, chunk: &Chunk) -> Vec<String> {
+        self.source.files_of(chunk)
+    }
+
+    fn by_file(&self, chunk: &Chunk) -> Result<Vec<Chunk>> {
+        self.source.by_file(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

@@ -149,8 +149,12 @@ impl<S: Source> Source for FaultySource<S> {
         self.0.skips()
     }
 
-    fn file_of(&self, chunk: &Chunk) -> Option<String> {
-        self.0.file_of(chunk)
+    fn files_of(&self, chunk: &Chunk) -> Vec<String> {
+        self.0.files_of(chunk)
+    }
+
+    fn by_file(&self, chunk: &Chunk) -> Result<Vec<Chunk>> {
+        self.0.by_file(chunk)
     }
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {

@@ -107,6 +107,7 @@ impl Worker {
             let written = match parcel {
                 None => break,
                 Some(Parcel::Rows(batch)) => self.written(&*self.target, writer.write(batch)).await,
+                Some(Parcel::NextFile) => self.settled(&*self.target, RetryClass::Reconnect, writer.next_file()).await,
                 Some(Parcel::Lines(batch)) => self.write_lines(lines, batch).await,
                 Some(Parcel::LeftOut(parts)) => {
                     lines.left_out(parts);

@@ -39,6 +39,8 @@ const SMALL_BATCH: usize = 4096;
 pub(super) enum Parcel {
     /// Rows for the sink.
     Rows(RecordBatch),
+    /// What comes next is of the next file.
+    NextFile,
     /// Lines for the log.
     Lines(RecordBatch),
     /// Parts of the chunk that are left out.
@@ -49,6 +51,7 @@ pub(super) enum Parcel {
 pub(super) struct Reader {
     source: Arc<dyn Source>,
     target: Arc<dyn SinkRun>,
+    by_file: bool,
     skips: bool,
     clashes: Clashes,
     log: Option<Arc<Log>>,
@@ -65,6 +68,7 @@ impl Reader {
         Self {
             source: worker.source.clone(),
             target: worker.target.clone(),
+            by_file: worker.by_file,
             skips: worker.rules.skips,
             clashes,
             log: worker.rules.log.clone(),
@@ -85,7 +89,25 @@ impl Reader {
         outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
     ) -> Result<Tally> {
-        let mut portions = within(self.first_batch_timeout, self.portions(&chunk)).await?;
+        let parts = if self.by_file { self.source.by_file(&chunk) } else { Ok(vec![chunk]) };
+        let mut tally = Tally::default();
+        for (number, part) in parts.map_err(|error| error.on(Side::Source))?.iter().enumerate() {
+            if number > 0 {
+                outlet.send(Parcel::NextFile).await.map_err(|_| nobody_listens())?;
+            }
+            tally = [tally, self.read_part(part, &outlet, &counted).await?].into_iter().sum();
+        }
+        Ok(tally)
+    }
+
+    /// The same for a part of the chunk.
+    async fn read_part(
+        &mut self,
+        chunk: &Chunk,
+        outlet: &mpsc::Sender<Parcel>,
+        counted: &Provisional,
+    ) -> Result<Tally> {
+        let mut portions = within(self.first_batch_timeout, self.portions(chunk)).await?;
         let (mut tally, mut has_begun) = (Tally::default(), false);
         loop {
             let place = outlet.reserve().await.map_err(|_| nobody_listens())?;

@@ -185,13 +185,18 @@ async fn many_small_files_share_chunks_and_no_row_is_lost_or_doubled() {
     found.schema().await.unwrap();
     let chunks = found.plan(target()).await.unwrap();
     assert_eq!(chunks.len(), 834, "three files in each");
-    assert!(found.file_of(&chunks[0]).is_none());
+    assert_eq!(found.files_of(&chunks[0]), ["00000.csv", "00001.csv", "00002.csv"]);
     let expected: Vec<Vec<String>> = (0..count).map(|id| vec![id.to_string()]).collect();
     assert_eq!(all(found.as_ref()).await.unwrap(), expected);
 
     let apart = found.plan_by_file(target()).await.unwrap();
     assert_eq!(apart.len(), count);
-    assert_eq!(found.file_of(&apart[7]).as_deref(), Some("00007.csv"));
+    assert_eq!(found.files_of(&apart[7]), ["00007.csv"]);
+    let whole = found.plan_whole_files(target()).await.unwrap();
+    assert_eq!(whole, chunks);
+    let third = found.by_file(&whole[2]).unwrap();
+    let (ids, files): (Vec<_>, Vec<_>) = third.iter().map(|part| (part.id.0, found.files_of(part))).unzip();
+    assert_eq!((ids, files.concat()), (vec![2; 3], vec!["00006.csv".into(), "00007.csv".into(), "00008.csv".into()]));
 
     // A file in the middle of a chunk that changes ends the chunk, and is named.
     fs::write(root.path().join("00001.csv"), "id\n1\n1\n").unwrap();

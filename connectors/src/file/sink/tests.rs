@@ -13,7 +13,7 @@ use ropeway_engine::{
     ErrorKind,
     chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
     registry::SinkKind,
-    sink::{Opened, RunContext, Sink, SinkRun},
+    sink::{ChunkWriter, Opened, RunContext, Sink, SinkRun},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +35,10 @@ fn numbers(chunk: u32) -> RecordBatch {
 }
 
 async fn begin(sink: &dyn Sink, run: &str, epoch: u32) -> Box<dyn SinkRun> {
+    begin_with(sink, run, epoch, Vec::new()).await
+}
+
+async fn begin_with(sink: &dyn Sink, run: &str, epoch: u32, files: Vec<Vec<String>>) -> Box<dyn SinkRun> {
     let run = RunId::try_from(run.to_owned()).unwrap();
     sink.begin(RunContext {
         run,
@@ -43,11 +47,19 @@ async fn begin(sink: &dyn Sink, run: &str, epoch: u32) -> Box<dyn SinkRun> {
         chunks: 3,
         one_epoch: false,
         leaves_out: false,
-        files: Vec::new(),
+        files,
         opening: None,
     })
     .await
     .unwrap()
+}
+
+async fn open(run: &dyn SinkRun, chunk: u32) -> Box<dyn ChunkWriter> {
+    let chunk = Chunk { id: ChunkId(chunk), label: String::new(), recipe: Value::Null };
+    match run.open(&chunk, Attempt { epoch: 1, number: 1 }).await.unwrap() {
+        Opened::Writer(writer) => writer,
+        Opened::AlreadyCommitted(_) => panic!("a file sink always writes"),
+    }
 }
 
 async fn copy(run: &dyn SinkRun, chunk: u32, epoch: u32) -> Receipt {
@@ -199,6 +211,38 @@ async fn a_limit_of_rows_splits_a_chunk_into_files() {
     let rows: Vec<_> = parts.iter().map(|part| read(&folder.join(part))).collect();
     assert!(rows.iter().all(|rows| rows.len() <= 40));
     assert_eq!(rows.concat(), (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_chunk_of_several_files_becomes_as_many_and_no_other_number() {
+    let root = tempfile::tempdir().unwrap();
+    let sink = sink(root.path(), None, Value::Null);
+    let files = vec![vec!["a.csv".to_owned(), "no rows.csv".into(), "sub/b.csv".into(), "none.csv".into()]];
+    let run = begin_with(sink.as_ref(), "r", 1, files.clone()).await;
+    let mut writer = open(run.as_ref(), 0).await;
+    writer.write(numbers(0)).await.unwrap();
+    writer.write(numbers(1)).await.unwrap();
+    writer.next_file().await.unwrap();
+    writer.next_file().await.unwrap();
+    writer.write(numbers(2)).await.unwrap();
+    writer.next_file().await.unwrap();
+    let receipt = writer.commit().await.unwrap();
+    assert_eq!(receipt.rows, 300);
+    assert_eq!(run.finish(&[receipt]).await.unwrap().files, 4);
+    let folder = root.path().join("out/orders");
+    assert_eq!(read(&folder.join("a.parquet")), (0..200).collect::<Vec<_>>());
+    assert_eq!(read(&folder.join("sub/b.parquet")), (200..300).collect::<Vec<_>>());
+    for empty in ["no rows.parquet", "none.parquet"] {
+        assert!(read(&folder.join(empty)).is_empty());
+    }
+
+    // Whoever does not say where a file ends gets no files of others' rows.
+    let run = begin_with(sink.as_ref(), "s", 1, files).await;
+    let mut writer = open(run.as_ref(), 0).await;
+    writer.write(numbers(0)).await.unwrap();
+    writer.next_file().await.unwrap();
+    let receipt = writer.commit().await.unwrap();
+    assert_eq!(run.finish(&[receipt]).await.unwrap_err().kind(), ErrorKind::Bug);
 }
 
 #[tokio::test]
