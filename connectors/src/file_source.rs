@@ -1,5 +1,6 @@
 //! Files to rows, wherever the files are: a chunk is a file, a part of one, or several small ones.
 
+mod gathered;
 mod plan;
 mod reading;
 
@@ -26,9 +27,9 @@ use self::{
     reading::{Reading, Tolerance},
 };
 use crate::{
+    binary::{BinarySource, BinaryStore, SkipErrorFile},
     blocking::blocking,
-    deletion,
-    format::{Input, ReadFormat},
+    format::{Input, ReadFormat, Repacking},
     selection::Selection,
 };
 
@@ -159,14 +160,7 @@ impl Source for FileSource {
     }
 
     async fn retire(&self, copied: &[CopiedChunk<'_>]) -> Result<()> {
-        if !self.selection.deletes() {
-            return Ok(());
-        }
-        let files = self.store.files();
-        for CopiedChunk { chunk, .. } in copied {
-            deletion::delete(&files, Recipe::of(chunk)?.files()?).await?;
-        }
-        Ok(())
+        plan::retire(&self.selection, self.store.as_ref(), copied).await
     }
 
     fn skips(&self) -> Option<Cow<'static, str>> {
@@ -174,8 +168,7 @@ impl Source for FileSource {
     }
 
     fn files_of(&self, chunk: &Chunk) -> Vec<String> {
-        let files = Recipe::of(chunk).and_then(Recipe::files).unwrap_or_default();
-        files.iter().map(|file| self.selection.relative(&file.path).to_owned()).collect()
+        plan::files_of(&self.selection, chunk)
     }
 
     fn by_file(&self, chunk: &Chunk) -> Result<Vec<Chunk>> {
@@ -197,12 +190,25 @@ impl Source for FileSource {
             Some(Planned { files, .. }) => format!("{files} files, each one chunk"),
             None => "by files".to_owned(),
         };
-        let deletes = if self.selection.deletes() { deletion::ANNOUNCED } else { "" };
         SourceDescription {
             statement: format!("{}{}", self.selection, self.format.announced()),
             cut,
-            consistency: format!("a file that changes after the plan stops the run{deletes}"),
+            consistency: plan::consistency(&self.selection),
         }
+    }
+}
+
+/// The files of a Binary dataset, repacked or as they are.
+pub(crate) fn of_binary<S: OpenFiles + BinaryStore>(
+    store: Arc<S>,
+    selection: Selection,
+    repacking: Repacking,
+    rules: SkipErrorFile,
+) -> Arc<dyn Source> {
+    match repacking {
+        Repacking::None => Arc::new(BinarySource::new(store, selection, rules)),
+        Repacking::Each(format) => Arc::new(FileSource::new(store, selection, format)),
+        Repacking::All(archive) => Arc::new(gathered::ArchiveSource::new(store, selection, archive)),
     }
 }
 

@@ -26,7 +26,10 @@ mod xml;
 use std::sync::Arc;
 
 use self::delimited_text::{DelimitedText, TextFiles, TextReadSettings};
-pub(crate) use self::input::{Input, ReadAt};
+pub(crate) use self::{
+    input::{Input, ReadAt},
+    repacked::{Gathered, Inputs, Repacking},
+};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{
     Error, ErrorKind, Result,
@@ -51,7 +54,7 @@ pub(crate) fn for_writing(dataset: &Value, format_settings: Option<&Value>) -> R
         "DelimitedText" => {
             let settings = given(format_settings).map(properties).transpose()?.unwrap_or_default();
             let format = DelimitedText::new(properties(dataset)?, settings)?;
-            format.compression.writable()?;
+            format.compression.of_rows()?;
             Ok(Arc::new(format))
         }
         "Json" => {
@@ -99,16 +102,16 @@ pub(crate) fn for_reading(
     }
 }
 
-/// How a Binary dataset is read where it or the sink's says that files are compressed, as rows of [`crate::binary`]; `None`
-/// where neither does. `sink` is the `compression` of the sink's dataset.
+/// How a Binary dataset is read where it or the sink's says that files are compressed, as rows of [`crate::binary`]. `sink` is
+/// the `compression` of the sink's dataset, and whether the sink has one file.
 ///
 /// # Errors
-/// [`ErrorKind::Spec`] for a codec that is not known, and for archives to be written.
+/// [`ErrorKind::Spec`] for a codec that is not known.
 pub(crate) fn for_repacking(
     dataset: &Value,
     format_settings: Option<&Value>,
-    sink: Option<&Value>,
-) -> Result<Option<Arc<dyn ReadFormat>>> {
+    sink: (Option<&Value>, bool),
+) -> Result<Repacking> {
     repacked::of(dataset, given(format_settings), sink)
 }
 

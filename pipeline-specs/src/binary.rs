@@ -90,6 +90,13 @@ pub(crate) fn compression(side: &ResolvedSide) -> Option<&Value> {
     (!codec.is_empty() && !codec.eq_ignore_ascii_case("none")).then_some(compression)
 }
 
+/// Whether the files of a copy become one in this sink.
+pub(crate) fn is_one_file(sink: &ResolvedSide) -> bool {
+    let text = |place: &str| sink.settings.expose().pointer(place).and_then(Value::as_str).unwrap_or_default();
+    !text("/dataset/location/fileName").is_empty()
+        || text("/sink/storeSettings/copyBehavior").eq_ignore_ascii_case("MergeFiles")
+}
+
 /// Whether a copy source deletes the files that it has read.
 pub(crate) fn deletes_files(source: &Value) -> bool {
     source.pointer("/storeSettings/deleteFilesAfterCompletion").is_some_and(is_on)

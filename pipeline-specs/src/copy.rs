@@ -102,7 +102,12 @@ pub(crate) fn resolve(
             files::refuse_repacked(&settings.real, &path, findings);
         }
         let classes = files::of_source(&classes, &sink);
-        source.settings = source.settings.with("skipErrorFile", classes).with("sinkCompression", packed.into());
+        let into_one = binary::is_one_file(&sink);
+        source.settings = source
+            .settings
+            .with("skipErrorFile", classes)
+            .with("sinkCompression", packed.into())
+            .with("sinkIsOneFile", into_one.into());
     }
     let mut identity = json!({ "activity": activity.name, "source": source_identity, "sink": sink_identity, "translator": translator });
     let skipping = skipping.map(|(skipping, described)| {

@@ -128,11 +128,12 @@ fn compression_goes_with_files_as_they_are() {
     let copy = definitions.resolve().unwrap();
     let source = copy.source.settings.expose();
     assert_eq!(source["dataset"]["compression"]["type"], "ZipDeflate");
-    assert_eq!(source["sinkCompression"], gzip);
+    assert_eq!((&source["sinkCompression"], &source["sinkIsOneFile"]), (&gzip, &json!(false)));
     definitions.copy["skipErrorFile"] = json!({ "fileForbidden": true, "dataInconsistency": false });
     let refused = definitions.resolve().unwrap_err();
     assert!(refused.contains("skipErrorFile.fileForbidden") && refused.contains("without compression"), "{refused}");
     assert!(!refused.contains("dataInconsistency"), "{refused}");
+    definitions.copy["skipErrorFile"] = Value::Null;
 
     definitions.from = dataset("AzureBlob", json!({ "folderPath": "in" }));
     definitions.to = dataset("FileShare", json!({ "folderPath": "out", "compression": { "type": "None" } }));
@@ -140,10 +141,17 @@ fn compression_goes_with_files_as_they_are() {
     assert_eq!(copy.source.settings.expose()["sinkCompression"], Value::Null);
     assert_eq!(definitions.said(), "");
 
+    let mut zip = json!({ "folderPath": "out", "fileName": "all.zip", "compression": { "type": "ZipDeflate" } });
+    definitions.to = dataset("FileShare", zip.clone());
+    assert_eq!(definitions.said(), "");
+    assert_eq!(definitions.resolve().unwrap().source.settings.expose()["sinkIsOneFile"], true);
+
     // Connectors refuse that when it runs.
-    definitions.to = dataset("FileShare", json!({ "folderPath": "out", "compression": { "type": "ZipDeflate" } }));
+    zip["format"] = json!({ "type": "TextFormat" });
+    definitions.from = dataset("AzureBlob", json!({ "folderPath": "in", "format": zip["format"] }));
+    definitions.to = dataset("FileShare", zip);
     let said = definitions.said();
-    assert!(said.contains("outputs[0]: archives ('ZipDeflate') are read and not written"), "{said}");
+    assert!(said.contains("outputs[0]: rows are not written to archives ('ZipDeflate')"), "{said}");
 }
 
 #[test]

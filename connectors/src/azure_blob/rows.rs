@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 
 use super::{client::Container, files::BlobFiles, service::Service, spec::SourceSpec};
 use crate::{
-    binary::{self, BinarySource, BinaryStore},
-    file_source::{FileSource, OpenFile, OpenFiles, no_additional_columns},
+    binary::{self, BinaryStore},
+    file_source::{self, FileSource, OpenFile, OpenFiles, no_additional_columns},
     format::{self, Input},
     memory_share::MemoryShare,
     selection::{Place, Selection},
@@ -35,11 +35,9 @@ pub(crate) fn connect(service: Service, spec: SourceSpec) -> Result<Arc<dyn Sour
     let store = Arc::new(Blobs(BlobFiles::new(account, only)));
     if spec.dataset["type"] == binary::DATASET {
         let selection = Selection::of_files(place, settings)?;
-        let (unpacking, sink) = (spec.source.format_settings.as_ref(), spec.sink_compression.as_ref());
-        return Ok(match format::for_repacking(&spec.dataset, unpacking, sink)? {
-            Some(format) => Arc::new(FileSource::new(store, selection, format)),
-            None => Arc::new(BinarySource::new(store, selection, spec.skip_error_file)),
-        });
+        let sink = (spec.sink_compression.as_ref(), spec.sink_is_one_file);
+        let repacking = format::for_repacking(&spec.dataset, spec.source.format_settings.as_ref(), sink)?;
+        return Ok(file_source::of_binary(store, selection, repacking, spec.skip_error_file));
     }
     let selection = Selection::of_rows(place, settings)?;
     let memory = MemoryShare::new(spec.ropeway.memory_bytes, spec.ropeway.parallel).share();

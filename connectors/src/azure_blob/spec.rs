@@ -31,6 +31,9 @@ pub(crate) struct SourceSpec {
     pub(crate) skip_error_file: SkipErrorFile,
     /// `compression` of the sink's dataset, where files are copied as they are.
     pub(crate) sink_compression: Option<Value>,
+    /// Whether the sink has one file for all of them.
+    #[serde(default)]
+    pub(crate) sink_is_one_file: bool,
     #[serde(default)]
     pub(crate) ropeway: Ropeway,
 }

@@ -20,8 +20,8 @@ use super::{
     tree::TreeSink,
 };
 use crate::{
-    binary::{self, BinaryFiles, BinarySource, CopyBehavior, Naming, SkipErrorFile},
-    file_source::{FileSource, no_additional_columns},
+    binary::{self, BinaryFiles, CopyBehavior, Naming, SkipErrorFile},
+    file_source::{self, FileSource, no_additional_columns},
     format,
     layout::FolderSettings,
     lenient,
@@ -84,11 +84,9 @@ impl SourceKind for FileServer {
         let store = Arc::new(LocalRows::new(Root::new(&spec.linked_service.host)?));
         if spec.dataset["type"] == binary::DATASET {
             let selection = Selection::of_files(place, settings)?;
-            let (unpacking, sink) = (source.format_settings.as_ref(), spec.sink_compression.as_ref());
-            return Ok(match format::for_repacking(&spec.dataset, unpacking, sink)? {
-                Some(format) => Arc::new(FileSource::new(store, selection, format)),
-                None => Arc::new(BinarySource::new(store, selection, spec.skip_error_file)),
-            });
+            let sink = (spec.sink_compression.as_ref(), spec.sink_is_one_file);
+            let repacking = format::for_repacking(&spec.dataset, source.format_settings.as_ref(), sink)?;
+            return Ok(file_source::of_binary(store, selection, repacking, spec.skip_error_file));
         }
         let selection = Selection::of_rows(place, settings)?;
         let format = format::for_reading(&spec.dataset, source.format_settings.as_ref(), spec.ropeway.share())?;
@@ -123,6 +121,9 @@ pub(crate) struct SourceSpec {
     skip_error_file: SkipErrorFile,
     /// `compression` of the sink's dataset, where files are copied as they are.
     sink_compression: Option<Value>,
+    /// Whether the sink has one file for all of them.
+    #[serde(default)]
+    sink_is_one_file: bool,
     #[serde(default)]
     ropeway: MemoryShare,
 }

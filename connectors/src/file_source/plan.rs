@@ -7,15 +7,17 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{Chunk, ChunkId},
     files::FileEntry,
-    source::ChunkTarget,
+    source::{ChunkTarget, CopiedChunk},
 };
 use serde::{Deserialize, Serialize};
 
 use super::OpenFiles;
 use crate::{
     blocking::blocking,
+    deletion,
     format::{ReadFormat, Slice},
     kept::{kept_as_text, kept_in},
+    selection::Selection,
 };
 
 /// Small files are gathered so that there are about so many chunks of them. Each chunk costs a record in the journal and a
@@ -123,6 +125,35 @@ pub(super) fn by_file(chunk: &Chunk, store: &dyn OpenFiles) -> Result<Vec<Chunk>
     let Recipe { files, slice } = Recipe::of(chunk)?;
     let apart = files.into_iter().map(|file| Recipe { files: vec![file], slice });
     apart.map(|recipe| recipe.chunk(chunk.id.0 as usize, store)).collect()
+}
+
+/// All files in one chunk.
+pub(super) fn one_chunk(files: Vec<FileEntry>, store: &dyn OpenFiles) -> Result<Chunk> {
+    Recipe::new(files, Slice::Whole).chunk(0, store)
+}
+
+/// The files of a chunk, below the folder that is copied.
+pub(super) fn files_of(selection: &Selection, chunk: &Chunk) -> Vec<String> {
+    let files = Recipe::of(chunk).and_then(Recipe::files).unwrap_or_default();
+    files.iter().map(|file| selection.relative(&file.path).to_owned()).collect()
+}
+
+/// Deletes the files of these chunks, if that is asked for.
+pub(super) async fn retire(selection: &Selection, store: &dyn OpenFiles, copied: &[CopiedChunk<'_>]) -> Result<()> {
+    if !selection.deletes() {
+        return Ok(());
+    }
+    let files = store.files();
+    for CopiedChunk { chunk, .. } in copied {
+        deletion::delete(&files, Recipe::of(chunk)?.files()?).await?;
+    }
+    Ok(())
+}
+
+/// Which consistency chunks of files have among each other, and what becomes of the files.
+pub(super) fn consistency(selection: &Selection) -> String {
+    let deletes = if selection.deletes() { deletion::ANNOUNCED } else { "" };
+    format!("a file that changes after the plan stops the run{deletes}")
 }
 
 /// Small files together, large ones alone.

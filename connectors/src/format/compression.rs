@@ -8,7 +8,9 @@ mod archive;
 mod codec;
 mod deflate;
 mod frames;
+mod packing;
 mod pieces;
+mod pulled;
 mod unpacked;
 
 use std::io::{self, BufReader, Read};
@@ -17,9 +19,12 @@ use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use ropeway_engine::{Error, ErrorKind};
 
-pub(super) use self::codec::DatasetCompression;
-pub(super) use self::pieces::{Compressing, Compressor};
-pub(super) use self::unpacked::{Member, Unpacked};
+pub(super) use self::{
+    codec::DatasetCompression,
+    packing::Packing,
+    pieces::{Compressing, Compressor},
+    unpacked::{Member, Members, One, Unpacked},
+};
 use super::{CompressionLevel, Input};
 
 /// How a whole file is compressed: `compressionCodec` and `compressionLevel` of a text dataset, `compression` of others.
@@ -33,11 +38,11 @@ pub(super) enum Compression {
     Zstandard(CompressionLevel),
     Lz4,
     /// A zip archive.
-    ZipDeflate,
+    ZipDeflate(CompressionLevel),
     /// A tar archive.
     Tar,
     /// The same, compressed with gzip.
-    TarGzip,
+    TarGzip(CompressionLevel),
 }
 
 impl Compression {
@@ -51,9 +56,9 @@ impl Compression {
             Self::Snappy => ".snappy",
             Self::Zstandard(_) => ".zst",
             Self::Lz4 => ".lz4",
-            Self::ZipDeflate => ".zip",
+            Self::ZipDeflate(_) => ".zip",
             Self::Tar => ".tar",
-            Self::TarGzip => ".tar.gz",
+            Self::TarGzip(_) => ".tar.gz",
         }
     }
 
@@ -66,7 +71,7 @@ impl Compression {
     pub(super) fn working_set(self) -> u64 {
         match self {
             Self::None | Self::Tar => 0,
-            Self::Gzip(_) | Self::Deflate(_) | Self::Snappy | Self::ZipDeflate | Self::TarGzip => 400 << 10,
+            Self::Gzip(_) | Self::Deflate(_) | Self::Snappy | Self::ZipDeflate(_) | Self::TarGzip(_) => 400 << 10,
             // Frames of others may have windows and blocks of several megabytes.
             Self::Bzip2(_) | Self::Zstandard(_) | Self::Lz4 => 16 << 20,
         }
@@ -77,9 +82,9 @@ impl Compression {
     pub(super) fn members(self, file: &Input) -> io::Result<Option<usize>> {
         let bytes = BufReader::with_capacity(256 << 10, file.from(0));
         match self {
-            Self::ZipDeflate => archive::zipped_members(file).map(Some),
+            Self::ZipDeflate(_) => archive::zipped_members(file).map(Some),
             Self::Tar => archive::tarred_members(bytes, archive::MOST_MEMBERS).map(Some),
-            Self::TarGzip => {
+            Self::TarGzip(_) => {
                 archive::tarred_members(MultiGzDecoder::new(bytes), archive::MOST_PACKED_MEMBERS).map(Some)
             }
             _ => Ok(None),
@@ -87,7 +92,7 @@ impl Compression {
     }
 
     pub(super) fn is_archive(self) -> bool {
-        matches!(self, Self::ZipDeflate | Self::Tar | Self::TarGzip)
+        matches!(self, Self::ZipDeflate(_) | Self::Tar | Self::TarGzip(_))
     }
 
     /// Reads a compressed file from its beginning; of an archive, the file that the input means. Where its bytes end too
@@ -107,9 +112,9 @@ impl Compression {
                 Box::new(decoder)
             }
             Self::Lz4 => Box::new(frames::Lz4Frames::new(bytes)),
-            Self::ZipDeflate => Box::new(archive::zipped(file)?),
+            Self::ZipDeflate(_) => Box::new(archive::zipped(file)?),
             Self::Tar => Box::new(archive::OneTarred::new(bytes, file.member())),
-            Self::TarGzip => Box::new(archive::OneTarred::new(MultiGzDecoder::new(bytes), file.member())),
+            Self::TarGzip(_) => Box::new(archive::OneTarred::new(MultiGzDecoder::new(bytes), file.member())),
         })
     }
 }

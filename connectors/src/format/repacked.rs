@@ -4,6 +4,9 @@
 //! A row has the length of its whole file. A codec that does not know it beforehand is read twice, but where all of the file
 //! fits into what is held.
 
+mod gathered;
+mod measured;
+
 use std::{
     io::{self, Read},
     sync::Arc,
@@ -13,18 +16,28 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use ropeway_engine::{Error, ErrorKind, Result, chunk::BatchLimit};
 use serde_json::Value;
 
+pub(crate) use self::gathered::{Gathered, Inputs};
+use self::measured::{HELD, Pieces};
 use super::{
     Batches, Input, ReadFormat, Slice,
-    compression::{Compressing, Compression, DatasetCompression, Member, Unpacked},
+    compression::{Compressing, Compression, DatasetCompression, Member, Members, One, Packing, Unpacked},
     properties,
     text_input::unreadable,
 };
-use crate::binary::{PIECE, rows, schema};
+use crate::binary::{PIECE, schema};
 
-/// Bytes of a file that are held until its length is known.
-const HELD: u64 = 8 * PIECE;
 /// Pieces of one batch.
 const PIECES: u64 = 4;
+
+/// What becomes of the files of a Binary copy.
+pub(crate) enum Repacking {
+    /// They are copied as they are.
+    None,
+    /// Each becomes a file of its own, or some.
+    Each(Arc<dyn ReadFormat>),
+    /// All of them become one archive.
+    All(Gathered),
+}
 
 /// Reads files of one compression as those of another.
 #[derive(Clone, Copy)]
@@ -35,26 +48,27 @@ struct Repacked {
     keeps_archive: bool,
 }
 
-/// `None` if both ends leave the bytes as they are. `sink` is the `compression` of the sink's dataset.
+/// What becomes of the files of a Binary dataset. `sink` is the `compression` of the sink's dataset; `into_one` tells that the
+/// sink has one file.
 pub(super) fn of(
     dataset: &Value,
     format_settings: Option<&Value>,
-    sink: Option<&Value>,
-) -> Result<Option<Arc<dyn ReadFormat>>> {
-    let from = compression(dataset.get("compression"))?;
-    let into = compression(sink)?.writable()?;
+    (sink, into_one): (Option<&Value>, bool),
+) -> Result<Repacking> {
+    let (from, into) = (compression(dataset.get("compression"))?, compression(sink)?);
     let unpacking = format_settings.and_then(|settings| settings.get("compressionProperties"));
     from.unpacks(unpacking)?;
-    let keeps_archive = unpacking.is_none_or(keeps_archive);
+    let repacked = Repacked { from, into, keeps_archive: unpacking.is_none_or(keeps_archive) };
     Ok(match (from, into) {
-        (Compression::None, Compression::None) => None,
-        _ => Some(Arc::new(Repacked { from, into, keeps_archive })),
+        (Compression::None, Compression::None) => Repacking::None,
+        (_, into) if into.is_archive() && into_one => Repacking::All(Gathered::new(repacked)),
+        _ => Repacking::Each(Arc::new(repacked)),
     })
 }
 
-/// The ending of files of a sink that become one, the files of each of which are compressed on their own.
+/// The ending of files of a sink that become one: an archive of them, or streams one after the other.
 pub(super) fn merged_ending(sink: &Value) -> Result<&'static str> {
-    match compression(sink.get("compression"))?.writable()? {
+    match compression(sink.get("compression"))? {
         Compression::Deflate(_) => Err(Error::new(
             ErrorKind::Spec,
             "streams of deflate cannot stand one after the other, which MergeFiles asks for; use gzip or bzip2 in the sink's dataset",
@@ -85,17 +99,13 @@ impl ReadFormat for Repacked {
     }
 
     fn read(&self, file: Input, _slice: &Slice, limit: BatchLimit) -> Result<Batches> {
-        let pieces = (limit.bytes / PIECE).min(limit.rows.get().into()).clamp(1, PIECES);
-        let files = self.from.unpacked(&file).map_err(unreadable)?;
-        Ok(Box::new(Repacking { how: *self, file, files, number: 0, current: None, at_once: pieces * PIECE }))
+        let files = Members::of(self.from, file).map_err(unreadable)?;
+        Ok(Box::new(Apart { how: *self, files, current: None, at_once: at_once(limit) }))
     }
 
     fn announced(&self) -> String {
-        let named = |words: &str, codec: Compression| match codec {
-            Compression::None => String::new(),
-            codec => format!(", {words} {}", codec.extension().trim_start_matches('.')),
-        };
-        named("unpacked from", self.from) + &named("compressed to", self.into)
+        let packed = if self.into.is_archive() { "each packed into a" } else { "compressed to" };
+        self.announced_as(packed)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -105,25 +115,53 @@ impl ReadFormat for Repacked {
     }
 }
 
+/// Bytes of a batch.
+fn at_once(limit: BatchLimit) -> u64 {
+    (limit.bytes / PIECE).min(limit.rows.get().into()).clamp(1, PIECES) * PIECE
+}
+
 impl Repacked {
-    /// The path of a file that comes out of the one at `archive`.
-    fn path(&self, archive: &str, member: Option<&str>) -> String {
-        let name = match member {
-            Some(member) if self.keeps_archive => format!("{archive}/{member}"),
-            Some(member) => {
-                archive.rsplit_once('/').map_or(member.to_owned(), |(above, _)| format!("{above}/{member}"))
-            }
-            None => without_ending(archive, self.from.extension()).to_owned(),
+    fn announced_as(&self, packed: &str) -> String {
+        let named = |words: &str, codec: Compression| match codec {
+            Compression::None => String::new(),
+            codec => format!(", {words} {}", codec.extension().trim_start_matches('.')),
         };
-        name + self.into.extension()
+        named("unpacked from", self.from) + &named(packed, self.into)
     }
 
-    /// Bytes as they are to be.
-    fn packed<'a>(&self, from: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    /// The path of a file that comes out of the one at `archive`.
+    fn unpacked_path(&self, archive: &str, member: Option<&str>) -> String {
+        match member {
+            Some(member) if self.keeps_archive => format!("{archive}/{member}"),
+            // Not into the folder of the archive: that is how Data Factory has it.
+            Some(member) => member.to_owned(),
+            None => without_ending(archive, self.from.extension()).to_owned(),
+        }
+    }
+
+    /// The bytes of a file as they are to be; `path` is what it is called where it is unpacked.
+    fn packed<'a>(
+        &self,
+        from: impl Read + Send + 'a,
+        path: &str,
+        length: Option<u64>,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(match self.into {
             Compression::None => Box::new(from),
-            into => Box::new(Compressing::new(from, into)?),
+            into if into.is_archive() => {
+                let name = path.rsplit('/').next().map(str::to_owned);
+                Box::new(Packing::reader(One::new(from, Member { path: name, length }), into)?)
+            }
+            into => Box::new(Compressing::reader(from, into)?),
         })
+    }
+
+    /// The length of a file, if it is known or has to be.
+    fn length(&self, files: &mut Members, member: &Member) -> io::Result<Option<u64>> {
+        match member.length {
+            None if self.into.is_archive() => files.measured().map(Some),
+            length => Ok(length),
+        }
     }
 }
 
@@ -137,90 +175,44 @@ fn without_ending<'a>(path: &'a str, ending: &str) -> &'a str {
 }
 
 /// The files that come of one.
-struct Repacking {
+struct Apart {
     how: Repacked,
-    file: Input,
-    files: Box<dyn Unpacked>,
-    /// How many files it went on to.
-    number: usize,
-    current: Option<Current>,
+    files: Members,
+    current: Option<Pieces>,
     /// Bytes of a batch.
     at_once: u64,
 }
 
-/// A file whose pieces are given.
-struct Current {
-    path: String,
-    length: u64,
-    given: u64,
-    /// Where its bytes come from if not from [`Repacking::files`].
-    content: Option<Box<dyn Read + Send>>,
-}
-
-impl Iterator for Repacking {
+impl Iterator for Apart {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.current.is_none() {
-            match self.files.next_file().and_then(|member| member.map(|member| self.begin(member)).transpose()) {
+            match self.files.next_file().and_then(|member| member.map(|member| self.begin(&member)).transpose()) {
                 Ok(Some(current)) => self.current = Some(current),
                 Ok(None) => return None,
                 Err(error) => return Some(Err(unreadable(error))),
             }
         }
         let mut current = self.current.take()?;
-        let batch = self.pieces(&mut current);
-        if batch.is_ok() && current.given < current.length {
+        let batch = current.next(&mut self.files, self.at_once);
+        if batch.is_ok() && !current.are_all_given() {
             self.current = Some(current);
         }
         Some(batch)
     }
 }
 
-impl Repacking {
-    fn begin(&mut self, member: Member) -> io::Result<Current> {
-        self.number += 1;
-        let path = self.how.path(self.file.name(), member.path.as_deref());
+impl Apart {
+    fn begin(&mut self, member: &Member) -> io::Result<Pieces> {
+        let unpacked = self.how.unpacked_path(self.files.name(), member.path.as_deref());
+        let path = format!("{unpacked}{}", self.how.into.extension());
         if let (Some(length), Compression::None) = (member.length, self.how.into) {
-            return Ok(Current { path, length, given: 0, content: None });
+            return Ok(Pieces::of_length(path, length));
         }
-        let mut content = self.how.packed(&mut self.files)?;
-        let mut held = Vec::new();
-        content.by_ref().take(HELD).read_to_end(&mut held)?;
-        let rest = io::copy(&mut content, &mut io::sink())?;
-        drop(content);
-        let length = held.len() as u64 + rest;
-        let content: Box<dyn Read + Send> = if rest == 0 { Box::new(io::Cursor::new(held)) } else { self.again()? };
-        Ok(Current { path, length, given: 0, content: Some(content) })
-    }
-
-    /// The content of the file that it stands at, from its beginning.
-    fn again(&self) -> io::Result<Box<dyn Read + Send>> {
-        let mut files = self.how.from.unpacked(&self.file)?;
-        for _ in 0..self.number {
-            files.next_file()?;
-        }
-        self.how.packed(files)
-    }
-
-    /// The next pieces of a file.
-    fn pieces(&mut self, current: &mut Current) -> Result<RecordBatch> {
-        let content: &mut dyn Read = match &mut current.content {
-            Some(content) => content,
-            None => &mut self.files,
-        };
-        let count = (current.length - current.given).min(self.at_once);
-        let mut bytes = vec![0; count as usize];
-        content.read_exact(&mut bytes).map_err(unreadable)?;
-        let start = current.given;
-        current.given += count;
-        // Behind the last piece streams compare themselves with their checksums.
-        if current.given == current.length && content.read(&mut [0]).map_err(unreadable)? > 0 {
-            return Err(unreadable(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a file is longer than it is said to be",
-            )));
-        }
-        rows(&current.path, (current.length, start), bytes.into(), None)
+        let length = self.how.length(&mut self.files, member)?;
+        let first = self.how.packed(&mut self.files, &unpacked, length)?;
+        let measured = measured::measured(first)?;
+        Pieces::measured(path, measured, || self.how.packed(self.files.again()?, &unpacked, length))
     }
 }

@@ -48,8 +48,12 @@ impl TextInput {
 }
 
 /// The error of reading a file through its codec. What a codec finds wrong has no number of the system's; whether it was the
-/// store that gave no bytes is asked of the store.
+/// store that gave no bytes is asked of the store, unless that has said it already.
 pub(super) fn unreadable(error: std::io::Error) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(of_store) => return of_store,
+        Err(error) => error,
+    };
     let kind = match error.kind() {
         Io::InvalidData | Io::InvalidInput | Io::UnexpectedEof => ErrorKind::Data,
         Io::Other if error.raw_os_error().is_none() => ErrorKind::Data,

@@ -134,12 +134,15 @@ pub(crate) fn refusal(end: End, linked_service: &str, dataset: &str, copy: &str)
     })
 }
 
-/// Why files of a sink's dataset with these `typeProperties` cannot be written; `None` when they can.
+/// Why rows cannot be written to files of a dataset with these `typeProperties`; `None` when they can.
 pub(crate) fn unwritten(dataset: &Map<String, Value>) -> Option<String> {
     let of_text = || dataset.get("compressionCodec")?.as_str();
     let codec = of_text().or_else(|| dataset.get("compression")?.get("type")?.as_str())?;
     ARCHIVES.iter().any(|archive| archive.eq_ignore_ascii_case(codec)).then(|| {
-        format!("archives ('{codec}') are read and not written: use gzip, bzip2 or deflate in the sink's dataset")
+        format!(
+            "rows are not written to archives ('{codec}'): use gzip, bzip2 or deflate in the sink's dataset, or pack the files \
+             by a Binary copy behind this one"
+        )
     })
 }
 

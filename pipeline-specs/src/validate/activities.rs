@@ -6,7 +6,7 @@ use super::older;
 use crate::{
     activity::{Kind as ActivityKind, inner_lists},
     binary,
-    definition::Kind,
+    definition::{Definition, Kind},
     diagnostic::{Findings, element, property},
     expression::is_dynamic,
     factory::Factory,
@@ -75,7 +75,8 @@ fn nesting(kind: ActivityKind, path: &str, containers: &[(ActivityKind, bool)], 
     }
 }
 
-fn copy(activity: &Value, path: &str, factory: Option<&Factory>, findings: &mut Findings) {
+fn copy(activity: &Value, activity_path: &str, factory: Option<&Factory>, findings: &mut Findings) {
+    let path = activity_path;
     let Some(settings) = activity.get("typeProperties") else { return };
     for end in [End::Source, End::Sink] {
         if let Some((path, message)) = factory.and_then(|factory| refused_end(activity, path, end, factory)) {
@@ -87,21 +88,34 @@ fn copy(activity: &Value, path: &str, factory: Option<&Factory>, findings: &mut 
     support::check(settings, "CopyActivityTypeProperties", &path, Moment::Validate, findings);
     let settings = newer.as_ref().unwrap_or(settings);
     skipping::check(settings, &path, factory, Moment::Validate, findings);
-    binary::check(settings, &path, Moment::Validate, findings);
+    let is_binary = binary::check(settings, &path, Moment::Validate, findings);
+    if !is_binary && let Some((path, message)) = factory.and_then(|factory| unwritten(activity, activity_path, factory))
+    {
+        findings.warning("unsupported-type", &path, format!("{message}; this copy will not run"));
+    }
     let translator = settings.get("translator").filter(|value| value.is_object() && !is_dynamic(value));
     translator::mapping(translator, settings, &path, &mut Reporter { moment: Moment::Validate, findings });
 }
 
-/// Why the types of one end of a copy do not go together, or its files cannot be written, where that is known.
+/// Why the types of one end of a copy do not go together, where that is known.
 fn refused_end(activity: &Value, path: &str, end: End, factory: &Factory) -> Option<(String, String)> {
-    let key = end.references();
-    let path = element(&property(path, key), 0);
-    let dataset = reference::read(activity.get(key)?.get(0)?, Kind::Dataset, &path)?;
-    let dataset = factory.get(Kind::Dataset, &dataset.name)?;
+    let (path, dataset) = dataset(activity, path, end, factory)?;
     let service = reference::read(dataset.properties.get("linkedServiceName")?, Kind::LinkedService, &path)?;
     let service = factory.get(Kind::LinkedService, &service.name)?;
     let copy = activity.get("typeProperties")?.get(end.key())?.get("type")?.as_str()?;
-    let unwritten = || (end == End::Sink).then(|| support::unwritten(&dataset.type_properties())).flatten();
-    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy).or_else(unwritten)?;
+    let message = support::refusal(end, service.type_name(), dataset.type_name(), copy)?;
     Some((path, message))
+}
+
+/// Why rows cannot be written to the files of a copy's sink, where that is known.
+fn unwritten(activity: &Value, path: &str, factory: &Factory) -> Option<(String, String)> {
+    let (path, dataset) = dataset(activity, path, End::Sink, factory)?;
+    support::unwritten(&dataset.type_properties()).map(|message| (path, message))
+}
+
+/// The dataset of one end of a copy, if the factory has it, and where it is named.
+fn dataset<'a>(activity: &Value, path: &str, end: End, factory: &'a Factory) -> Option<(String, &'a Definition)> {
+    let path = element(&property(path, end.references()), 0);
+    let named = reference::read(activity.get(end.references())?.get(0)?, Kind::Dataset, &path)?;
+    factory.get(Kind::Dataset, &named.name).map(|dataset| (path, dataset))
 }

@@ -329,7 +329,7 @@ impl Extended {
     }
 }
 
-fn padded(size: u64) -> io::Result<u64> {
+pub(super) fn padded(size: u64) -> io::Result<u64> {
     size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| broken("a size is too large"))
 }
 

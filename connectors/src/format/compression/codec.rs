@@ -26,9 +26,9 @@ impl Compression {
             "snappy" => Ok(Self::Snappy),
             "zstd" | "zstandard" => Ok(Self::Zstandard(level)),
             "lz4" => Ok(Self::Lz4),
-            "zipdeflate" => Ok(Self::ZipDeflate),
+            "zipdeflate" => Ok(Self::ZipDeflate(level)),
             "tar" => Ok(Self::Tar),
-            "targzip" => Ok(Self::TarGzip),
+            "targzip" => Ok(Self::TarGzip(level)),
             other => Err(Error::new(
                 ErrorKind::Spec,
                 "this compression is not known; use gzip, bzip2, deflate, snappy, zstd, lz4, ZipDeflate, Tar or TarGzip",
@@ -45,14 +45,14 @@ impl Compression {
     }
 
     /// # Errors
-    /// Archives are not written.
-    pub(in crate::format) fn writable(self) -> Result<Self> {
+    /// Rows are not written to archives.
+    pub(in crate::format) fn of_rows(self) -> Result<Self> {
         if !self.is_archive() {
             return Ok(self);
         }
         Err(Error::new(
             ErrorKind::Spec,
-            "archives are read and not written; use gzip, bzip2, deflate, snappy, zstd or lz4 in the sink's dataset",
+            "rows are not written to archives; use gzip, bzip2, deflate, snappy, zstd or lz4 in the sink's dataset, or pack the files by a Binary copy behind this one",
         )
         .with("compression", self.extension()))
     }
@@ -64,9 +64,9 @@ impl Compression {
     pub(in crate::format) fn unpacks(self, properties: Option<&Value>) -> Result<()> {
         let named = properties.and_then(|properties| properties["type"].as_str());
         let expected = match self {
-            Self::ZipDeflate => "ZipDeflateReadSettings",
+            Self::ZipDeflate(_) => "ZipDeflateReadSettings",
             Self::Tar => "TarReadSettings",
-            Self::TarGzip => "TarGZipReadSettings",
+            Self::TarGzip(_) => "TarGZipReadSettings",
             _ => "",
         };
         match named {

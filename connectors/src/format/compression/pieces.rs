@@ -10,7 +10,10 @@ use flate2::write::{DeflateEncoder, GzEncoder};
 use lz4_flex::frame::FrameEncoder as Lz4Encoder;
 use snap::write::FrameEncoder as SnappyEncoder;
 
-use super::Compression;
+use super::{
+    Compression,
+    pulled::{Maker, Pulled},
+};
 use crate::format::CompressionLevel;
 
 /// Compresses one piece.
@@ -108,8 +111,8 @@ impl Compression {
                 out_mut: Lz4Encoder::get_mut,
                 end: |encoder| encoder.try_finish().map_err(io::Error::other),
             }),
-            Self::ZipDeflate | Self::Tar | Self::TarGzip => {
-                return Err(io::Error::new(io::ErrorKind::Unsupported, "archives are not written"));
+            Self::ZipDeflate(_) | Self::Tar | Self::TarGzip(_) => {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "an archive is no stream of one file"));
             }
         }))
     }
@@ -146,49 +149,38 @@ impl Compressor {
     }
 }
 
-/// Bytes that are compressed while they are read.
+/// Bytes that are compressed.
 pub(in crate::format) struct Compressing<R> {
     from: R,
     compressor: Compressor,
     trailer: &'static [u8],
-    compressed: io::Cursor<Vec<u8>>,
     is_ended: bool,
 }
 
 impl<R: Read> Compressing<R> {
     /// # Errors
     /// As for [`Compression::compressor`].
-    pub(in crate::format) fn new(from: R, into: Compression) -> io::Result<Self> {
+    pub(in crate::format) fn reader(from: R, into: Compression) -> io::Result<Pulled<Self>> {
         let (compressor, trailer) = (into.compressor()?, into.trailer());
-        Ok(Self { from, compressor, trailer, compressed: io::Cursor::default(), is_ended: false })
+        Ok(Pulled::from(Self { from, compressor, trailer, is_ended: false }))
     }
+}
 
-    fn go_on(&mut self) -> io::Result<()> {
+impl<R: Read> Maker for Compressing<R> {
+    fn make(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.is_ended {
+            return Ok(None);
+        }
         let mut bytes = [0; 64 << 10];
         let read = self.from.read(&mut bytes)?;
         if read > 0 {
             self.compressor.write(&bytes[..read])?;
-        } else {
-            self.compressor.finish()?;
-            self.is_ended = true;
+            return Ok(Some(self.compressor.take()));
         }
-        let mut compressed = self.compressor.take();
-        if self.is_ended {
-            compressed.extend_from_slice(self.trailer);
-        }
-        self.compressed = io::Cursor::new(compressed);
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Compressing<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.compressed.read(into)?;
-            if read > 0 || into.is_empty() || self.is_ended {
-                return Ok(read);
-            }
-            self.go_on()?;
-        }
+        self.is_ended = true;
+        self.compressor.finish()?;
+        let mut rest = self.compressor.take();
+        rest.extend_from_slice(self.trailer);
+        Ok(Some(rest))
     }
 }

@@ -33,7 +33,7 @@ fn pieces_one_after_the_other_are_one_file() {
     let (first, second) = text.split_at(text.len() / 3);
     for name in CODECS {
         for level in [CompressionLevel::Fastest, CompressionLevel::Optimal] {
-            let codec = Compression::named(Some(name), level).unwrap().writable().unwrap();
+            let codec = Compression::named(Some(name), level).unwrap().of_rows().unwrap();
             assert_eq!(unpacked(codec, &packed(codec, &[first, b"", second])).unwrap(), text, "{name}");
             assert_eq!(unpacked(codec, &packed(codec, &[b"x"])).unwrap(), b"x", "{name}");
         }
@@ -99,12 +99,12 @@ fn archives_of_one_file_are_read() {
     let (text, long) = (text(), format!("folder/{}.csv", "n".repeat(200)));
     for name in ["a.csv", long.as_str()] {
         let one = [(name, &text[..])];
-        assert_eq!(unpacked(Compression::ZipDeflate, &zip(&one)).unwrap(), text);
+        assert_eq!(unpacked(Compression::ZipDeflate(CompressionLevel::Optimal), &zip(&one)).unwrap(), text);
         assert_eq!(unpacked(Compression::Tar, &tar(&one)).unwrap(), text);
         let gzip = packed(Compression::Gzip(CompressionLevel::Fastest), &[&tar(&one)]);
-        assert_eq!(unpacked(Compression::TarGzip, &gzip).unwrap(), text);
+        assert_eq!(unpacked(Compression::TarGzip(CompressionLevel::Optimal), &gzip).unwrap(), text);
         for length in [gzip.len() - 1, gzip.len() / 2] {
-            assert!(unpacked(Compression::TarGzip, &gzip[..length]).is_err());
+            assert!(unpacked(Compression::TarGzip(CompressionLevel::Optimal), &gzip[..length]).is_err());
         }
     }
 }
@@ -122,7 +122,11 @@ fn members(codec: Compression, archive: &[u8]) -> io::Result<Vec<Vec<u8>>> {
 /// A zip, a tar, and a compressed tar of these files.
 fn archives(files: &[(&str, &[u8])]) -> [(Compression, Vec<u8>); 3] {
     let gzip = packed(Compression::Gzip(CompressionLevel::Fastest), &[&tar(files)]);
-    [(Compression::ZipDeflate, zip(files)), (Compression::Tar, tar(files)), (Compression::TarGzip, gzip)]
+    [
+        (Compression::ZipDeflate(CompressionLevel::Optimal), zip(files)),
+        (Compression::Tar, tar(files)),
+        (Compression::TarGzip(CompressionLevel::Optimal), gzip),
+    ]
 }
 
 #[test]
@@ -162,7 +166,7 @@ fn hostile_names_and_numbers_of_files_are_errors() {
         assert_eq!(places.len(), 2);
         places.iter().for_each(|at| archive[*at..at + hostile.len()].copy_from_slice(hostile.as_bytes()));
         if !hostile.ends_with('/') {
-            assert!(members(Compression::ZipDeflate, &archive).is_err(), "{hostile}");
+            assert!(members(Compression::ZipDeflate(CompressionLevel::Optimal), &archive).is_err(), "{hostile}");
         }
         let mut header = tar::Header::new_gnu();
         header.as_mut_bytes()[..hostile.len()].copy_from_slice(hostile.as_bytes());
@@ -184,7 +188,7 @@ fn hostile_names_and_numbers_of_files_are_errors() {
 fn damaged_archives_are_errors() {
     let text = text();
     let (zip, tar) = (zip(&[("a", &text)]), tar(&[("a", &text)]));
-    for (codec, archive) in [(Compression::ZipDeflate, &zip), (Compression::Tar, &tar)] {
+    for (codec, archive) in [(Compression::ZipDeflate(CompressionLevel::Optimal), &zip), (Compression::Tar, &tar)] {
         for length in (0..archive.len() - 1024).step_by(archive.len() / 30) {
             assert!(unpacked(codec, &archive[..length]).is_err(), "{codec:?} {length}");
         }
@@ -192,7 +196,7 @@ fn damaged_archives_are_errors() {
     for place in (40..zip.len() - 200).step_by(zip.len() / 50) {
         let mut changed = zip.clone();
         changed[place] ^= 1;
-        assert!(unpacked(Compression::ZipDeflate, &changed).is_err(), "{place}");
+        assert!(unpacked(Compression::ZipDeflate(CompressionLevel::Optimal), &changed).is_err(), "{place}");
     }
     for place in 0..148 {
         let mut changed = tar.clone();
@@ -205,7 +209,7 @@ fn damaged_archives_are_errors() {
 fn archives_are_not_written() {
     for name in ["ZipDeflate", "Tar", "TarGzip"] {
         let codec = Compression::named(Some(name), CompressionLevel::Optimal).unwrap();
-        assert_eq!(codec.writable().unwrap_err().kind(), ErrorKind::Spec);
+        assert_eq!(codec.of_rows().unwrap_err().kind(), ErrorKind::Spec);
         assert!(codec.compressor().is_err());
     }
     assert_eq!(Compression::named(Some("lzo"), CompressionLevel::Optimal).unwrap_err().kind(), ErrorKind::Spec);

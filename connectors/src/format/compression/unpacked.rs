@@ -36,14 +36,11 @@ impl Compression {
     pub(in crate::format) fn unpacked(self, file: &Input) -> io::Result<Box<dyn Unpacked>> {
         let bytes = || BufReader::with_capacity(256 << 10, file.from(0));
         Ok(match self {
-            Self::ZipDeflate => Box::new(Zipped::new(file)?),
+            Self::ZipDeflate(_) => Box::new(Zipped::new(file)?),
             Self::Tar => Box::new(Tarred::new(bytes())),
-            Self::TarGzip => Box::new(Tarred::new(MultiGzDecoder::new(bytes()))),
-            Self::None => Box::new(Single {
-                content: self.reader(file)?,
-                member: Some(Member { path: None, length: Some(file.length()) }),
-            }),
-            _ => Box::new(Single { content: self.reader(file)?, member: Some(Member::default()) }),
+            Self::TarGzip(_) => Box::new(Tarred::new(MultiGzDecoder::new(bytes()))),
+            Self::None => Box::new(One::new(self.reader(file)?, Member { path: None, length: Some(file.length()) })),
+            _ => Box::new(One::new(self.reader(file)?, Member::default())),
         })
     }
 }
@@ -61,20 +58,75 @@ impl<R: Read + Send> Unpacked for Tarred<R> {
 }
 
 /// The only file.
-struct Single {
-    content: Box<dyn Read + Send>,
+pub(in crate::format) struct One<R> {
+    content: R,
     /// `None` once it was told.
     member: Option<Member>,
 }
 
-impl Read for Single {
+impl<R> One<R> {
+    pub(in crate::format) fn new(content: R, member: Member) -> Self {
+        Self { content, member: Some(member) }
+    }
+}
+
+impl<R: Read> Read for One<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.content.read(into)
     }
 }
 
-impl Unpacked for Single {
+impl<R: Read + Send> Unpacked for One<R> {
     fn next_file(&mut self) -> io::Result<Option<Member>> {
         Ok(self.member.take())
+    }
+}
+
+/// The files that come out of one, each of which can be begun anew.
+pub(in crate::format) struct Members {
+    from: Compression,
+    file: Input,
+    files: Box<dyn Unpacked>,
+    /// How many files it went on to.
+    number: usize,
+}
+
+impl Members {
+    pub(in crate::format) fn of(from: Compression, file: Input) -> io::Result<Self> {
+        Ok(Self { from, files: from.unpacked(&file)?, file, number: 0 })
+    }
+
+    /// The path of the file that they come out of.
+    pub(in crate::format) fn name(&self) -> &str {
+        self.file.name()
+    }
+
+    /// The file that it stands at, from its beginning.
+    pub(in crate::format) fn again(&self) -> io::Result<Box<dyn Unpacked>> {
+        let mut files = self.from.unpacked(&self.file)?;
+        for _ in 0..self.number {
+            files.next_file()?;
+        }
+        Ok(files)
+    }
+
+    /// The length of the file that it stands at, and has read nothing of; it reads from its beginning then.
+    pub(in crate::format) fn measured(&mut self) -> io::Result<u64> {
+        let length = io::copy(&mut self.files, &mut io::sink())?;
+        self.files = self.again()?;
+        Ok(length)
+    }
+}
+
+impl Read for Members {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.files.read(into)
+    }
+}
+
+impl Unpacked for Members {
+    fn next_file(&mut self) -> io::Result<Option<Member>> {
+        self.number += 1;
+        self.files.next_file()
     }
 }

@@ -92,7 +92,7 @@ impl Json {
     pub(in crate::format) fn new(dataset: DatasetProperties, write: WriteSettings) -> Result<Self> {
         Ok(Self {
             charset: Charset::named(dataset.encoding_name.as_deref())?,
-            compression: Compression::of(dataset.compression.as_ref())?.writable()?,
+            compression: Compression::of(dataset.compression.as_ref())?.of_rows()?,
             pattern: FilePattern::named(write.file_pattern.as_deref())?,
             paths: write.hierarchy,
         })
