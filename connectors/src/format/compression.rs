@@ -13,7 +13,7 @@ mod pieces;
 mod pulled;
 mod unpacked;
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
@@ -80,7 +80,7 @@ impl Compression {
     /// How many files an archive holds, without those whose names begin with a dot or an underscore; `None` if this is no
     /// archive.
     pub(super) fn members(self, file: &Input) -> io::Result<Option<usize>> {
-        let bytes = BufReader::with_capacity(256 << 10, file.from(0));
+        let bytes = file.buffered(0);
         match self {
             Self::ZipDeflate(_) => archive::zipped_members(file).map(Some),
             Self::Tar => archive::tarred_members(bytes, archive::MOST_MEMBERS).map(Some),
@@ -98,7 +98,7 @@ impl Compression {
     /// Reads a compressed file from its beginning; of an archive, the file that the input means. Where its bytes end too
     /// early, reading ends with an error.
     pub(super) fn reader(self, file: &Input) -> io::Result<Box<dyn Read + Send>> {
-        let bytes = BufReader::with_capacity(256 << 10, file.from(0));
+        let bytes = file.buffered(0);
         Ok(match self {
             Self::None => Box::new(bytes),
             Self::Gzip(_) => Box::new(MultiGzDecoder::new(bytes)),

@@ -13,6 +13,9 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
+/// Bytes that are read of a file at once.
+const BUFFERED: usize = 256 << 10;
+
 /// A store of bytes. Its methods may block.
 pub(crate) trait ReadAt: Send + Sync + 'static {
     /// Its length.
@@ -86,6 +89,16 @@ impl Input {
             }
         }
         Ok(filled)
+    }
+
+    /// The same in steps that are worth their calls, and no longer than the file: there may be a hundred thousand small ones.
+    pub(super) fn buffered(&self, place: u64) -> BufReader<Cursor> {
+        BufReader::with_capacity(self.step(BUFFERED), self.from(place))
+    }
+
+    /// So many bytes, or those of all of the file.
+    pub(super) fn step(&self, bytes: usize) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX).clamp(1, bytes)
     }
 
     /// The bytes from this place on, one after the other.

@@ -10,13 +10,15 @@ use super::{
     compression::Compression,
 };
 
-/// Bytes read at once.
+/// Bytes that are read at once at most.
 pub(super) const READ_BYTES: usize = 128 << 10;
 
 /// Reads the text of a file from its beginning.
 pub(super) struct TextInput {
     input: Box<dyn Read + Send>,
     decoder: TextDecoder,
+    /// Bytes that are read at once.
+    at_once: usize,
     ended: bool,
 }
 
@@ -25,7 +27,9 @@ impl TextInput {
     /// A file that is not compressed as the dataset says.
     pub(super) fn new(file: &Input, compression: Compression, charset: Charset) -> Result<Self> {
         let input = compression.reader(file).map_err(unreadable)?;
-        Ok(Self { input, decoder: charset.decoder(), ended: false })
+        // A codec may make more of them than the file has.
+        let at_once = if compression == Compression::None { file.step(READ_BYTES) } else { READ_BYTES };
+        Ok(Self { input, decoder: charset.decoder(), at_once, ended: false })
     }
 
     /// True once all of the text was given.
@@ -38,7 +42,7 @@ impl TextInput {
     /// # Errors
     /// Bytes that are no text in the file's encoding, or not compressed as the dataset says.
     pub(super) fn fill(&mut self, text: &mut String) -> Result<()> {
-        let mut bytes = vec![0; READ_BYTES];
+        let mut bytes = vec![0; self.at_once];
         let read = self.input.read(&mut bytes).map_err(unreadable)?;
         self.ended = read == 0;
         self.decoder.decode(&bytes[..read], self.ended, text).map_err(|_| {

@@ -98,7 +98,7 @@ fn content(file: &Input, entry: &zip::read::ZipFile<'_, BufReader<Places>>) -> i
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the archive is encrypted; unpack it beforehand"));
     }
     let start = entry.data_start().ok_or_else(|| broken("its file has no place"))?;
-    let bytes = BufReader::with_capacity(256 << 10, file.from(start)).take(entry.compressed_size());
+    let bytes = file.buffered(start).take(entry.compressed_size());
     let content: Box<dyn Read + Send> = match entry.compression() {
         zip::CompressionMethod::Stored => Box::new(bytes),
         zip::CompressionMethod::Deflated => Box::new(Inflater::new(bytes)),

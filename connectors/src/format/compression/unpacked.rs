@@ -1,6 +1,6 @@
 //! The files that come out of a compressed file, one after the other: those of an archive, or the only one.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 
@@ -34,7 +34,7 @@ impl From<Named> for Member {
 impl Compression {
     /// All files that come out of this one, also those that hold no rows.
     pub(in crate::format) fn unpacked(self, file: &Input) -> io::Result<Box<dyn Unpacked>> {
-        let bytes = || BufReader::with_capacity(256 << 10, file.from(0));
+        let bytes = || file.buffered(0);
         Ok(match self {
             Self::ZipDeflate(_) => Box::new(Zipped::new(file)?),
             Self::Tar => Box::new(Tarred::new(bytes())),
