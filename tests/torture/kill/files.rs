@@ -1,5 +1,5 @@
-//! SIGKILL at random moments of Binary copies: ranges of a large file and many small ones, from files and blobs to files
-//! and blobs, also while the sources are deleted.
+//! SIGKILL at random moments of copies that keep files: ranges of a large file and many small ones as they are, and rows of
+//! so many small files that they share chunks; from files and blobs to files and blobs, also while the sources are deleted.
 
 use std::{
     collections::BTreeMap,
@@ -36,15 +36,43 @@ const WAYS: [(bool, bool, u32); 6] =
 
 type Tree = BTreeMap<String, Vec<u8>>;
 
+/// How files are copied.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Binary,
+    DelimitedText,
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_at_random_moments_of_binary_copies() {
-    let (wanted, mut dice) = (events(12, 400), dice());
-    let blobs = Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await);
-    let tree = tree();
-    let mut tally = Tally::default();
+    let (wanted, blobs, tree) = (events(12, 400), blobs().await, tree());
+    let mut tally = killed(Kind::Binary, &blobs, &tree, wanted);
+    twins(&blobs, &tree, &mut tally);
+    tally.verdict("kill: SIGKILL at random moments of Binary copies", wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_at_random_moments_of_many_small_files() {
+    let (wanted, blobs, tree) = (events(6, 200), blobs().await, small_files());
+    let mut tally = killed(Kind::DelimitedText, &blobs, &tree, wanted);
+    // Rows of the next file that went into the one before it.
+    let mut mixed = tree.clone();
+    let next = mixed.insert("sub/0006.csv".to_owned(), b"id\r\n".to_vec()).expect("there");
+    mixed.get_mut("sub/0003.csv").expect("there").extend_from_slice(&next[4..]);
+    caught(&tree, &mixed, &tree, &mut tally);
+    tally.verdict("kill: SIGKILL at random moments of many small files", wanted);
+}
+
+async fn blobs() -> Arc<BlobService> {
+    Arc::new(BlobService::https(PrivateCa::new(&["127.0.0.1"])).await)
+}
+
+/// Kills copies until there were enough kills, each of them a few times.
+fn killed(kind: Kind, blobs: &Arc<BlobService>, tree: &Tree, wanted: u32) -> Tally {
+    let (mut tally, mut dice) = (Tally::default(), dice());
     // The other half of the ways is between the same stores.
     let whole = [0, 1, 2].map(|number| {
-        let copy = Moving::new(WAYS[number], false, &blobs, &tree, &format!("whole-{number}"));
+        let copy = Moving::new((kind, false), WAYS[number], blobs, tree, &format!("whole-{number}"));
         let clock = Instant::now();
         copy.succeeded(copy.example.start(&copy.id).wait_with_output().expect("our child"), &mut tally);
         clock.elapsed().mul_f64(slowdown())
@@ -59,11 +87,10 @@ async fn sigkill_at_random_moments_of_binary_copies() {
     side_by_side(&mut tally, next, |(number, mut dice), tally| {
         let way = number % WAYS.len();
         let deletes = (number / WAYS.len() + way).is_multiple_of(2);
-        let copy = Moving::new(WAYS[way], deletes, &blobs, &tree, &format!("moving-{number}"));
+        let copy = Moving::new((kind, deletes), WAYS[way], blobs, tree, &format!("moving-{number}"));
         survive(&copy, whole[way % whole.len()], &mut dice, tally);
     });
-    twins(&blobs, &tree, &mut tally);
-    tally.verdict("kill: SIGKILL at random moments of Binary copies", wanted);
+    tally
 }
 
 /// Kills a run a few times, then lets it end.
@@ -95,6 +122,13 @@ fn tree() -> Tree {
     tree
 }
 
+/// More than a thousand, so that they share chunks, and some without rows.
+fn small_files() -> Tree {
+    let rows = |id: u32| (0..id % 5).map(|row| format!("{}\r\n", 10 * id + row)).collect::<String>();
+    let path = |id: u32| format!("{}/{id:04}.csv", ["sub", "sub/deep", "other"][id as usize % 3]);
+    (0..1003).map(|id| (path(id), format!("id\r\n{}", rows(id)).into_bytes())).collect()
+}
+
 /// One copy, whichever processes work on it.
 struct Moving<'a> {
     example: Example,
@@ -112,8 +146,8 @@ enum Place {
 
 impl<'a> Moving<'a> {
     fn new(
+        (kind, deletes): (Kind, bool),
         (of_blobs, to_blobs, slots): (bool, bool, u32),
-        deletes: bool,
         blobs: &Arc<BlobService>,
         tree: &'a Tree,
         id: &str,
@@ -131,9 +165,12 @@ impl<'a> Moving<'a> {
         let (from, to) = (place(of_blobs, "from"), place(to_blobs, "to"));
         tree.iter().for_each(|(path, bytes)| from.put(path, bytes));
         let mut example = Example::blank();
-        let mut source = json!({ "type": "BinarySource", "storeSettings": from.define(&mut example, "From", "Read") });
+        let mut source = kind.end("Source", from.define(kind, &mut example, "From", "Read"));
         source["storeSettings"]["deleteFilesAfterCompletion"] = deletes.into();
-        let sink = json!({ "type": "BinarySink", "storeSettings": to.define(&mut example, "To", "Write") });
+        let mut sink = kind.end("Sink", to.define(kind, &mut example, "To", "Write"));
+        if kind == Kind::DelimitedText {
+            sink["formatSettings"] = json!({ "type": "DelimitedTextWriteSettings", "fileExtension": ".csv" });
+        }
         let activity = json!({
             "name": "Copy", "type": "Copy", "policy": { "retry": 0 },
             "inputs": [{ "referenceName": "From", "type": "DatasetReference" }],
@@ -174,6 +211,21 @@ fn judge(from: &Tree, to: &Tree, tree: &Tree, tally: &mut Tally) {
     tally.lost += tree.keys().filter(|path| !from.contains_key(*path) && !to.contains_key(*path)).count() as u64;
 }
 
+impl Kind {
+    /// The type of the datasets.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "Binary",
+            Self::DelimitedText => "DelimitedText",
+        }
+    }
+
+    /// The source or the sink of a copy.
+    fn end(self, end: &str, store_settings: Value) -> Value {
+        json!({ "type": format!("{}{end}", self.name()), "storeSettings": store_settings })
+    }
+}
+
 impl Place {
     fn put(&self, path: &str, bytes: &[u8]) {
         match self {
@@ -187,7 +239,7 @@ impl Place {
     }
 
     /// Defines the end in a factory; answers its store settings.
-    fn define(&self, example: &mut Example, end: &str, verb: &str) -> Value {
+    fn define(&self, copied: Kind, example: &mut Example, end: &str, verb: &str) -> Value {
         let (kind, service, mut location) = match self {
             Self::Files(root) => (
                 "FileServer",
@@ -206,19 +258,27 @@ impl Place {
         location["folderPath"] = "data".into();
         let reference = json!({ "referenceName": end, "type": "LinkedServiceReference" });
         example.define(&format!("linkedService/{end}"), &json!({ "type": kind, "typeProperties": service }));
-        let dataset =
-            json!({ "type": "Binary", "linkedServiceName": reference, "typeProperties": { "location": location } });
+        let mut properties = json!({ "location": location });
+        if copied == Kind::DelimitedText {
+            properties["firstRowAsHeader"] = true.into();
+        }
+        let dataset = json!({ "type": copied.name(), "linkedServiceName": reference, "typeProperties": properties });
         example.define(&format!("dataset/{end}"), &dataset);
         json!({ "type": format!("{kind}{verb}Settings") })
     }
 
     /// What readers see: all but what is hidden.
     fn tree(&self) -> Tree {
+        let mut tree = self.all();
+        tree.retain(|path, _| !path.starts_with(['.', '_']));
+        tree
+    }
+
+    fn all(&self) -> Tree {
         match self {
             Self::Files(root) => {
                 let mut tree = Tree::new();
                 walk(&root.path().join("data"), "", &mut tree);
-                tree.retain(|path, _| !path.starts_with('.'));
                 tree
             }
             Self::Blobs(service, container) => {
@@ -261,15 +321,18 @@ fn walk(folder: &Path, below: &str, tree: &mut Tree) {
     }
 }
 
+/// Counts whether what must not pass does.
+fn caught(from: &Tree, to: &Tree, tree: &Tree, tally: &mut Tally) {
+    let mut verdict = Tally::default();
+    judge(from, to, tree, &mut verdict);
+    tally.twins.tried += 1;
+    tally.twins.caught += u64::from(verdict.lost + verdict.duplicate + verdict.partial > 0);
+}
+
 /// What must not pass: a part under a final name, a name too many, a source that was deleted too early, and a program
 /// that writes where readers look.
 fn twins(blobs: &Arc<BlobService>, tree: &Tree, tally: &mut Tally) {
-    let mut catch = |from: &Tree, to: &Tree| {
-        let mut verdict = Tally::default();
-        judge(from, to, tree, &mut verdict);
-        tally.twins.tried += 1;
-        tally.twins.caught += u64::from(verdict.lost + verdict.duplicate + verdict.partial > 0);
-    };
+    let mut catch = |from: &Tree, to: &Tree| caught(from, to, tree, tally);
     let changed = |change: &dyn Fn(&mut Tree)| {
         let mut changed = tree.clone();
         change(&mut changed);
@@ -278,7 +341,7 @@ fn twins(blobs: &Arc<BlobService>, tree: &Tree, tally: &mut Tally) {
     catch(tree, &changed(&|to| to.get_mut("large.bin").expect("there").truncate(LARGE / 2)));
     catch(tree, &changed(&|to| drop(to.insert("large.bin.part".to_owned(), Vec::new()))));
     catch(&changed(&|from| drop(from.remove("middle/0.bin"))), &changed(&|to| drop(to.remove("middle/0.bin"))));
-    let copy = Moving::new((false, false, 1), true, blobs, tree, "twin");
+    let copy = Moving::new((Kind::Binary, true), (false, false, 1), blobs, tree, "twin");
     let (Place::Files(from), Place::Files(to)) = (&copy.from, &copy.to) else { return };
     moved_by_name(&from.path().join("data"), &to.path().join("data"));
     catch(&copy.from.tree(), &copy.to.tree());
