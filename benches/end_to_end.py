@@ -228,12 +228,42 @@ def memory_ceiling(tools, servers, folder):
     print(f"  ODBC to file                 {cost}   {postgres['bytes'] / 2**30:.1f} GiB read")
 
 
+def small_files(tools, folder):
+    """100,000 small files with --memory 256MiB: as they are, and the rows of each into a file of its own."""
+    print("100,000 small files, file server to file server, --memory 256MiB:")
+    count = 100_000
+    for number in range(count):
+        path = folder / "in" / f"{number % 100:02}" / f"{number:05}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"id,name\n{number},some text\n")
+    for kind in ("Binary", "DelimitedText"):
+
+        def end(place):
+            properties = {"location": {"type": "FileServerLocation", "folderPath": place}}
+            if kind == "DelimitedText":
+                properties["firstRowAsHeader"] = True
+            return {"linkedService": {"type": "FileServer", "typeProperties": {"host": str(folder)}},
+                    "dataset": {"type": kind, "typeProperties": properties}}
+
+        out = f"out-{kind}"
+        source = {"type": f"{kind}Source", "storeSettings": {"type": "FileServerReadSettings", "recursive": True}}
+        sink = {"type": f"{kind}Sink"}
+        if kind == "DelimitedText":
+            sink["formatSettings"] = {"type": "DelimitedTextWriteSettings", "fileExtension": ".csv"}
+        factory = Factory(folder / kind, {**end("in"), "source": source}, {**end(out), "sink": sink})
+        cost = run(factory.command(tools.ropeway, "--memory", "256MiB"))
+        found = sum(1 for path in (folder / out).rglob("*.csv"))
+        if found != count:
+            sys.exit(f"{found} files were copied, not {count}")
+        print(f"  {kind:<28}{cost}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ropeway", required=True)
     parser.add_argument("--odbc2parquet", required=True)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=["sql-server", "postgresql", "memory"])
+    parser.add_argument("--only", choices=["sql-server", "postgresql", "memory", "small-files"])
     tools = parser.parse_args()
     servers = json.load(sys.stdin)
     with tempfile.TemporaryDirectory() as folder:
@@ -243,6 +273,8 @@ def main():
             sql_server_to_sql_server(tools, servers, folder, tools.runs)
         if tools.only in (None, "postgresql"):
             postgresql_to_parquet(tools, servers, folder, tools.runs)
+        if tools.only in (None, "small-files"):
+            small_files(tools, folder / "small-files")
         if tools.only in (None, "memory"):
             memory_ceiling(tools, servers, folder)
 
