@@ -92,7 +92,8 @@ async fn every_file_becomes_one_where_it_was_also_where_nobody_asks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_small_files_share_chunks_and_each_becomes_a_file() {
-    for to in stores().await {
+    let [azurite, _] = Target::both().await;
+    for to in [Store::files(), Store::Blobs(azurite)] {
         let from = Store::files();
         from.put(&many()).await;
         let summary = go(&text(&from, &to, ""), &MemoryCheckpoint::default()).await.unwrap();
