@@ -55,7 +55,7 @@ impl<F: Unpacked> Packing<F> {
             return self.archive.write(&bytes[..read]);
         }
         self.is_in_file = false;
-        self.archive.end_file()
+        self.archive.end_file().map_err(|error| self.files.at_fault(error))
     }
 }
 

@@ -14,6 +14,11 @@ use crate::format::Input;
 pub(in crate::format) trait Unpacked: Read + Send {
     /// Goes on to the next file; `None` behind the last one.
     fn next_file(&mut self) -> io::Result<Option<Member>>;
+
+    /// What is really wrong where the file that it stands at is not what it was said to be.
+    fn at_fault(&self, error: io::Error) -> io::Error {
+        error
+    }
 }
 
 /// A file that comes out of a compressed one.

@@ -92,6 +92,10 @@ impl Unpacked for Files {
             self.current = Some(Members::of(self.how.from, input).map_err(|error| self.inputs.at_fault(error))?);
         }
     }
+
+    fn at_fault(&self, error: io::Error) -> io::Error {
+        self.inputs.at_fault(error)
+    }
 }
 
 impl Read for Files {
@@ -118,5 +122,60 @@ impl Iterator for Batched {
             self.pieces = Some(pieces);
         }
         Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::format::{ReadAt, Repacking, for_repacking};
+
+    /// A file that became shorter, or longer, after it was opened.
+    struct Changed(Vec<u8>);
+
+    impl ReadAt for Changed {
+        fn length(&self) -> io::Result<u64> {
+            Ok(10)
+        }
+
+        fn read_at(&self, place: u64, into: &mut [u8]) -> io::Result<usize> {
+            let mut rest = &self.0[(place as usize).min(self.0.len())..];
+            rest.read(into)
+        }
+    }
+
+    struct OneOf(Option<Input>);
+
+    impl Inputs for OneOf {
+        fn next(&mut self) -> io::Result<Option<Input>> {
+            Ok(self.0.take())
+        }
+
+        fn at_fault(&self, error: io::Error) -> io::Error {
+            io::Error::other(unreadable(error).with("file", "a.txt"))
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_its_length_while_it_is_packed_is_named() {
+        let packed = |codec: &str, length: usize| {
+            let sink = json!({ "type": codec });
+            let Repacking::All(archive) = for_repacking(&json!({}), None, (Some(&sink), true)).unwrap() else {
+                panic!("an archive of all")
+            };
+            let open = move || -> Box<dyn Inputs> {
+                Box::new(OneOf(Some(Input::new(Changed(vec![7; length])).unwrap().named("a.txt"))))
+            };
+            archive.read(open, BatchLimit::default()).map(Iterator::count)
+        };
+        for codec in ["Tar", "TarGzip"] {
+            assert_eq!(packed(codec, 10).unwrap(), 1);
+            for other in [9, 11] {
+                let error = packed(codec, other).unwrap_err();
+                assert!(error.to_string().contains("a.txt"), "{codec} {other}: {error}");
+            }
+        }
     }
 }
