@@ -11,8 +11,11 @@ use ropeway_engine::{
 /// Files that are deleted at once.
 const DELETIONS: usize = 16;
 
-/// What a description says of it, behind what it says of consistency.
-pub(crate) const ANNOUNCED: &str = "; files are deleted once the copy is published";
+/// Which consistency files have among each other, and what becomes of them, for a description.
+pub(crate) fn consistency(deletes: bool) -> String {
+    let deletes = if deletes { "; files are deleted once the copy is published" } else { "" };
+    format!("a file that changes after the plan stops the run{deletes}")
+}
 
 /// Deletes files, each only as it was when it was listed; one that is gone is no error.
 ///

@@ -29,6 +29,7 @@ use self::{
 use crate::{
     binary::{BinarySource, BinaryStore, SkipErrorFile},
     blocking::blocking,
+    deletion,
     format::{Input, ReadFormat, Repacking},
     selection::Selection,
 };
@@ -193,7 +194,7 @@ impl Source for FileSource {
         SourceDescription {
             statement: format!("{}{}", self.selection, self.format.announced()),
             cut,
-            consistency: plan::consistency(&self.selection),
+            consistency: deletion::consistency(self.selection.deletes()),
         }
     }
 }

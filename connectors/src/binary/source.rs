@@ -218,7 +218,6 @@ impl Source for BinarySource {
 
     fn describe(&self) -> SourceDescription {
         let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let deletes = if self.selection.deletes() { deletion::ANNOUNCED } else { "" };
         SourceDescription {
             statement: self.selection.to_string(),
             cut: found.map_or_else(
@@ -227,7 +226,7 @@ impl Source for BinarySource {
                     format!("{files} files in {chunks} chunks: small files together, large ones in ranges")
                 },
             ),
-            consistency: format!("a file that changes after the plan stops the run{deletes}"),
+            consistency: deletion::consistency(self.selection.deletes()),
         }
     }
 }

@@ -18,6 +18,7 @@ use ropeway_engine::{
 use super::{OpenFile, OpenFiles, locked, plan, plan::Recipe};
 use crate::{
     blocking::{self, blocking},
+    deletion,
     format::{Gathered, Input, Inputs},
     selection::Selection,
 };
@@ -79,7 +80,7 @@ impl Source for ArchiveSource {
         SourceDescription {
             statement: format!("{}{}", self.selection, self.archive.announced()),
             cut,
-            consistency: plan::consistency(&self.selection),
+            consistency: deletion::consistency(self.selection.deletes()),
         }
     }
 }

@@ -150,12 +150,6 @@ pub(super) async fn retire(selection: &Selection, store: &dyn OpenFiles, copied:
     Ok(())
 }
 
-/// Which consistency chunks of files have among each other, and what becomes of the files.
-pub(super) fn consistency(selection: &Selection) -> String {
-    let deletes = if selection.deletes() { deletion::ANNOUNCED } else { "" };
-    format!("a file that changes after the plan stops the run{deletes}")
-}
-
 /// Small files together, large ones alone.
 fn groups(files: Vec<FileEntry>, target: ChunkTarget, together: usize) -> Vec<Vec<FileEntry>> {
     let (mut groups, mut bytes): (Vec<Vec<FileEntry>>, u64) = (Vec::new(), u64::MAX);

@@ -111,6 +111,20 @@ async fn a_run_is_found_again_as_it_was_left() {
     assert_eq!(open(&folder).unwrap().take_over().await.unwrap().unwrap().epoch, 3);
 }
 
+/// Also by the process that recorded it: what it read when it began is not all any more.
+#[tokio::test]
+async fn whoever_asks_again_hears_of_what_came_since() {
+    let folder = tempdir().unwrap();
+    let store = open(&folder).unwrap();
+    store.create(plan(2)).await.unwrap();
+    store.record(&[receipt(0)]).await.unwrap();
+    for (epoch, known) in [(2, 1), (3, 2)] {
+        let record = store.take_over().await.unwrap().unwrap();
+        assert_eq!((record.epoch, record.receipts.len(), record.plan.chunks), (epoch, known, plan(2).chunks));
+        store.record(&[receipt(1)]).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_run_is_planned_once() {
     let folder = tempdir().unwrap();
