@@ -10,11 +10,13 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
+    division::{Division, Divisions},
     skipping::Skips,
     source::SourceDescription,
 };
 
-/// The frozen part of a run: written once, before the first side effect.
+/// The frozen part of a run: written once, before the first side effect. Only chunks that were divided change, and what is
+/// added stands behind the others.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Hash of the resolved definition; a resume against another definition is refused.
@@ -42,6 +44,8 @@ pub struct RunRecord {
     pub receipts: Vec<Receipt>,
     /// Skipped rows of attempts, also of such that came to nothing.
     pub skips: Vec<Skips>,
+    /// Chunks that were divided: those of receipts are in the plan already.
+    pub divisions: Divisions,
     /// The report of a run that succeeded.
     pub report: Option<Value>,
 }
@@ -62,6 +66,9 @@ pub trait CheckpointStore: Send + Sync {
     /// Persists which rows an attempt left out, before its commit may take effect: the sink may be asked later
     /// which attempt it was, and knows nothing of them.
     async fn record_skips(&self, skips: &Skips) -> Result<()>;
+    /// Persists how an attempt divided its chunk, before its commit may take effect. A store that another process has taken
+    /// from this one refuses it: what that process does not know of cannot be undone.
+    async fn record_division(&self, division: &Division) -> Result<()>;
     /// Persists receipts before anyone is told that their chunks are done.
     async fn record(&self, receipts: &[Receipt]) -> Result<()>;
     /// Notes a failed attempt for whoever asks later; need not be durable.

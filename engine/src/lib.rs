@@ -23,6 +23,7 @@ pub mod chunk;
 pub mod cpu;
 pub mod digest;
 pub mod disk_space;
+pub mod division;
 pub mod error;
 pub mod exact;
 pub mod files;

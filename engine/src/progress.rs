@@ -24,7 +24,7 @@ pub struct Counters {
     pub rows_skipped: Count,
     /// Bytes that the sink stored for committed chunks.
     pub bytes_written: Count,
-    /// Chunks in the plan.
+    /// Chunks in the plan, with those that came of dividing others.
     pub chunks_planned: Count,
     /// Chunks committed, those of earlier processes included.
     pub chunks_done: Count,
@@ -87,6 +87,13 @@ pub enum Event<'a> {
         receipt: &'a Receipt,
         /// Rows that were left out of it.
         skipped: u64,
+    },
+    /// A chunk was slow, and slots had nothing to do: it was divided, and what was not read of it is copied by them.
+    Divided {
+        /// The chunk, as far as it was read.
+        chunk: &'a Chunk,
+        /// The rest.
+        rest: &'a [Chunk],
     },
     /// An attempt failed; it is tried again after the pause, if there is one.
     AttemptFailed {

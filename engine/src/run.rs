@@ -11,6 +11,7 @@ mod retrying;
 mod settings;
 pub(crate) mod snapshot;
 mod stillness;
+mod stragglers;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Chunk, Receipt},
+    division::MOST_ADDED,
     progress::{Counters, Event, Observer},
     retry::{RetryClass, RetryPolicy},
     sink::{Published, RunContext, Sink, SinkRun},
@@ -87,8 +89,8 @@ pub async fn run(
     let start = start(job, store, known, cancel);
     let Started { record, schema, admission, snapshot, target, log, read_back, opening } =
         cancel.run_until_cancelled(start).await.unwrap_or_else(|| Err(cancelled(job)))?;
-    let RunRecord { plan, epoch, receipts, skips, .. } = record;
-    let mut ledger = Ledger::new(receipts, skips);
+    let RunRecord { mut plan, epoch, receipts, skips, divisions, .. } = record;
+    let mut ledger = Ledger::new(receipts, skips, divisions);
     if job.skipping.is_some()
         && let Some(receipt) = ledger.receipts().iter().find(|receipt| !ledger.knows(receipt))
     {
@@ -112,7 +114,7 @@ pub async fn run(
     crew.settle_receipts(&plan.chunks, &mut ledger).await?;
     observer.observe(&Event::Planned { chunks: &plan.chunks, done: ledger.len(), slots, epoch });
 
-    crew.copy_all(&plan.chunks, &mut ledger).await?;
+    crew.copy_all(&mut plan.chunks, &mut ledger).await?;
     let (receipts, logged) = (ledger.receipts(), ledger.logged());
     observer.observe(&Event::Publishing);
     let publish = async |target: &dyn SinkRun, receipts: &[Receipt]| {
@@ -283,13 +285,20 @@ impl Begun<'_> {
         files.collect::<Option<_>>().unwrap_or_default()
     }
 
+    /// Chunks of the plan, and those that dividing may add to it.
+    fn most_chunks(&self) -> u32 {
+        let planned = self.record.plan.chunks.len() - self.record.divisions.added();
+        let may_divide = stragglers::may_divide(&*self.job.source, &self.record.plan.chunks);
+        (planned + if may_divide { MOST_ADDED } else { 0 }) as u32
+    }
+
     async fn target(&self, sink: &dyn Sink, schema: &SchemaRef, opening: Option<&Value>) -> Result<Arc<dyn SinkRun>> {
         let begin = || {
             let context = RunContext {
                 run: self.job.run.clone(),
                 epoch: self.record.epoch,
                 schema: schema.clone(),
-                chunks: self.record.plan.chunks.len() as u32,
+                chunks: self.most_chunks(),
                 one_epoch: self.job.source.shares_snapshot(&self.record.plan.chunks),
                 leaves_out: self.job.skipping.is_some(),
                 files: self.files(sink),

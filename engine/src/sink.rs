@@ -64,7 +64,8 @@ pub struct RunContext {
     pub epoch: u32,
     /// The columns of every batch.
     pub schema: SchemaRef,
-    /// Chunks in the plan.
+    /// Chunks of the run, at most: those of the plan, and where chunks may be divided ([`division`](crate::division)) those
+    /// that come of it.
     pub chunks: u32,
     /// Chunks of other epochs show another state of the source. A sink that [begins again](Sink::begins_again) does not
     /// answer [`SinkRun::open`] with an attempt of theirs.

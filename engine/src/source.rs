@@ -1,6 +1,7 @@
 //! Where rows come from.
 
 mod arrivals;
+mod hastening;
 
 use std::borrow::Cow;
 
@@ -12,10 +13,14 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
-pub use self::arrivals::Arrivals;
+pub use self::{
+    arrivals::Arrivals,
+    hastening::{Haste, Hastening},
+};
 use crate::{
     Error, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
+    division::Divided,
     skipping::{LeftOut, Portion, PortionStream},
 };
 
@@ -172,6 +177,23 @@ pub trait Source: Send + Sync + 'static {
     /// stream during which this stands still for too long counts as stalled; where there is no count it is judged by
     /// its batches. Asked while a stream is pending.
     fn arrived(&self, _chunk: ChunkId) -> Option<u64> {
+        None
+    }
+
+    /// Whether a stream of this chunk can end early, with all rows up to some place, and say what it did not read.
+    fn divides(&self, _chunk: &Chunk) -> bool {
+        false
+    }
+
+    /// Asks the open stream of a chunk to end early, as soon as it can; what it does not read shall become about so many
+    /// parts ([`Hastening`]). False if there is no such stream.
+    fn hasten(&self, _chunk: ChunkId, _parts: u32) -> bool {
+        false
+    }
+
+    /// How the stream of this chunk that has ended divided it; `None` if it read all of the chunk. Asked once, by whoever
+    /// read that stream to its end.
+    fn divided(&self, _chunk: ChunkId) -> Option<Divided> {
         None
     }
 

@@ -20,6 +20,7 @@ use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, Receipt},
     digest::RowDigester,
+    division::Division,
     progress::Counters,
     retry::{RetryClass, Setbacks},
     run::{Gate, Job, Settings},
@@ -86,6 +87,8 @@ pub(crate) enum Note {
     Failed(Failure),
     /// An attempt left rows out. It commits once this is on the disk.
     Skipped(Skips, oneshot::Sender<Result<()>>),
+    /// An attempt read a part of its chunk. It commits once this is on the disk.
+    Divided(Division, oneshot::Sender<Result<()>>),
 }
 
 /// An attempt that failed, and the pause before the next one if there is one.

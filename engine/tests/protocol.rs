@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on ends there")]
 
-use std::{io::Write as _, sync::Arc};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use arrow::{
     array::{RecordBatch, cast::AsArray},
@@ -17,6 +17,7 @@ use ropeway_engine::{
     Error, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord, file::FileCheckpoint, memory::MemoryCheckpoint},
     chunk::{Attempt, Chunk, ChunkId, Receipt, RunId},
+    division::Division,
     progress::{Counters, Unobserved},
     retry::RetryPolicy,
     run::{Job, Settings, Summary, run},
@@ -48,6 +49,8 @@ struct Life {
     resumes: u32,
     crashes: u32,
     zombies: u32,
+    /// Chunks that came of dividing others.
+    divisions: u32,
 }
 
 fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
@@ -67,8 +70,9 @@ fn job(source: impl Source, sink: impl Sink, faults: &Faults) -> Job {
     }
 }
 
-/// Starts the run and resumes it until it succeeds; `between` is what happens while nobody runs.
-async fn live(job: Job, store: impl Forkable, faults: &Faults, between: impl Fn()) -> (Summary, Life) {
+/// Starts the run and resumes it until it succeeds; `between` is what happens while nobody runs. There is no summary if it
+/// never does.
+async fn live(job: Job, store: impl Forkable, faults: &Faults, between: impl Fn()) -> (Option<Summary>, Life) {
     let (job, dice) = (Arc::new(job), &faults.dice);
     let faulty = |store| Arc::new(FaultyCheckpoint(store, Faults { late: 0.0, ..faults.clone() }));
     let mut store = faulty(store);
@@ -102,11 +106,13 @@ async fn live(job: Job, store: impl Forkable, faults: &Faults, between: impl Fn(
         if let Some(Ok(summary)) = outcome {
             // Every late write lands, and every zombie comes to its end.
             tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-            return (summary, life);
+            return (Some(summary), life);
         }
         between();
         life.resumes += 1;
-        assert!(life.resumes < 10_000, "the copy never finishes");
+        if life.resumes == 1_000 {
+            return (None, life);
+        }
     }
 }
 
@@ -121,6 +127,16 @@ impl Forkable for MemoryCheckpoint {
     }
     fn epoch(&self) -> u32 {
         self.snapshot().map_or(0, |record| record.epoch)
+    }
+}
+
+impl Forkable for Noting {
+    fn fork(&self) -> Self {
+        let disowned = self.notes == Notes::TakenFromTheDisowned;
+        Self { store: if disowned { self.store.twin() } else { self.store.fork() }, notes: self.notes }
+    }
+    fn epoch(&self) -> u32 {
+        self.store.epoch()
     }
 }
 
@@ -148,7 +164,7 @@ async fn table_case(seed: u64, table: ModelTable) -> (bool, Life) {
     let faults = Faults::some(&Dice::new(seed));
     let job = job(source(&faults.dice), table.clone(), &faults);
     let (summary, life) = live(job, MemoryCheckpoint::default(), &faults, || {}).await;
-    (exactly_once(&table.rows()) && summary.rows == (CHUNKS * ROWS) as u64, life)
+    (exactly_once(&table.rows()) && summary.is_some_and(|it| it.rows == (CHUNKS * ROWS) as u64), life)
 }
 
 async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
@@ -161,13 +177,83 @@ async fn blob_case(seed: u64, blob: ModelBlob) -> (bool, Life) {
         }
     };
     let (summary, life) = live(job, MemoryCheckpoint::default(), &faults, between).await;
-    (blob.published().is_some_and(|rows| exactly_once(&rows)) && summary.chunks == CHUNKS as u64, life)
+    let is_whole = summary.is_some_and(|it| it.chunks == CHUNKS as u64);
+    (is_whole && blob.published().is_some_and(|rows| exactly_once(&rows)), life)
 }
 
 #[test]
 fn simulation_rows_reach_a_table_exactly_once() {
     let sum = lives(|seed| table_case(seed, ModelTable::default()));
     sum.verdict("simulation: table", in_simulated_time(without_the_ledger()) > 0);
+}
+
+/// The same where slow chunks are divided: most of the lives have chunks that the plan does not know.
+#[test]
+fn simulation_divided_chunks_reach_a_table_exactly_once() {
+    let sum = lives(|seed| divided_table(seed, Notes::Kept));
+    let lost = in_simulated_time(wrong_divisions(Notes::Lost, TEETH_SEEDS));
+    let disowned = in_simulated_time(wrong_divisions(Notes::TakenFromTheDisowned, 5 * TEETH_SEEDS));
+    sum.verdict("simulation: table, divided", lost > 0 && disowned > 0);
+}
+
+#[test]
+fn simulation_divided_chunks_reach_a_blob_exactly_once() {
+    let sum = lives(|seed| divided_blob(seed, Notes::Kept));
+    let wrong = in_simulated_time(async {
+        let mut wrong = 0;
+        for seed in 0..TEETH_SEEDS {
+            wrong += u32::from(!divided_blob(seed, Notes::Lost).await.0);
+        }
+        wrong
+    });
+    sum.verdict("simulation: blob, divided", wrong > 0);
+}
+
+/// What becomes of the notes of attempts that divide their chunk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Notes {
+    /// They are on the disk before the attempt commits.
+    Kept,
+    /// Nobody writes them down.
+    Lost,
+    /// Who lost the run writes them down for himself.
+    TakenFromTheDisowned,
+}
+
+async fn wrong_divisions(notes: Notes, seeds: u64) -> u32 {
+    let mut wrong = 0;
+    for seed in 0..seeds {
+        wrong += u32::from(!divided_table(seed, notes).await.0);
+    }
+    println!("divisions, {notes:?}: {wrong} of {seeds} seeds wrong");
+    wrong
+}
+
+async fn divided_table(seed: u64, notes: Notes) -> (bool, Life) {
+    let (faults, table) = (Faults::some(&Dice::new(seed)), ModelTable::default());
+    let (summary, life) = divided(&faults, table.clone(), notes, || {}).await;
+    (exactly_once(&table.rows()) && summary.is_some_and(|it| it.rows == (CHUNKS * ROWS) as u64), life)
+}
+
+async fn divided_blob(seed: u64, notes: Notes) -> (bool, Life) {
+    let (faults, blob) = (Faults::some(&Dice::new(seed)), ModelBlob::default());
+    let between = || {
+        if faults.dice.chance(0.1) {
+            blob.lose_blocks(&faults.dice, 0.03);
+        }
+    };
+    let (summary, life) = divided(&faults, blob.clone(), notes, between).await;
+    (summary.is_some() && blob.published().is_some_and(|rows| exactly_once(&rows)), life)
+}
+
+async fn divided(faults: &Faults, sink: impl Sink, notes: Notes, between: impl Fn()) -> (Option<Summary>, Life) {
+    let source = VecSource::numbered(CHUNKS, ROWS).shuffled_by(faults.dice.clone()).dividing();
+    let mut job = job(source, sink, faults);
+    job.settings.divide_after = Duration::ZERO;
+    let store = Noting { store: MemoryCheckpoint::default(), notes };
+    let (summary, life) = live(job, store, faults, between).await;
+    let divisions = summary.as_ref().map_or(0, |it| it.chunks - CHUNKS as u64) as u32;
+    (summary, Life { divisions, ..life })
 }
 
 #[test]
@@ -271,8 +357,8 @@ async fn without_the_frozen_plan_rows_are_lost_or_doubled() {
             let table = ModelTable::default();
             let job = job(Drifting(faults.dice.clone()), table.clone(), &faults);
             let store = Forgetful { store: MemoryCheckpoint::default(), forgetful };
-            live(job, store, &faults, || {}).await;
-            *wrong += u32::from(!exactly_once(&table.rows()));
+            let (summary, _) = live(job, store, &faults, || {}).await;
+            *wrong += u32::from(summary.is_none() || !exactly_once(&table.rows()));
         }
     }
     println!("plans that drift: {} of {TEETH_SEEDS} seeds wrong with a frozen plan, {} without", wrong[0], wrong[1]);
@@ -284,6 +370,7 @@ impl Life {
         self.resumes += other.resumes;
         self.crashes += other.crashes;
         self.zombies += other.zombies;
+        self.divisions += other.divisions;
     }
 
     /// All lives of a sink ended with every row once. Adds their line to the table that `make torture` prints, and
@@ -298,6 +385,7 @@ impl Life {
             table.and_then(|mut table| table.write_all(line.as_bytes())).unwrap();
         }
         assert!(self.resumes > 0 && self.crashes > 0 && self.zombies > 0);
+        assert_eq!(self.divisions > 0, test.ends_with("divided"), "{test}: {self:?}");
         assert!(twin_is_caught, "{test}: a protocol that is known to be bad was not caught");
     }
 }
@@ -344,6 +432,51 @@ impl Source for Drifting {
     }
 }
 
+/// A journal of a run whose chunks are divided.
+struct Noting {
+    store: MemoryCheckpoint,
+    notes: Notes,
+}
+
+#[async_trait]
+impl CheckpointStore for Noting {
+    async fn take_over(&self) -> Result<Option<RunRecord>> {
+        self.store.take_over().await
+    }
+
+    async fn create(&self, plan: Plan) -> Result<RunRecord> {
+        self.store.create(plan).await
+    }
+
+    async fn record_opening(&self, opening: &serde_json::Value) -> Result<()> {
+        self.store.record_opening(opening).await
+    }
+
+    async fn record_log_opening(&self, opening: &serde_json::Value) -> Result<()> {
+        self.store.record_log_opening(opening).await
+    }
+
+    async fn record_skips(&self, skips: &Skips) -> Result<()> {
+        self.store.record_skips(skips).await
+    }
+
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        if self.notes == Notes::Lost { Ok(()) } else { self.store.record_division(division).await }
+    }
+
+    async fn record(&self, receipts: &[Receipt]) -> Result<()> {
+        self.store.record(receipts).await
+    }
+
+    async fn note_failure(&self, chunk: ChunkId, attempt: Attempt, error: &Error) -> Result<()> {
+        self.store.note_failure(chunk, attempt, error).await
+    }
+
+    async fn close(&self, report: &serde_json::Value) -> Result<()> {
+        self.store.close(report).await
+    }
+}
+
 /// Forgets the plan whenever its process ends, if it is forgetful.
 struct Forgetful {
     store: MemoryCheckpoint,
@@ -374,6 +507,10 @@ impl CheckpointStore for Forgetful {
 
     async fn record_skips(&self, skips: &Skips) -> Result<()> {
         self.store.record_skips(skips).await
+    }
+
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        self.store.record_division(division).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

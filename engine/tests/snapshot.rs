@@ -22,6 +22,7 @@ use ropeway_engine::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord, memory::MemoryCheckpoint},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt, RunId},
+    division::Division,
     progress::{Counters, Unobserved},
     retry::RetryPolicy,
     run::{Job, Settings, Summary, prospect, run},
@@ -335,6 +336,10 @@ impl CheckpointStore for Mortal {
 
     async fn record_skips(&self, skips: &Skips) -> Result<()> {
         self.store.record_skips(skips).await
+    }
+
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        self.store.record_division(division).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

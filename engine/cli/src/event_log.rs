@@ -30,6 +30,7 @@ impl Observer for EventLog {
             Event::AttemptFailed { chunk, attempt, error, pause: Some(pause) } => {
                 self.again(chunk, *attempt, error, *pause);
             }
+            Event::Divided { chunk, rest } => self.divided(chunk, rest),
             Event::Paced(pace) => self.paced(*pace),
             // An error that ends the activity is told there.
             _ => {}
@@ -41,6 +42,11 @@ impl EventLog {
     fn committed(&self, chunk: &Chunk, receipt: &Receipt, skipped: u64) {
         let (activity, chunk) = (self.activity.as_str(), chunk.label.as_str());
         tracing::debug!(activity, chunk, rows = receipt.rows, skipped, bytes = receipt.bytes, "a chunk is durable");
+    }
+
+    fn divided(&self, chunk: &Chunk, rest: &[Chunk]) {
+        let (activity, chunk) = (self.activity.as_str(), chunk.label.as_str());
+        tracing::info!(activity, chunk, parts = rest.len(), "a slow chunk was divided: idle slots read the rest of it");
     }
 
     fn paced(&self, Pace { allowed, slots, throttled_by }: Pace) {

@@ -29,6 +29,7 @@ use super::{CheckpointStore, Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, ChunkId, Receipt, RunId},
+    division::Division,
     skipping::Skips,
 };
 
@@ -192,6 +193,10 @@ impl CheckpointStore for FileCheckpoint {
 
     async fn record_skips(&self, skips: &Skips) -> Result<()> {
         self.append(&Entry::Skips(skips.clone()), true)
+    }
+
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        self.append(&Entry::Division(division.clone()), true)
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

@@ -1,6 +1,9 @@
 //! A checkpoint that lives as long as its process: for previews and tests.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -9,6 +12,8 @@ use super::{CheckpointStore, Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, ChunkId, Receipt},
+    division::{Division, Divisions},
+    retry::RetryClass,
     skipping::Skips,
 };
 
@@ -16,6 +21,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct MemoryCheckpoint {
     record: Mutex<Option<RunRecord>>,
+    forked: AtomicBool,
 }
 
 impl MemoryCheckpoint {
@@ -24,9 +30,16 @@ impl MemoryCheckpoint {
         self.with(|record| record.clone())
     }
 
-    /// A store of its own that knows what this one knows now, as if the state folder were copied.
+    /// A store of its own that knows what this one knows now, as if another process took the run over. This one goes on,
+    /// but for what a successor would have to know of.
     pub fn fork(&self) -> Self {
-        Self { record: Mutex::new(self.snapshot()) }
+        self.forked.store(true, Ordering::SeqCst);
+        self.twin()
+    }
+
+    /// The same, and nobody tells this one: as if the state folder were copied.
+    pub fn twin(&self) -> Self {
+        Self { record: Mutex::new(self.snapshot()), forked: AtomicBool::new(false) }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Option<RunRecord>) -> T) -> T {
@@ -62,6 +75,7 @@ impl CheckpointStore for MemoryCheckpoint {
                     log_opening: None,
                     receipts: Vec::new(),
                     skips: Vec::new(),
+                    divisions: Divisions::default(),
                     report: None,
                 })
                 .clone()),
@@ -80,8 +94,24 @@ impl CheckpointStore for MemoryCheckpoint {
         self.planned(|record| record.skips.push(skips.clone()))
     }
 
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        if self.forked.load(Ordering::SeqCst) {
+            return Err(taken_over());
+        }
+        self.planned(|record| record.divisions.note(division.clone()))
+    }
+
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {
-        self.planned(|record| record.receipts.extend_from_slice(receipts))
+        let divides = |record: &RunRecord| receipts.iter().any(|receipt| record.divisions.is_noted(receipt));
+        if self.forked.load(Ordering::SeqCst) && self.with(|record| record.as_ref().is_some_and(divides)) {
+            return Err(taken_over());
+        }
+        self.planned(|record| {
+            for receipt in receipts {
+                record.divisions.settle(receipt, &mut record.plan.chunks);
+            }
+            record.receipts.extend_from_slice(receipts);
+        })
     }
 
     async fn note_failure(&self, _: ChunkId, _: Attempt, _: &Error) -> Result<()> {
@@ -91,4 +121,8 @@ impl CheckpointStore for MemoryCheckpoint {
     async fn close(&self, report: &Value) -> Result<()> {
         self.planned(|record| record.report = Some(report.clone()))
     }
+}
+
+fn taken_over() -> Error {
+    Error::new(ErrorKind::Data, "the run was taken over; leave it to the other process").class(RetryClass::Fatal)
 }

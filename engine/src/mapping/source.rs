@@ -14,6 +14,7 @@ use crate::{
     Error, ErrorKind, Result, Side,
     chunk::{BatchLimit, Chunk, ChunkId},
     cpu,
+    division::Divided,
     sink::Sink,
     skipping::PortionStream,
     source::{BatchStream, ChunkTarget, CopiedChunk, Discord, Source, SourceDescription},
@@ -121,6 +122,18 @@ impl Source for MappedSource {
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {
         self.source.arrived(chunk)
+    }
+
+    fn divides(&self, chunk: &Chunk) -> bool {
+        self.source.divides(chunk)
+    }
+
+    fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
+        self.source.hasten(chunk, parts)
+    }
+
+    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
+        self.source.divided(chunk)
     }
 
     fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {

@@ -1,20 +1,29 @@
 //! Copies all chunks of a run, as many at once as were admitted.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use arrow::datatypes::SchemaRef;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, Job, ledger::Ledger, retrying::retrying, snapshot::Snapshot, stillness::in_time};
+use super::{
+    Gate, Job,
+    ledger::Ledger,
+    retrying::retrying,
+    snapshot::Snapshot,
+    stillness::in_time,
+    stragglers::{Stragglers, may_divide},
+};
 use crate::{
     Error, ErrorKind, Result, Side,
     checkpoint::CheckpointStore,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     digest::RowDigester,
+    division::Division,
     progress::{Counters, Event, Observer},
     retry::RetryClass,
     sink::SinkRun,
@@ -45,7 +54,7 @@ pub(super) struct Crew<'a> {
 impl Crew<'_> {
     /// Copies every chunk that has no receipt yet, until the sink honours all receipts. Then nobody reads any more, and a
     /// snapshot is given up.
-    pub(super) async fn copy_all(self, chunks: &[Chunk], ledger: &mut Ledger) -> Result<()> {
+    pub(super) async fn copy_all(self, chunks: &mut Vec<Chunk>, ledger: &mut Ledger) -> Result<()> {
         let mut unsettled = None;
         for round in 0..ROUNDS {
             self.copy(chunks, ledger, round).await?;
@@ -133,10 +142,12 @@ impl Crew<'_> {
         retrying(&self.job.settings.retry, self.cancel, ask).await.map_err(|error| error.on(Side::Sink))
     }
 
-    /// Copies every chunk that has no receipt yet, once.
-    async fn copy(&self, chunks: &[Chunk], ledger: &mut Ledger, round: u32) -> Result<()> {
-        let waiting: Vec<_> = chunks.iter().filter(|chunk| !ledger.is_done(chunk.id)).collect();
-        let mut waiting = waiting.into_iter();
+    /// Copies every chunk that has no receipt yet, once, and those that come of dividing them.
+    async fn copy(&self, chunks: &mut Vec<Chunk>, ledger: &mut Ledger, round: u32) -> Result<()> {
+        let source = &*self.job.source;
+        let waiting = chunks.iter().filter(|chunk| !ledger.is_done(chunk.id)).cloned();
+        let mut waiting: VecDeque<_> = waiting.collect();
+        let mut stragglers = Stragglers::new(may_divide(source, chunks), self.job.settings.divide_after);
         let stop = self.cancel.child_token();
         let (noting, mut notes) = mpsc::channel(self.slots);
         let gate = Arc::new(Gate::new(self.slots, &self.job.settings));
@@ -145,29 +156,40 @@ impl Crew<'_> {
         let mut fault = None;
         loop {
             while tasks.len() < self.slots && !stop.is_cancelled() {
-                let Some(chunk) = waiting.next().cloned() else { break };
+                let Some(chunk) = waiting.pop_front() else { break };
+                stragglers.begins(source, &chunk);
                 let worker = worker.clone();
                 tasks.spawn(async move { worker.copy(chunk).await });
             }
             if let Some(pace) = gate.news() {
                 self.observer.observe(&Event::Paced(pace));
             }
+            let idle = if stop.is_cancelled() { 0 } else { gate.idle().min(self.slots - tasks.len()) };
+            let look_again = stragglers.ask(source, idle, ledger.divisions().room());
             tokio::select! {
                 biased;
                 Some(note) = notes.recv() => match note {
-                    Note::Failed(failure) => self.note(&failure).await,
+                    Note::Failed(failure) => {
+                        stragglers.begins(source, &failure.chunk);
+                        self.note(&failure).await;
+                    }
                     // Who waits for the answer is gone only if its chunk was stopped.
                     Note::Skipped(skips, done) => drop(done.send(self.note_skips(skips, ledger).await)),
+                    Note::Divided(division, done) => drop(done.send(self.note_division(division, ledger).await)),
                 },
                 joined = tasks.join_next() => {
                     let Some(joined) = joined else { break };
                     // What else is ready now shares one write to the disk.
                     let group = std::iter::once(joined).chain(std::iter::from_fn(|| tasks.try_join_next())).collect();
-                    if let Err(error) = self.settle(group, ledger).await {
+                    let known = chunks.len();
+                    if let Err(error) = self.settle(group, chunks, ledger).await {
                         stop.cancel();
                         self.blame(&mut fault, error);
                     }
+                    stragglers.retain(|chunk| !ledger.is_done(chunk));
+                    waiting.extend(chunks[known..].iter().cloned());
                 }
+                () = sleep_until(look_again) => {}
             }
         }
         match fault {
@@ -208,7 +230,12 @@ impl Crew<'_> {
     }
 
     /// Records the chunks of a group that are durable, then says why the others are not.
-    async fn settle(&self, group: Vec<Result<Result<Copied, Failure>, JoinError>>, ledger: &mut Ledger) -> Result<()> {
+    async fn settle(
+        &self,
+        group: Vec<Result<Result<Copied, Failure>, JoinError>>,
+        chunks: &mut Vec<Chunk>,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
         let mut done = Vec::new();
         let mut fault = None;
         for joined in group {
@@ -232,6 +259,13 @@ impl Crew<'_> {
         {
             self.blame(&mut fault, unaccounted(&copied.receipt));
         }
+        done.retain(|copied| match ledger.divisions().admit(&copied.receipt) {
+            Ok(()) => true,
+            Err(error) => {
+                self.blame(&mut fault, error);
+                false
+            }
+        });
         let receipts: Vec<_> = done.iter().map(|copied| copied.receipt.clone()).collect();
         if !receipts.is_empty() {
             self.store.record(&receipts).await?;
@@ -243,9 +277,20 @@ impl Crew<'_> {
             let skipped = ledger.skipped(&receipt);
             self.counters.rows_skipped.add(skipped);
             self.observer.observe(&Event::Committed { chunk: &chunk, receipt: &receipt, skipped });
-            ledger.enter(receipt, tally);
+            let (id, known) = (chunk.id, chunks.len());
+            if ledger.enter(receipt, tally, chunks) > 0 {
+                self.counters.chunks_planned.add((chunks.len() - known) as u64);
+                let chunk = chunks.get(id.0 as usize).unwrap_or(&chunk);
+                self.observer.observe(&Event::Divided { chunk, rest: &chunks[known..] });
+            }
         }
         fault.map_or(Ok(()), Err)
+    }
+
+    async fn note_division(&self, division: Division, ledger: &mut Ledger) -> Result<()> {
+        self.store.record_division(&division).await?;
+        ledger.note_division(division);
+        Ok(())
     }
 
     async fn note_skips(&self, skips: Skips, ledger: &mut Ledger) -> Result<()> {
@@ -272,6 +317,14 @@ impl Crew<'_> {
             Some(first) if error.is_fatal() && !first.is_fatal() => *fault = Some(error),
             Some(_) => tracing::debug!(%error, "a consequence of the first fault"),
         }
+    }
+}
+
+/// Forever if there is no such moment.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

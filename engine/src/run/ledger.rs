@@ -6,6 +6,7 @@ use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
     digest::Digest,
+    division::{Division, Divisions},
     skipping::{LeftOut, Skips},
     source::CopiedChunk,
     worker::Tally,
@@ -17,28 +18,41 @@ pub(super) struct Ledger {
     receipts: BTreeMap<ChunkId, Receipt>,
     /// Of every attempt that left rows out and may be the one that committed its chunk.
     skips: BTreeMap<(ChunkId, Attempt), Skips>,
+    divisions: Divisions,
     /// What this process read for a receipt.
     read: BTreeMap<ChunkId, Tally>,
 }
 
 impl Ledger {
-    pub(super) fn new(receipts: Vec<Receipt>, skips: Vec<Skips>) -> Self {
+    pub(super) fn new(receipts: Vec<Receipt>, skips: Vec<Skips>, divisions: Divisions) -> Self {
         Self {
             receipts: receipts.into_iter().map(|receipt| (receipt.chunk, receipt)).collect(),
             skips: skips.into_iter().map(|skips| ((skips.chunk, skips.attempt), skips)).collect(),
+            divisions,
             read: BTreeMap::new(),
         }
     }
 
-    pub(super) fn enter(&mut self, receipt: Receipt, tally: Option<Tally>) {
+    /// A receipt that is on record. The answer is how many chunks it adds to the plan, because its attempt divided its own.
+    pub(super) fn enter(&mut self, receipt: Receipt, tally: Option<Tally>, chunks: &mut Vec<Chunk>) -> usize {
+        let added = self.divisions.settle(&receipt, chunks);
         if let Some(tally) = tally {
             self.read.insert(receipt.chunk, tally);
         }
         self.receipts.insert(receipt.chunk, receipt);
+        added
     }
 
     pub(super) fn note(&mut self, skips: Skips) {
         self.skips.insert((skips.chunk, skips.attempt), skips);
+    }
+
+    pub(super) fn note_division(&mut self, division: Division) {
+        self.divisions.note(division);
+    }
+
+    pub(super) fn divisions(&self) -> &Divisions {
+        &self.divisions
     }
 
     pub(super) fn is_done(&self, chunk: ChunkId) -> bool {
@@ -143,8 +157,8 @@ mod tests {
             log: None,
             left_out: Vec::new(),
         });
-        let mut ledger = Ledger::new(Vec::new(), skips.to_vec());
-        ledger.enter(receipt, Some(Tally { read, rows: 8, skipped, digest }));
+        let mut ledger = Ledger::new(Vec::new(), skips.to_vec(), Divisions::default());
+        ledger.enter(receipt, Some(Tally { read, rows: 8, skipped, digest }), &mut Vec::new());
         ledger
     }
 

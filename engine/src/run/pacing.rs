@@ -88,6 +88,12 @@ impl Gate {
         }
     }
 
+    /// How many more attempts might be in flight.
+    pub(crate) fn idle(&self) -> usize {
+        let mut rules = self.rules();
+        rules.concurrency.allowed(Instant::now()).saturating_sub(rules.in_flight)
+    }
+
     /// What changed in how many chunks may be in flight since this was asked last.
     pub(crate) fn news(&self) -> Option<Pace> {
         self.rules().news.take()

@@ -46,6 +46,8 @@ pub struct Settings {
     /// attempts, and one by ten seconds of waiting. It stops a thousand chunks from hammering a
     /// server that is ill.
     pub retry_allowance: u32,
+    /// How long a chunk is read before it may be divided, if slots have nothing to do.
+    pub divide_after: Duration,
     /// Whether columns may lose what the sink cannot hold.
     pub lossy: bool,
     /// Whether what was published is read back from the sink and compared with what was read.
@@ -78,6 +80,7 @@ impl Default for Settings {
             batch: BatchLimit::default(),
             retry: RetryPolicy::default(),
             retry_allowance: 50,
+            divide_after: Duration::from_secs(5),
             lossy: false,
             read_back: false,
             attempt_timeout: None,

@@ -1,3 +1,4 @@
+mod dividing;
 mod scripted;
 
 use std::{
@@ -394,6 +395,7 @@ async fn observers_hear_of_the_plan_every_failure_every_commit_and_the_end() {
                 Event::AttemptFailed { pause: Some(_), .. } => "again",
                 Event::AttemptFailed { .. } => "failed",
                 Event::Committed { .. } => "committed",
+                Event::Divided { .. } => "divided",
                 Event::Paced(_) => "paced",
                 Event::Publishing => "publishing",
                 Event::ReadingBack { .. } => "reading back",

@@ -13,6 +13,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
+    division::{Divided, Division},
     sink::{
         ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes,
         TargetSource,
@@ -159,6 +160,18 @@ impl<S: Source> Source for FaultySource<S> {
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {
         self.0.arrived(chunk)
+    }
+
+    fn divides(&self, chunk: &Chunk) -> bool {
+        self.0.divides(chunk)
+    }
+
+    fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
+        self.0.hasten(chunk, parts)
+    }
+
+    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
+        self.0.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {
@@ -349,6 +362,10 @@ impl<S: CheckpointStore> CheckpointStore for FaultyCheckpoint<S> {
         self.1.around(self.0.record_skips(skips)).await
     }
 
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        self.1.around(self.0.record_division(division)).await
+    }
+
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {
         self.1.around(self.0.record(receipts)).await
     }
@@ -383,6 +400,10 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
 
     async fn record_skips(&self, skips: &Skips) -> Result<()> {
         (**self).record_skips(skips).await
+    }
+
+    async fn record_division(&self, division: &Division) -> Result<()> {
+        (**self).record_division(division).await
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {

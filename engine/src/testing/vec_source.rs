@@ -9,14 +9,15 @@ use arrow::{
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dice::Dice;
 use crate::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
+    division::{Divided, Part},
     skipping::{Portion, PortionStream, SkippedRow},
-    source::{BatchStream, ChunkTarget, SOURCE_TYPE, Source, SourceDescription},
+    source::{BatchStream, ChunkTarget, Hastening, SOURCE_TYPE, Source, SourceDescription},
 };
 
 /// Serves the batches it was given, one chunk each.
@@ -27,12 +28,14 @@ pub struct VecSource {
     dice: Option<Dice>,
     /// Rows whose `id` is a multiple of this do not fit.
     misfits: Option<i64>,
+    /// Streams can end early.
+    hastening: Option<Arc<Hastening>>,
 }
 
 impl VecSource {
     /// Every batch becomes a chunk.
     pub fn new(schema: SchemaRef, chunks: Vec<RecordBatch>) -> Self {
-        Self { schema, chunks, dice: None, misfits: None }
+        Self { schema, chunks, dice: None, misfits: None, hastening: None }
     }
 
     /// Chunks of rows with the columns `id`, from 0 upwards without a gap, and `name`.
@@ -50,7 +53,7 @@ impl VecSource {
         let schema: SchemaRef = Arc::new(Schema::new(self.schema.fields().iter().map(rename).collect::<Vec<_>>()));
         let chunks =
             self.chunks.into_iter().map(|rows| RecordBatch::try_new(schema.clone(), rows.columns().to_vec()).unwrap());
-        Self { chunks: chunks.collect(), schema: schema.clone(), dice: self.dice, misfits: self.misfits }
+        Self { chunks: chunks.collect(), schema: schema.clone(), ..self }
     }
 
     /// Cuts the rows of a chunk into other batches at every read, and in another order.
@@ -61,6 +64,48 @@ impl VecSource {
     /// Rows whose `id` is a multiple of this do not fit: they end a read, or are left out.
     pub fn misfits(self, every: i64) -> Self {
         Self { misfits: Some(every), ..self }
+    }
+
+    /// Chunks can be divided while they are read; their rows come in order.
+    pub fn dividing(self) -> Self {
+        Self { hastening: Some(Arc::default()), ..self }
+    }
+
+    /// The rows of the batch with this index.
+    pub fn all(&self, index: usize) -> RecordBatch {
+        self.chunks[index].clone()
+    }
+
+    /// The rows of a recipe, and where they stand: in which of the given batches, and from which row on.
+    fn rows(&self, recipe: &Value) -> (RecordBatch, u64, u64) {
+        let number = |at| recipe.get(at).and_then(Value::as_u64);
+        let index = recipe.as_u64().or(number(0)).unwrap();
+        let rows = &self.chunks[index as usize];
+        let (from, to) = (number(1).unwrap_or(0), number(2).unwrap_or(rows.num_rows() as u64));
+        (rows.slice(from as usize, (to - from) as usize), index, from)
+    }
+
+    /// The batches of a chunk until somebody asks for its end.
+    fn hasty(&self, hastening: &Hastening, chunk: &Chunk, limit: BatchLimit) -> BatchStream {
+        let (rows, index, from) = self.rows(&chunk.recipe);
+        let (haste, to) = (hastening.begin(chunk.id), from + rows.num_rows() as u64);
+        let batches = self.cut(&rows, limit).into_iter();
+        stream::unfold((batches, from), move |(mut batches, at)| {
+            let part = |from, to| Part { label: format!("{index}: {from} to {to}"), recipe: json!([index, from, to]) };
+            let (parts, left) = (u64::from(haste.parts()), to - at);
+            if parts > 0 && at > from && left > 0 {
+                let bound = |part: u64| at + left * part / parts;
+                let rest = (0..parts).map(|number| part(bound(number), bound(number + 1))).collect();
+                haste.ends_early(Divided { read: part(from, at), rest });
+                batches = Vec::new().into_iter();
+            }
+            let next = batches.next().map(|batch| {
+                let at = at + batch.num_rows() as u64;
+                (Ok(batch), (batches, at))
+            });
+            std::future::ready(next)
+        })
+        .boxed()
     }
 
     fn portion(&self, rows: &RecordBatch) -> Portion {
@@ -88,7 +133,7 @@ impl VecSource {
             batches.push(rows.slice(start, end - start));
             start = end;
         }
-        if let Some(dice) = &self.dice {
+        if let Some(dice) = self.dice.as_ref().filter(|_| self.hastening.is_none()) {
             (1..batches.len()).rev().for_each(|i| batches.swap(i, dice.below(i as u64 + 1) as usize));
         }
         batches
@@ -124,24 +169,39 @@ impl Source for VecSource {
     }
 
     async fn read(&self, chunk: &Chunk, limit: BatchLimit) -> Result<BatchStream> {
-        let rows = &self.chunks[chunk.recipe.as_u64().unwrap() as usize];
+        if let Some(hastening) = &self.hastening {
+            return Ok(self.hasty(hastening, chunk, limit));
+        }
+        let (rows, ..) = self.rows(&chunk.recipe);
         let misfit = || Error::new(ErrorKind::Data, "a row does not fit");
         let whole = |portion: Portion| if portion.skipped.is_empty() { Ok(portion.rows) } else { Err(misfit()) };
         let batches: Vec<_> = match self.misfits {
-            Some(_) => self.cut(rows, limit).iter().map(|rows| whole(self.portion(rows))).collect(),
-            None => self.cut(rows, limit).into_iter().map(Ok).collect(),
+            Some(_) => self.cut(&rows, limit).iter().map(|rows| whole(self.portion(rows))).collect(),
+            None => self.cut(&rows, limit).into_iter().map(Ok).collect(),
         };
         Ok(stream::iter(batches).boxed())
     }
 
     async fn read_skipping(&self, chunk: &Chunk, limit: BatchLimit) -> Result<PortionStream> {
-        let rows = &self.chunks[chunk.recipe.as_u64().unwrap() as usize];
-        let portions: Vec<_> = self.cut(rows, limit).iter().map(|rows| Ok(self.portion(rows))).collect();
+        let (rows, ..) = self.rows(&chunk.recipe);
+        let portions: Vec<_> = self.cut(&rows, limit).iter().map(|rows| Ok(self.portion(rows))).collect();
         Ok(stream::iter(portions).boxed())
     }
 
     fn skips(&self) -> Option<Cow<'static, str>> {
         self.misfits.map(|_| "rows that do not fit".into())
+    }
+
+    fn divides(&self, _: &Chunk) -> bool {
+        self.hastening.is_some()
+    }
+
+    fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
+        self.hastening.as_ref().is_some_and(|hastening| hastening.hasten(chunk, parts))
+    }
+
+    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
+        self.hastening.as_ref()?.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

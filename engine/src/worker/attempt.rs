@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use super::{
-    Past, Worker, crashed,
+    Note, Past, Worker, crashed,
     log::Lines,
     reader::{Parcel, Reader},
     stopped,
@@ -17,6 +20,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, Side,
     chunk::{Attempt, Chunk, Receipt},
+    division::{Divided, Division},
     progress::Counters,
     retry::RetryClass,
     run::{snapshot, unless_still},
@@ -50,8 +54,9 @@ impl Worker {
         let mut lines = Lines::new(chunk, attempt);
         let writing = async {
             let reader = Reader::of(self, past.clashes.clone());
-            let tally = self.pump((chunk, reader), &mut *writer, &mut lines, &counted).await?;
+            let (tally, divided) = self.pump((chunk, reader), &mut *writer, &mut lines, &counted).await?;
             self.settle_lines(&mut lines, tally.skipped).await?;
+            self.settle_division(chunk, attempt, divided).await?;
             Ok(tally)
         };
         match self.rules.stop.run_until_cancelled(writing).await.unwrap_or_else(|| Err(stopped(chunk))) {
@@ -95,7 +100,7 @@ impl Worker {
         writer: &mut dyn ChunkWriter,
         lines: &mut Lines,
         counted: &Arc<Provisional>,
-    ) -> Result<Tally> {
+    ) -> Result<(Tally, Option<Divided>)> {
         let (outlet, mut parcels) = mpsc::channel(1);
         // A set of one, because its task ends with it.
         let mut reading = JoinSet::new();
@@ -120,12 +125,20 @@ impl Worker {
             }
         }
         match reading.join_next().await {
-            Some(Ok(tally)) => tally,
+            Some(Ok(read)) => read,
             Some(Err(error)) if error.is_panic() => {
                 Err(crashed("reading a chunk panicked; please report it", &*error.into_panic()).on(Side::Source))
             }
             _ => Err(stopped(chunk)),
         }
+    }
+
+    /// Makes it durable that this attempt is of a part of its chunk only, before it may commit.
+    async fn settle_division(&self, chunk: &Chunk, attempt: Attempt, divided: Option<Divided>) -> Result<()> {
+        let Some(parts) = divided else { return Ok(()) };
+        let (done, recorded) = oneshot::channel();
+        drop(self.rules.notes.send(Note::Divided(Division { chunk: chunk.id, attempt, parts }, done)).await);
+        recorded.await.unwrap_or_else(|_| Err(stopped(chunk)))
     }
 
     /// A batch that a writer takes.

@@ -24,6 +24,7 @@ use crate::{
     chunk::{BatchLimit, Chunk, ChunkId},
     cpu,
     digest::RowDigester,
+    division::Divided,
     retry::RetryClass,
     run::{columns, unless_still},
     sink::SinkRun,
@@ -82,13 +83,15 @@ impl Reader {
     }
 
     /// Sends the rows of the chunk, and the lines of those left out, to the outlet. A place in the channel is taken
-    /// before anything is read, so that no more than one batch is ahead of the sink.
+    /// before anything is read, so that no more than one batch is ahead of the sink. The answer is what was read, and how
+    /// the chunk was divided if that was not all of it.
     pub(super) async fn read(
         mut self,
         chunk: Chunk,
         outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
-    ) -> Result<Tally> {
+    ) -> Result<(Tally, Option<Divided>)> {
+        let id = chunk.id;
         let parts = if self.by_file { self.source.by_file(&chunk) } else { Ok(vec![chunk]) };
         let mut tally = Tally::default();
         for (number, part) in parts.map_err(|error| error.on(Side::Source))?.iter().enumerate() {
@@ -97,7 +100,7 @@ impl Reader {
             }
             tally = [tally, self.read_part(part, &outlet, &counted).await?].into_iter().sum();
         }
-        Ok(tally)
+        Ok((tally, self.source.divided(id)))
     }
 
     /// The same for a part of the chunk.

@@ -11,6 +11,7 @@ use super::super::{Plan, RunRecord};
 use crate::{
     Error, ErrorKind, Result,
     chunk::{Attempt, Chunk, ChunkId, Receipt},
+    division::{Division, Divisions},
     skipping::Skips,
     source::SourceDescription,
 };
@@ -24,6 +25,7 @@ pub(super) enum Entry {
     Opening(Value),
     LogOpening(Value),
     Skips(Skips),
+    Division(Division),
     Receipts(Vec<Receipt>),
     Failure(FailureNote),
     Report { at: u64, report: Value },
@@ -74,6 +76,7 @@ pub(super) struct State {
     pub(super) receipts: BTreeMap<ChunkId, Receipt>,
     /// By chunk and attempt.
     pub(super) skips: BTreeMap<(ChunkId, Attempt), Skips>,
+    pub(super) divisions: Divisions,
     pub(super) failures: Vec<FailureNote>,
     pub(super) report: Option<Value>,
     pub(super) ended_at: Option<u64>,
@@ -96,7 +99,13 @@ impl State {
             Entry::Skips(skips) => {
                 self.skips.insert((skips.chunk, skips.attempt), skips);
             }
+            Entry::Division(division) => self.divisions.note(division),
             Entry::Receipts(receipts) => {
+                if let Some(plan) = &mut self.plan {
+                    for receipt in &receipts {
+                        self.divisions.settle(receipt, &mut plan.chunks);
+                    }
+                }
                 self.receipts.extend(receipts.into_iter().map(|receipt| (receipt.chunk, receipt)));
             }
             Entry::Failure(note) => self.failures.push(note),
@@ -123,6 +132,7 @@ impl State {
             log_opening: self.log_opening,
             receipts: self.receipts.into_values().collect(),
             skips: self.skips.into_values().collect(),
+            divisions: self.divisions,
             report: self.report,
         })
     }

@@ -10,11 +10,11 @@ use std::path::Path;
 use crate::{Error, ErrorKind, Result};
 
 /// The first line of a new journal; the number is the version of the format. Every version has as many digits.
-pub(super) const HEADER: &[u8] = b"ropeway journal 2\n";
+pub(super) const HEADER: &[u8] = b"ropeway journal 3\n";
 
-/// The first line of version 1, which has no records of skipped rows and is otherwise the same. A run that was begun
-/// with it goes on with it: it skips no rows, for its definition did not say so or would have another fingerprint.
-const HEADER_1: &[u8] = b"ropeway journal 1\n";
+/// The first lines of earlier versions: 1 has no records of skipped rows, 2 none of divided chunks, and otherwise they are
+/// the same. Who goes on with a run of theirs writes today's line over them, so that no earlier Ropeway misreads it then.
+const EARLIER: [&[u8]; 2] = [b"ropeway journal 1\n", b"ropeway journal 2\n"];
 
 /// What the first line of every version begins with.
 const NAME: &[u8] = b"ropeway journal ";
@@ -51,11 +51,12 @@ pub(super) struct Scan<'a> {
 /// [`ErrorKind::Data`] if anything but the last write is damaged.
 pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
     let mut scan = Scan { payloads: Vec::new(), whole: 0 };
-    if bytes.len() < HEADER.len() && (HEADER.starts_with(bytes) || HEADER_1.starts_with(bytes) || cut_off(bytes)) {
+    let lines = || EARLIER.into_iter().chain([HEADER]);
+    if bytes.len() < HEADER.len() && (lines().any(|line| line.starts_with(bytes)) || cut_off(bytes)) {
         return Ok(scan);
     }
-    if !bytes.starts_with(HEADER) && !bytes.starts_with(HEADER_1) {
-        if let Some(version) = version(bytes).filter(|version| *version > 2) {
+    if !lines().any(|line| bytes.starts_with(line)) {
+        if let Some(version) = version(bytes).filter(|version| *version > EARLIER.len() as u32 + 1) {
             return Err(newer(path, version));
         }
         return Err(damaged(path, 0, "it does not begin like a journal of this version of Ropeway"));
@@ -114,6 +115,6 @@ fn damaged(path: &Path, offset: usize, what: &str) -> Error {
 fn newer(path: &Path, version: u32) -> Error {
     let (ours, advice) = (env!("CARGO_PKG_VERSION"), "resume this run with the Ropeway that began it, or a newer one");
     let text =
-        format!("the journal of this run has format {version}, and Ropeway {ours} reads formats 1 and 2; {advice}");
+        format!("the journal of this run has format {version}, and Ropeway {ours} reads formats 1 to 3; {advice}");
     Error::new(ErrorKind::Spec, text).with("file", path.display()).with("offset", 0)
 }

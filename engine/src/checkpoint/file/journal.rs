@@ -106,10 +106,9 @@ impl Journal {
             tracing::warn!(file = %self.path.display(), bytes = length - self.end, "dropped a write that was cut off");
             self.file.set_len(self.end)?;
         }
-        if self.end == 0 {
-            self.file.write_all_at(frames::HEADER, 0)?;
-            self.end = frames::HEADER.len() as u64;
-        }
+        // Of an earlier version this changes one byte.
+        self.file.write_all_at(frames::HEADER, 0)?;
+        self.end = self.end.max(frames::HEADER.len() as u64);
         self.file.sync_all()
     }
 

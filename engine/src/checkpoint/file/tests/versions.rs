@@ -7,12 +7,17 @@ use crate::checkpoint::file::frames;
 
 /// The run of `write_run`, taken over once more, as the first version of the format wrote it: it has no skipped rows.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/1.journal");
-/// The same as version 2 wrote it.
+/// The same as version 2 wrote it: no chunk is divided.
 const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/2.journal");
+/// The same as version 3 wrote it.
+const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/3.journal");
 
 #[tokio::test]
 async fn the_journals_of_all_versions_are_readable() {
-    for (version, skipped) in [(VERSION_1, vec![]), (VERSION_2, vec![skips(0, 3), skips(1, 0)])] {
+    let skips = vec![skips(0, 3), skips(1, 0)];
+    for (version, skipped, divided) in
+        [(VERSION_1, vec![], false), (VERSION_2, skips.clone(), false), (VERSION_3, skips, true)]
+    {
         let folder = tempdir().unwrap();
         fs::create_dir(folder.path().join("state")).unwrap();
         fs::copy(version, journal(&folder)).unwrap();
@@ -32,19 +37,20 @@ async fn the_journals_of_all_versions_are_readable() {
             (plan(2).chunks, plan(2).description)
         );
         assert_eq!((record.receipts, record.report), (vec![receipt(0), receipt(1)], Some(json!({"rows": 500_000}))));
-        assert_eq!(record.skips, skipped);
+        assert_eq!((record.skips, record.divisions.is_noted(&abandoned())), (skipped, divided));
+        assert!(fs::read(journal(&folder)).unwrap().starts_with(HEADER), "whoever goes on writes today's version");
     }
 }
 
 /// Whoever changes what is written gives the format another number, keeps the old reader and the old
 /// file, and adds a file of the new version.
 #[tokio::test]
-async fn what_is_written_today_is_version_2() {
+async fn what_is_written_today_is_version_3() {
     let folder = tempdir().unwrap();
     write_run(&folder).await;
     open(&folder).unwrap().take_over().await.unwrap().unwrap();
-    assert_eq!(without_times(&journal(&folder)), without_times(Path::new(VERSION_2)));
-    assert!(fs::read(VERSION_2).unwrap().starts_with(HEADER));
+    assert_eq!(without_times(&journal(&folder)), without_times(Path::new(VERSION_3)));
+    assert!(fs::read(VERSION_3).unwrap().starts_with(HEADER));
 }
 
 fn without_times(journal: &Path) -> Vec<Value> {
@@ -62,7 +68,7 @@ async fn a_journal_of_a_newer_version_is_left_alone_and_says_which_ropeway_reads
     let folder = tempdir().unwrap();
     write_run(&folder).await;
     for (header, kind, message) in [
-        ("ropeway journal 3\nwhatever", ErrorKind::Spec, "format 3"),
+        ("ropeway journal 4\nwhatever", ErrorKind::Spec, "format 4"),
         ("ropeway journal 12\n", ErrorKind::Spec, "resume this run with the Ropeway that began it, or a newer one"),
         ("ropeway journal 0\nwhatever", ErrorKind::Data, "damaged"),
         ("ropeway journal x\nwhatever", ErrorKind::Data, "damaged"),
