@@ -6,6 +6,7 @@
 mod catalogue;
 mod conformance;
 mod cuts;
+mod dividing;
 mod entra;
 mod faults;
 mod logins;

@@ -6,6 +6,7 @@ mod connection_string;
 mod cut;
 mod declaration;
 mod describe;
+mod early_end;
 mod entra;
 mod errors;
 mod input;

@@ -16,8 +16,8 @@ use ropeway_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::key::Key;
 use self::ranges::Ranges;
+pub(crate) use self::{key::Key, ranges::parts};
 use super::{
     errors::{lacks_permission, number},
     input::{CONDITION, Input, partition_parameter},
@@ -110,7 +110,28 @@ impl Recipe {
         }
     }
 
-    fn label(&self) -> String {
+    /// The key in whose order its rows are read, if they are.
+    pub(crate) fn order(&self) -> Option<&Key> {
+        match self {
+            Self::Range { key, .. } if key.orders() => Some(key),
+            _ => None,
+        }
+    }
+
+    /// As it stands in a chunk.
+    pub(crate) fn to_json(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self)
+            .map_err(|error| Error::new(ErrorKind::Bug, "a recipe cannot be written down").caused_by(error))
+    }
+
+    /// From a chunk.
+    pub(crate) fn of(chunk: &Chunk) -> Result<Self> {
+        serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
+            Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
+        })
+    }
+
+    pub(crate) fn label(&self) -> String {
         match self {
             Self::Whole => "all rows".to_owned(),
             Self::Nulls { column } => format!("{column} is null"),
@@ -141,9 +162,7 @@ impl Cut {
     /// The chunks, numbered from 0.
     pub(crate) fn chunks(&self) -> Result<Vec<Chunk>> {
         let number = |(id, recipe): (usize, &Recipe)| {
-            let value = serde_json::to_value(recipe)
-                .map_err(|error| Error::new(ErrorKind::Bug, "a recipe cannot be written down").caused_by(error))?;
-            Ok(Chunk { id: ChunkId(id as u32), label: recipe.label(), recipe: value })
+            Ok(Chunk { id: ChunkId(id as u32), label: recipe.label(), recipe: recipe.to_json()? })
         };
         self.recipes.iter().enumerate().map(number).collect()
     }
@@ -354,7 +373,11 @@ impl Planner<'_> {
             Input::Table(table) => {
                 let parameters = [(TABLE, text(table)), ("@column", text(column))];
                 let rows = self.session.rows(Query::new(statements::COLUMN, parameters)).await?;
-                rows.first().map(Key::of).transpose()?.flatten()
+                let named = rows.first().map(Key::of).transpose()?.flatten();
+                // What the catalogue does not tell is no reason to fail: the order only allows more.
+                let keys = self.known(statements::KEYS, table).await?.unwrap_or_default();
+                let first = keys.first().map(Key::of).transpose()?.flatten();
+                named.map(|named| Key { leads: first.is_some_and(|it| it.leads && it.column == named.column), ..named })
             }
             _ => self.column_of_query(column).await?,
         };
@@ -432,7 +455,8 @@ mod tests {
 
     #[test]
     fn recipes_survive_the_checkpoint() {
-        let key = Key { column: "Id]".into(), declaration: "bigint".into(), collation: None, nullable: false };
+        let key =
+            Key { column: "Id]".into(), declaration: "bigint".into(), collation: None, nullable: false, leads: false };
         let recipe = Recipe::Range { key, after: Some("-9223372036854775808".into()), upto: None };
         let json = serde_json::to_string(&recipe).unwrap();
         assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), recipe);

@@ -78,7 +78,13 @@ impl Input {
         let (condition, parameters) = recipe.condition()?;
         let sql = match self {
             _ if matches!(recipe, Recipe::Whole) => return Ok(self.whole()),
-            Self::Table(name) => statements::select("*", name, &condition),
+            Self::Table(name) => {
+                let select = statements::select("*", name, &condition);
+                match recipe.order() {
+                    Some(key) => statements::in_order(&select, &quote_ident(&key.column)?),
+                    None => select,
+                }
+            }
             Self::Query(query) => query
                 .replace(CONDITION, &condition)
                 .replace(COLUMN, &quote_ident(recipe.column().unwrap_or_default())?)

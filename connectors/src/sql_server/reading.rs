@@ -14,6 +14,7 @@ use ropeway_engine::{
 use tokio::sync::mpsc;
 
 use super::{
+    early_end::EarlyEnd,
     errors::number,
     pool::Pool,
     rows::RowBatch,
@@ -51,6 +52,19 @@ pub(crate) struct Reading {
     pub(crate) skips: bool,
     /// Counts the rows that arrive.
     pub(crate) arrived: Arc<Count>,
+    /// For a chunk that may end before its last row.
+    pub(crate) early_end: Option<EarlyEnd>,
+}
+
+/// How the rows of a statement ended.
+enum End {
+    /// With the last one. These were not handed on yet: an error of the statement may stand behind its last row, and only
+    /// then they are true.
+    Whole(Vec<Portion>),
+    /// Because others shall read on behind this key. These rows are the last before.
+    Early(Portion, String),
+    /// Nobody wants them any more.
+    Unwanted,
 }
 
 /// A portion, or `None` behind the last one: a channel that closes without it was cut off.
@@ -79,11 +93,21 @@ impl Reading {
         stream::unfold(Some(batches), next).boxed()
     }
 
-    async fn pooled(self, pool: &Pool, outlet: &mpsc::Sender<Message>) -> Result<()> {
+    async fn pooled(mut self, pool: &Pool, outlet: &mpsc::Sender<Message>) -> Result<()> {
         let mut session = pool.session(&self.preamble).await?;
-        if let Some(rest) = self.read(&mut session, None, outlet).await? {
-            pool.put_back(session);
-            hand_on(rest, outlet).await;
+        let (early_end, most_bytes) = (self.early_end.take(), self.limit.bytes);
+        match (self.read(&mut session, (None, early_end.as_ref()), outlet).await?, &early_end) {
+            (End::Whole(rest), _) => {
+                pool.put_back(session);
+                hand_on(rest, outlet).await;
+            }
+            (End::Early(last, bound), Some(early_end)) => {
+                // It closes, and the server stops.
+                drop(session);
+                early_end.declare(pool, bound).await?;
+                hand_on(within(last, most_bytes), outlet).await;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -97,7 +121,7 @@ impl Reading {
         self.query.sql = format!("{IN_SNAPSHOT}; {}", self.query.sql);
         let stop = Stop::new();
         let read = {
-            let mut reading = pin!(self.read(lease.session()?, Some(&stop), outlet));
+            let mut reading = pin!(self.read(lease.session()?, (Some(&stop), None), outlet));
             tokio::select! {
                 biased;
                 read = &mut reading => read,
@@ -109,12 +133,12 @@ impl Reading {
             }
         };
         match read {
-            Ok(Some(rest)) => {
+            Ok(End::Whole(rest)) => {
                 lease.give_back();
                 hand_on(rest, outlet).await;
                 Ok(())
             }
-            Ok(None) => {
+            Ok(_) => {
                 lease.recover().await;
                 Ok(())
             }
@@ -128,29 +152,32 @@ impl Reading {
         }
     }
 
-    /// Reads all rows and hands them on, but for the last ones, which are given back: an error of the statement may stand
-    /// behind its last row, and only then they are true. `None` if nobody wants them any more.
+    /// Reads all rows and hands them on, but for the last ones, which are given back.
     async fn read(
         self,
         session: &mut Session,
-        stop: Option<&Stop>,
+        (stop, early_end): (Option<&Stop>, Option<&EarlyEnd>),
         outlet: &mpsc::Sender<Message>,
-    ) -> Result<Option<Vec<Portion>>> {
+    ) -> Result<End> {
         let columns = session.start(self.query, Limits { seconds: Some(self.timeout), stop }).await?;
         let kinds = agreed(&self.planned, &columns)?;
         let mut batch = RowBatch::new(Arc::clone(&self.planned.schema), &kinds, self.planned.types, self.limit)
             .skipping(self.skips)
             .counting(self.arrived);
         while session.fill(&mut batch).await? {
-            for part in within(batch.take()?, self.limit.bytes) {
+            let portion = batch.take()?;
+            if let Some((last, bound)) = early_end.and_then(|early_end| early_end.within(&portion)) {
+                return Ok(End::Early(last, bound));
+            }
+            for part in within(portion, self.limit.bytes) {
                 if outlet.send(Ok(Some(part))).await.is_err() {
-                    return Ok(None);
+                    return Ok(End::Unwanted);
                 }
             }
         }
         let rest = if batch.is_empty() { Vec::new() } else { within(batch.take()?, self.limit.bytes) };
         session.finish().await?;
-        Ok(Some(rest))
+        Ok(End::Whole(rest))
     }
 }
 

@@ -11,14 +11,16 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
+    division::Divided,
     skipping::PortionStream,
-    source::{Arrivals, BatchStream, ChunkTarget, Source, SourceDescription},
+    source::{Arrivals, BatchStream, ChunkTarget, Hastening, Source, SourceDescription},
 };
 use tokio::sync::OnceCell;
 
 use super::{
     cut::{PartitionOption, Planner, Recipe},
     describe,
+    early_end::EarlyEnd,
     input::Input,
     login::Login,
     pool::Pool,
@@ -52,6 +54,7 @@ pub(crate) struct SqlServerSource {
     planned: OnceCell<Arc<Planned>>,
     cut: Mutex<Option<String>>,
     arrivals: Arrivals,
+    hastening: Hastening,
     /// While chunks share one.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
 }
@@ -77,6 +80,7 @@ impl SqlServerSource {
             planned: OnceCell::new(),
             cut: Mutex::new(None),
             arrivals: Arrivals::default(),
+            hastening: Hastening::default(),
             snapshot: Mutex::new(None),
         })
     }
@@ -94,6 +98,7 @@ impl SqlServerSource {
             planned: OnceCell::new(),
             cut: Mutex::new(None),
             arrivals: Arrivals::default(),
+            hastening: Hastening::default(),
             snapshot: Mutex::new(None),
         }
     }
@@ -125,12 +130,13 @@ impl SqlServerSource {
     }
 
     async fn portions(&self, chunk: &Chunk, limit: BatchLimit, skips: bool) -> Result<PortionStream> {
-        let recipe: Recipe = serde_json::from_value(chunk.recipe.clone()).map_err(|error| {
-            Error::new(ErrorKind::Spec, "the chunk was planned by another version; start a new run").caused_by(error)
-        })?;
+        let recipe = Recipe::of(chunk)?;
         let (sessions, isolation) = self.sessions(&recipe)?;
+        let planned = Arc::clone(self.planned().await?);
+        let haste = self.hastening.begin(chunk.id);
         let reading = Reading {
-            planned: Arc::clone(self.planned().await?),
+            early_end: EarlyEnd::of(&self.input, &recipe, &planned.columns, haste),
+            planned,
             query: self.input.part(&recipe)?,
             preamble: statements::session(Some(limit.bytes), isolation),
             timeout: self.timeout,
@@ -192,6 +198,18 @@ impl Source for SqlServerSource {
 
     fn arrived(&self, chunk: ChunkId) -> Option<u64> {
         self.arrivals.of(chunk)
+    }
+
+    fn divides(&self, chunk: &Chunk) -> bool {
+        matches!(self.input, Input::Table(_)) && Recipe::of(chunk).is_ok_and(|recipe| recipe.order().is_some())
+    }
+
+    fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
+        self.hastening.hasten(chunk, parts)
+    }
+
+    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
+        self.hastening.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

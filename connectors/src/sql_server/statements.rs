@@ -124,6 +124,16 @@ pub(crate) fn select(columns: &str, from: &str, condition: &str) -> String {
     }
 }
 
+/// The same in the order of a column.
+pub(crate) fn in_order(select: &str, column: &str) -> String {
+    format!("{select} ORDER BY {column}")
+}
+
+/// The greatest value of a column among some rows of a table.
+pub(crate) fn greatest(column: &str, table: &str, condition: &str) -> String {
+    format!("SELECT MAX({column}) AS greatest FROM {table} WHERE {condition}")
+}
+
 /// A user's query as a table: `(query) AS [ropeway_input]`.
 pub(crate) fn derived(query: &str) -> String {
     // The line break ends a comment that the query may end with.

@@ -30,6 +30,9 @@ pub(crate) struct Key {
     /// Of texts.
     pub(crate) collation: Option<String>,
     pub(crate) nullable: bool,
+    /// Whether it is the first column of the clustered index: rows are stored in its order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) leads: bool,
 }
 
 impl Key {
@@ -49,6 +52,7 @@ impl Key {
             declaration,
             collation: row.text("collation_name").map(ToOwned::to_owned),
             nullable: row.is_set("is_nullable"),
+            leads: row.number::<u8>("index_type") == Some(1),
         };
         Ok(Some(key).filter(Self::cuts))
     }
@@ -60,6 +64,7 @@ impl Key {
             declaration: column.declaration.clone(),
             collation: None,
             nullable: column.nullable,
+            leads: false,
         };
         Some(key).filter(Self::has_positions)
     }
@@ -95,6 +100,12 @@ impl Key {
                     | Kind::DateTimeOffset(_)
             )
         )
+    }
+
+    /// True if rows can be read in the order of the key for nothing, and every value can be a bound: the milliseconds of
+    /// `datetime` are rounded.
+    pub(crate) fn orders(&self) -> bool {
+        self.leads && self.has_positions() && !matches!(self.kind(), Some(Kind::DateTime | Kind::DateTimeOffset(_)))
     }
 
     /// ` COLLATE name` for a text, else nothing.
@@ -251,7 +262,7 @@ mod tests {
     fn key(declaration: &str) -> Key {
         let text = declaration.contains("char");
         let collation = text.then(|| "Latin1_General_CI_AS".to_owned());
-        Key { column: "k".into(), declaration: declaration.into(), collation, nullable: true }
+        Key { column: "k".into(), declaration: declaration.into(), collation, nullable: true, leads: true }
     }
 
     #[test]
@@ -301,6 +312,17 @@ mod tests {
         }
         for declaration in ["int", "decimal(38,0)", "money", "uniqueidentifier", "varchar(10)", "date"] {
             assert!(key(declaration).cuts(), "{declaration}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_stored_in_order_and_written_down_exactly_orders() {
+        for declaration in ["tinyint", "bigint", "date", "smalldatetime", "datetime2(7)"] {
+            assert!(key(declaration).orders(), "{declaration}");
+            assert!(!Key { leads: false, ..key(declaration) }.orders(), "{declaration}");
+        }
+        for declaration in ["datetime", "datetimeoffset(7)", "varchar(10)", "uniqueidentifier", "decimal(18,4)"] {
+            assert!(!key(declaration).orders(), "{declaration}");
         }
     }
 

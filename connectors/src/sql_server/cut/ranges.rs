@@ -17,18 +17,30 @@ impl Ranges {
         Self { key, bounds }
     }
 
+    /// The rows of the key between these ends, in ranges.
+    pub(super) fn within(&self, after: Option<String>, upto: Option<String>) -> Vec<Recipe> {
+        let lows = std::iter::once(after).chain(self.bounds.iter().cloned().map(Some));
+        let highs = self.bounds.iter().cloned().map(Some).chain(std::iter::once(upto));
+        lows.zip(highs).map(|(after, upto)| Recipe::Range { key: self.key.clone(), after, upto }).collect()
+    }
+
     /// All rows: before the first bound, between the bounds, after the last, and the nulls.
     pub(super) fn cut(self, why: String) -> Cut {
-        let Self { key, bounds } = self;
-        let lows = std::iter::once(None).chain(bounds.iter().cloned().map(Some));
-        let highs = bounds.iter().cloned().map(Some).chain(std::iter::once(None));
-        let mut recipes: Vec<_> =
-            lows.zip(highs).map(|(after, upto)| Recipe::Range { key: key.clone(), after, upto }).collect();
-        if key.nullable {
-            recipes.push(Recipe::Nulls { column: key.column });
+        let mut recipes = self.within(None, None);
+        if self.key.nullable {
+            recipes.push(Recipe::Nulls { column: self.key.column });
         }
         Cut { recipes, why }
     }
+}
+
+/// The rows of a range in about so many ranges of equal width, as its values lie between these positions: the lower end,
+/// which is not part of it, and the greatest value.
+pub(crate) fn parts(range: &Recipe, (low, greatest): (i128, i128), pieces: u64) -> Vec<Recipe> {
+    let Recipe::Range { key, after, upto } = range else { return vec![range.clone()] };
+    let mut positions = strides::even(low, greatest.max(low), pieces);
+    positions.retain(|at| low < *at && *at < greatest);
+    Ranges::new(key.clone(), positions).within(after.clone(), upto.clone())
 }
 
 /// Bounds at steps of a histogram so that each range has about `rows_each` rows. A step with many
@@ -72,7 +84,7 @@ mod tests {
     use super::*;
 
     fn key() -> Key {
-        Key { column: "k".into(), declaration: "int".into(), collation: None, nullable: true }
+        Key { column: "k".into(), declaration: "int".into(), collation: None, nullable: true, leads: true }
     }
 
     fn step(boundary: i32, range_rows: u32, equal_rows: u32) -> TextRow {
@@ -111,6 +123,25 @@ mod tests {
         let mut cut = Ranges::new(key(), vec![10, 20]).cut(String::new());
         cut.recipes.remove(1);
         assert_eq!(holders(&cut, Some(15)), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_range_is_parted_without_a_gap() {
+        let rest =
+            |upto: Option<&str>| Recipe::Range { key: key(), after: Some("10".into()), upto: upto.map(Into::into) };
+        let ends = |rest: &Recipe, greatest| {
+            let ends = |recipe: &Recipe| match recipe {
+                Recipe::Range { after, upto, .. } => (after.clone().unwrap(), upto.clone().unwrap_or("end".into())),
+                _ => panic!("no range"),
+            };
+            parts(rest, (10, greatest), 3).iter().map(ends).collect::<Vec<_>>()
+        };
+        let pair = |after: &str, upto: &str| (after.to_owned(), upto.to_owned());
+        assert_eq!(ends(&rest(None), 40), [pair("10", "20"), pair("20", "30"), pair("30", "end")]);
+        assert_eq!(ends(&rest(Some("90")), 40), [pair("10", "20"), pair("20", "30"), pair("30", "90")]);
+        assert_eq!(ends(&rest(None), 11), [pair("10", "end")], "there is no value in between");
+        assert_eq!(ends(&rest(Some("90")), 10), [pair("10", "90")]);
+        assert_eq!(ends(&rest(Some("90")), 5), [pair("10", "90")], "rows went meanwhile");
     }
 
     #[test]
