@@ -22,6 +22,7 @@ use super::{
 };
 use crate::end_to_end::oracle::Row;
 
+mod divided;
 mod files;
 mod left_out;
 

@@ -4,7 +4,10 @@ use std::{any::Any, fmt::Write as _, fs::File, sync::Arc};
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
-use ropeway_tests::odbc::{self, PostgreSql, Sqlite};
+use ropeway_tests::{
+    odbc::{self, PostgreSql, Sqlite},
+    sql_server::Server,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,18 +42,47 @@ impl Source {
 
     fn sql_server() -> Self {
         let orders = Orders::new(6_000);
-        let server = format!("localhost,{}", orders.server.port());
-        let service = json!({ "server": server, "database": "Sales", "encrypt": "mandatory",
+        let rows = orders.rows.clone();
+        Self::of_sql_server(orders.server, rows, "Orders", json!({ "type": "SqlServerSource" }))
+    }
+
+    /// A table of SQL Server that a definition cuts badly: nearly all rows are in one chunk, which takes a while.
+    pub(crate) fn uneven() -> Self {
+        const ROWS: u32 = 51_200;
+        let server = Orders::new(1).server;
+        let run = |batch: &str| server.execute("Sales", batch).unwrap_or_else(|error| panic!("{batch}: {error:?}"));
+        run("CREATE TABLE dbo.Uneven (id int NOT NULL PRIMARY KEY, name nvarchar(40) NOT NULL)");
+        run("INSERT INTO dbo.Uneven (id, name) VALUES (0, N'Zoë 0')");
+        let mut count = 1;
+        while count < ROWS {
+            let more = count.min(ROWS - count);
+            let new = format!("id + {count}");
+            run(&format!(
+                "INSERT INTO dbo.Uneven (id, name) SELECT {new}, N'Zoë ' + CAST({new} AS nvarchar(20)) \
+                 FROM dbo.Uneven WHERE id < {more}"
+            ));
+            count += more;
+        }
+        let bound = json!({ "partitionColumnName": "id", "partitionLowerBound": "100", "partitionUpperBound": "100" });
+        let source =
+            json!({ "type": "SqlServerSource", "partitionOption": "DynamicRange", "partitionSettings": bound });
+        let rows = (0..ROWS).map(|id| vec![Some(id.to_string()), Some(format!("Zoë {id}"))]).collect();
+        Self::of_sql_server(server, rows, "Uneven", source)
+    }
+
+    fn of_sql_server(server: Server, rows: Vec<Row>, table: &str, source: Value) -> Self {
+        let address = format!("localhost,{}", server.port());
+        let service = json!({ "server": address, "database": "Sales", "encrypt": "mandatory",
             "trustServerCertificate": false, "authenticationType": "SQL", "userName": "ropeway" });
         Self {
             name: "SQL Server",
             service: json!({ "type": "SqlServer", "typeProperties": service }),
-            dataset: json!({ "type": "SqlServerTable", "typeProperties": { "schema": "dbo", "table": "Orders" } }),
-            source: json!({ "type": "SqlServerSource" }),
+            dataset: json!({ "type": "SqlServerTable", "typeProperties": { "schema": "dbo", "table": table } }),
+            source,
             password: Some(orders::PASSWORD),
-            authority: Some(orders.server.ca_pem.clone()),
-            rows: orders.rows.clone(),
-            _alive: Box::new(orders.server),
+            authority: Some(server.ca_pem.clone()),
+            rows,
+            _alive: Box::new(server),
         }
     }
 

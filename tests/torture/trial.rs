@@ -38,6 +38,8 @@ pub(crate) struct Trial<'a> {
     /// Attempts at chunks, without those that followed a failure in the same process. Below zero while attempts fail
     /// before they begin.
     begun: i64,
+    /// Chunks that were divided.
+    pub(crate) divided: u64,
     interruptions: u64,
 }
 
@@ -56,7 +58,7 @@ impl<'a> Trial<'a> {
         });
         example.define("pipeline/Copy", &json!({ "activities": [activity] }));
         example.always(&["--log-level", "debug", "--log-format", "json"]);
-        Self { example, target, id: id.to_owned(), pair, seen: Visible::new(), begun: 0, interruptions: 0 }
+        Self { example, target, id: id.to_owned(), pair, seen: Visible::new(), begun: 0, divided: 0, interruptions: 0 }
     }
 
     /// A process that works on the run: the first one, or one that resumes it.
@@ -139,6 +141,7 @@ impl<'a> Trial<'a> {
         for line in lines {
             match line["message"].as_str() {
                 Some("an attempt begins") => self.begun += 1,
+                Some("a slow chunk was divided: idle slots read the rest of it") => self.divided += 1,
                 Some("an attempt failed and is tried again") => self.begun -= 1,
                 _ => {}
             }

@@ -234,6 +234,10 @@ pub(crate) struct CopyArgs {
     /// Chunks copied at once [default: the activity's parallelCopies, else twice the cores, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) parallel: Option<u32>,
+    /// How many seconds a chunk is read before slots that have nothing to do may share what is left of
+    /// it, where its source can be divided [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) divide_after: Option<u32>,
     /// Whether a column may lose something in the sink's type [default: forbid]
     #[arg(long, value_name = "WHETHER")]
     pub(crate) lossy: Option<Lossy>,

@@ -3,7 +3,7 @@
 mod mapping;
 mod skip_log;
 
-use std::{path::PathBuf, sync::Arc, thread::available_parallelism};
+use std::{path::PathBuf, sync::Arc, thread::available_parallelism, time::Duration};
 
 use ropeway_engine::{
     Error, ErrorKind, Result, Side,
@@ -33,6 +33,8 @@ pub(crate) struct Extras {
     pub(crate) memory: u64,
     /// Chunks copied at once, if it was asked for.
     pub(crate) parallel: Option<u32>,
+    /// Seconds, if they were asked for.
+    pub(crate) divide_after: Option<u32>,
     /// What `--set` says of sources.
     pub(crate) extra_settings: ExtraSettings,
 }
@@ -46,6 +48,7 @@ impl Extras {
             proxy: request.proxy.clone(),
             memory: request.memory,
             parallel: request.parallel,
+            divide_after: request.divide_after,
             extra_settings: request.extra_settings.clone(),
         }
     }
@@ -82,12 +85,14 @@ impl Extras {
 /// [`ErrorKind::Spec`] for a type that no connector has, or for settings it refuses.
 pub(crate) fn job(copy: ResolvedCopy, registry: &Registry, extras: &Extras, run: RunId) -> Result<Job> {
     let parallel = extras.parallel(copy.parallel_copies);
+    let usual = Settings::default();
     let run_settings = Settings {
         parallel,
         memory_bytes: extras.memory,
         lossy: extras.lossy,
         read_back: copy.validate_data_consistency,
-        ..Settings::default()
+        divide_after: extras.divide_after.map_or(usual.divide_after, |seconds| Duration::from_secs(seconds.into())),
+        ..usual
     };
     let source_type = copy.source.linked_service_type.as_str();
     let sink_type = copy.sink.linked_service_type.as_str();

@@ -33,6 +33,8 @@ pub(crate) struct Request {
     /// See [`CopyArgs`].
     pub(crate) memory: u64,
     pub(crate) parallel: Option<u32>,
+    #[serde(default)]
+    pub(crate) divide_after: Option<u32>,
     pub(crate) lossy: bool,
     pub(crate) strict: bool,
     #[serde(default)]
@@ -69,6 +71,7 @@ impl Request {
             secrets: None,
             memory: MEMORY,
             parallel: None,
+            divide_after: None,
             lossy: false,
             strict: false,
             extra_settings: ExtraSettings::new(),
@@ -98,6 +101,7 @@ impl Request {
         self.parameters.extend(parameters(&definition.parameters)?);
         self.memory = copy.memory.unwrap_or(self.memory);
         self.parallel = copy.parallel.or(self.parallel);
+        self.divide_after = copy.divide_after.or(self.divide_after);
         self.lossy = copy.lossy.map_or(self.lossy, |lossy| lossy == Lossy::Allow);
         self.strict |= copy.strict;
         self.extra_settings.extend(settings::parse(&copy.settings.set, &ropeway_connectors::registry())?);
@@ -175,6 +179,7 @@ mod tests {
             secrets: None,
             memory: MEMORY,
             parallel: None,
+            divide_after: None,
             lossy: false,
             strict: false,
             extra_settings: ExtraSettings::new(),

@@ -69,4 +69,4 @@ impl Stragglers {
 }
 
 /// How long a chunk that is not being read is left alone.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -47,6 +47,7 @@ pub(crate) async fn perform(args: PreviewArgs) -> Result<u8> {
         proxy: args.connection.proxy,
         memory: MEMORY,
         parallel: Some(1),
+        divide_after: None,
         extra_settings,
     };
     let source = assemble::source(side, &registry, &extras, 1)?;
