@@ -177,3 +177,31 @@ async fn a_schema_is_dropped_once_it_is_empty() {
     assert_eq!(failure(&mut client, "DROP SCHEMA dbo").await, 15150);
     assert_eq!(failure(&mut client, "CREATE TABLE staging.t (id int NOT NULL)").await, 2760);
 }
+
+#[tokio::test]
+async fn checksums_of_columns_are_those_that_are_known() {
+    let server = Server::start().unwrap();
+    let batch = "CREATE TABLE dbo.c (id int NOT NULL, a int NULL, b int NULL, t text NULL, x xml NULL);
+        INSERT INTO dbo.c VALUES (1, NULL, 100, 'x', NULL), (2, NULL, NULL, NULL, N'<a/>'), (3, 1, 2, NULL, NULL)";
+    server.execute("sales", batch).unwrap();
+    let ask = |sql: &str| {
+        server.execute("sales", sql).map(|rows| rows.into_iter().map(|row| row[0].clone()).collect::<Vec<_>>())
+    };
+    let known = ["-109", "-2147483640", "18"];
+    assert_eq!(ask("SELECT BINARY_CHECKSUM(a, b) FROM dbo.c ORDER BY id").unwrap(), known);
+    assert_eq!(
+        ask("SELECT binary_checksum(t, [a], x, [b]) FROM dbo.c ORDER BY id").unwrap(),
+        known,
+        "what is not compared"
+    );
+    assert_eq!(
+        ask("SELECT BINARY_CHECKSUM(a, b) & 2147483647 FROM dbo.c ORDER BY id").unwrap(),
+        ["2147483539", "8", "18"]
+    );
+    assert_eq!(ask("SELECT BINARY_CHECKSUM(a, b) % 4 FROM dbo.c ORDER BY id").unwrap(), ["-1", "0", "2"]);
+    assert_eq!(ask("SELECT COUNT(*) FROM dbo.c WHERE (170 & 75) = 10").unwrap(), ["3"]);
+    // What it does not know is an error: a hash of nothing, and bits of what is no whole number.
+    for unknown in ["BINARY_CHECKSUM(t, x)", "1.5 & 1", "CAST(1 AS float) & 1"] {
+        assert_eq!(ask(&format!("SELECT {unknown} FROM dbo.c")).unwrap_err().number, 50000, "{unknown}");
+    }
+}

@@ -15,6 +15,7 @@ mod app_lock;
 mod bind;
 mod bulk;
 mod catalogue;
+mod checksum;
 mod collation;
 mod command;
 mod constraint;

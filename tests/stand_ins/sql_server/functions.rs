@@ -4,7 +4,7 @@ use super::collation::Collation;
 use super::convert::{convert, reshape, ten, width};
 use super::datum::{DAY_TICKS, Datum, load, store};
 use super::sql_type::Length;
-use super::{SqlError, SqlType, text_form, variant, wire};
+use super::{SqlError, SqlType, checksum, text_form, variant, wire};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error};
@@ -78,6 +78,10 @@ pub(super) fn register(sqlite: &Connection) -> rusqlite::Result<()> {
             return Ok(None);
         }
         wire::data(&datum, numbered(context, 1)?).map(|data| Some(data.len() as i64)).map_err(failed)
+    })?;
+    sqlite.create_scalar_function("tds_checksum", 3, pure, |context| {
+        let of = numbered(context, 2)?;
+        load(context.get_raw(1), of).and_then(|datum| checksum::with(context.get(0)?, &datum, of)).map_err(failed)
     })?;
     sqlite.create_scalar_function("tds_replicate", 3, pure, |context| {
         if context.get_raw(0) == ValueRef::Null || context.get_raw(1) == ValueRef::Null {

@@ -350,6 +350,16 @@ impl Binder<'_> {
             ("ABS", [value]) if value.of.is_integer() => {
                 Ok(Bound::value(format!("abs({})", value.sql), value.of, true))
             }
+            ("BINARY_CHECKSUM", [_, ..]) => {
+                // What cannot be compared does not count.
+                let counted: Vec<&Bound> = bound.iter().filter(|value| value.of.is_comparable()).collect();
+                if counted.is_empty() {
+                    return Err(SqlError::not_taught("BINARY_CHECKSUM of nothing that can be compared"));
+                }
+                let with =
+                    |sum, value: &&Bound| format!("tds_checksum({sum}, {}, {})", value.sql, type_number(value.of));
+                Ok(Bound::value(counted.iter().fold("0".to_owned(), with), SqlType::Int, false))
+            }
             ("NEWID", []) => Ok(Bound::value("tds_newid()".to_owned(), SqlType::UniqueIdentifier, false)),
             ("SYSUTCDATETIME" | "SYSDATETIME", []) => {
                 Ok(Bound::value("tds_now()".to_owned(), SqlType::DateTime2(7), false))

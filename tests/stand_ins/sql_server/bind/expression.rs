@@ -190,6 +190,11 @@ impl Binder<'_> {
     }
 
     fn calculate(&mut self, sign: &str, left: &Bound, right: &Bound) -> Result<Bound, SqlError> {
+        let is_whole = |side: &Bound| side.of.is_integer() && side.of != SqlType::Bit;
+        if sign == "&" && is_whole(left) && is_whole(right) {
+            let of = if left.of.precedence() >= right.of.precedence() { left.of } else { right.of };
+            return Ok(Bound::value(format!("({} & {})", left.sql, right.sql), of, true));
+        }
         let words = match sign {
             "+" => "add",
             "-" => "subtract",
