@@ -10,6 +10,7 @@ mod dividing;
 mod entra;
 mod faults;
 mod logins;
+mod shares;
 mod sink;
 mod snapshot;
 pub(crate) mod target;

@@ -71,10 +71,16 @@ async fn texts_are_compared_in_the_servers_collation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heap_is_one_chunk_and_says_why() {
     let stage = Stage::with(&table("t", "int NOT NULL", |n| n.to_string(), ""));
-    let source = stage.table("t");
-    assert_eq!(assert_complete(&*source).await, 1);
-    assert!(source.describe().cut.starts_with("one chunk"), "{}", source.describe().cut);
-    assert!(stage.is_real() || source.describe().cut.contains("no clustered or unique index"));
+    for settings in [json!({}), json!({"isolationLevel": "Serializable"})] {
+        let source = stage.cut("t", settings);
+        assert_eq!(assert_complete(&*source).await, 1);
+        let cut = source.describe().cut;
+        assert!(cut.starts_with("one chunk"), "{cut}");
+        for part in ["no clustered or unique index", "«isolationLevel» Snapshot", "«partitionOption» DynamicRange"]
+        {
+            assert!(stage.is_real() || cut.contains(part), "{cut}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

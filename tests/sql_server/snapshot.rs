@@ -33,7 +33,11 @@ const SPARES: usize = 2;
 
 /// A table of accounts with amounts; the database allows snapshots.
 fn accounts() -> Option<Stage> {
-    let mut batch = "CREATE TABLE $(schema).t (k int NOT NULL PRIMARY KEY, n int NOT NULL);".to_owned();
+    accounts_with("PRIMARY KEY")
+}
+
+fn accounts_with(key: &str) -> Option<Stage> {
+    let mut batch = format!("CREATE TABLE $(schema).t (k int NOT NULL {key}, n int NOT NULL);");
     for first in (0..ROWS).step_by(100) {
         let rows: Vec<_> = (first..first + 100).map(|k| format!("({}, {k})", 10 * k)).collect();
         batch.push_str(&format!("INSERT INTO $(schema).t VALUES {};", rows.join(", ")));
@@ -95,6 +99,39 @@ async fn rows_that_move_between_chunks_are_copied_once() {
         assert_eq!(told.starts_with("one snapshot for all chunks"), holds, "{told}");
         assert!(stage.server().seen().violations.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_heap_that_are_updated_between_shares_are_copied_once() {
+    let Some(stage) = accounts_with("") else { return };
+    let before = now(&stage);
+    move_rows_at_every_read(&stage);
+    let execute = stage.server().executor();
+    let all = Arc::new(move || drop(execute("sales", "UPDATE dbo.t SET n = n + 1").unwrap()));
+    stage.server().on(READ, Fault::Run(all), 200);
+    // Sessions are lost, and chunks read again, as well.
+    stage.server().on_after(2, READ, Fault::BreakAfterBytes(300), 1);
+    let blob = ModelBlob::default();
+    let summary = go(&job(stage.cut("t", snapshot()), blob.clone()), &MemoryCheckpoint::default()).await.unwrap();
+    assert_eq!((summary.chunks, summary.retries), (4, 1));
+    assert_eq!(pairs(&blob.published().unwrap()), before);
+    assert_ne!(now(&stage), before);
+    stage.server().clear_faults();
+
+    // The twin that must fail: the same shares, each of the state that it finds.
+    let before = now(&stage);
+    let statements = stage.server().seen().statements;
+    let share = statements.iter().find_map(|text| text.split_once(&format!("{READ} WHERE "))).unwrap().1;
+    let mut found = Vec::new();
+    for number in 0..4 {
+        let share = share.replace("@ropeway_shares", "4").replace("@ropeway_share", &number.to_string());
+        let rows = stage.server().execute("sales", &format!("SELECT k FROM dbo.t WHERE {share}")).unwrap();
+        found.extend(rows.iter().map(|row| row[0].parse::<i64>().unwrap()));
+        stage.target.run("UPDATE dbo.t SET n = n + 1");
+    }
+    let once: BTreeSet<_> = found.iter().copied().collect();
+    assert!(once.len() < found.len(), "no row was read twice");
+    assert!(once.len() < before.len(), "no row was left out");
 }
 
 /// A writer that never rests; returns how often it moved something.

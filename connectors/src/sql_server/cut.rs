@@ -1,4 +1,4 @@
-//! How an input is cut into chunks: what the definition says, or the clustered or a unique key.
+//! How an input is cut into chunks: what the definition says, the clustered or a unique key, or shares.
 //!
 //! Ranges are half-open, `(after, upto]`, the first and the last are open, nulls are a chunk of their
 //! own; the server compares, in its own collation. So every row belongs to exactly one chunk whatever
@@ -6,6 +6,7 @@
 
 mod key;
 mod ranges;
+mod shares;
 mod strides;
 
 use mssql_tds::datatypes::sqltypes::SqlType;
@@ -23,7 +24,7 @@ use super::{
     input::{CONDITION, Input, partition_parameter},
     snapshot,
     spec::PartitionSettings,
-    statements::{self, AFTER, TABLE, UPTO},
+    statements::{self, AFTER, SHARE, SHARES, TABLE, UPTO},
     wire::{Query, Session, TextRow, text},
 };
 use crate::sql::quote_ident;
@@ -75,6 +76,8 @@ pub(crate) enum Recipe {
     Nulls { column: String },
     /// Those of one physical partition.
     Partition { function: String, column: String, number: i32 },
+    /// Those that a checksum of the columns puts into this one of so many shares.
+    Share { columns: Vec<String>, number: u32, of: u32 },
 }
 
 impl Recipe {
@@ -86,6 +89,11 @@ impl Recipe {
             Self::Partition { function, column, number } => {
                 let condition = statements::in_partition(&quote_ident(function)?, &quote_ident(column)?);
                 Ok((condition, vec![partition_parameter(*number)]))
+            }
+            Self::Share { columns, number, of } => {
+                let columns = columns.iter().map(|column| quote_ident(column)).collect::<Result<Vec<_>>>()?;
+                let parameter = |name: &str, value: &u32| (name.to_owned(), SqlType::BigInt(Some(i64::from(*value))));
+                Ok((statements::in_share(&columns.join(", ")), vec![parameter(SHARE, number), parameter(SHARES, of)]))
             }
             Self::Range { key, after, upto } => {
                 let ends = [(AFTER, after), (UPTO, upto)];
@@ -104,7 +112,7 @@ impl Recipe {
     /// The column that cuts.
     pub(crate) fn column(&self) -> Option<&str> {
         match self {
-            Self::Whole => None,
+            Self::Whole | Self::Share { .. } => None,
             Self::Range { key, .. } => Some(&key.column),
             Self::Nulls { column } | Self::Partition { column, .. } => Some(column),
         }
@@ -136,6 +144,7 @@ impl Recipe {
             Self::Whole => "all rows".to_owned(),
             Self::Nulls { column } => format!("{column} is null"),
             Self::Partition { number, .. } => format!("partition {number}"),
+            Self::Share { number, of, .. } => format!("share {} of {of}", u64::from(*number) + 1),
             Self::Range { key, after, upto } => match (after, upto) {
                 (None, None) => format!("{} is not null", key.column),
                 (Some(after), None) => format!("{} > {after}", key.column),
@@ -203,13 +212,22 @@ impl Planner<'_> {
                  several chunks cannot share a snapshot; name the table in the dataset, or remove «isolationLevel»",
             ));
         };
-        match snapshot::obstacle(self.session, table).await? {
-            Some(obstacle) => Ok(Cut::whole(format!(
-                "one chunk: «isolationLevel» is Snapshot, and several chunks cannot share a snapshot: {obstacle}"
-            ))),
-            // Where the database allows no snapshots, the plan says so already.
-            None => self.session.run(&statements::look(table)).await.map(|()| cut),
+        if matches!(cut.recipes.first(), Some(Recipe::Share { .. })) {
+            // They are only made where nothing is in their way.
+            return Ok(cut);
         }
+        Ok(self.obstacle(table).await?.unwrap_or(cut))
+    }
+
+    /// One chunk, if something keeps several chunks of a table from showing one state.
+    async fn obstacle(&mut self, table: &str) -> Result<Option<Cut>> {
+        if let Some(obstacle) = snapshot::obstacle(self.session, table).await? {
+            return Ok(Some(Cut::whole(format!(
+                "one chunk: «isolationLevel» is Snapshot, and several chunks cannot share a snapshot: {obstacle}"
+            ))));
+        }
+        // Where the database allows no snapshots, the plan says so already.
+        self.session.run(&statements::look(table)).await.map(|()| None)
     }
 
     async fn cut(&mut self, option: &PartitionOption) -> Result<Cut> {
@@ -292,11 +310,11 @@ impl Planner<'_> {
             Err(error) => return Ok(Cut::whole(without_catalogue(&error))),
         };
         let Some((row, key)) = rows.iter().find_map(|row| Some((row, Key::of(row).ok().flatten()?))) else {
-            return Ok(Cut::whole(if rows.is_empty() {
-                "one chunk: the table has no clustered or unique index; «partitionOption» DynamicRange would cut it by a column"
-            } else {
-                "one chunk: no key of the table has a type that cuts exactly"
-            }));
+            let keyless = match rows.is_empty() {
+                true => "the table has no clustered or unique index",
+                false => "no key of the table has a type that cuts exactly",
+            };
+            return self.by_shares(table, keyless).await;
         };
         let name = if row.number::<u8>("index_type") == Some(1) { "the clustered key" } else { "a unique key" };
         let (size, note) = self.size(table).await?;
@@ -463,6 +481,36 @@ mod tests {
         let (condition, parameters) = recipe.condition().unwrap();
         assert_eq!(condition, "([Id]]] > @ropeway_after)");
         assert_eq!(parameters, [("@ropeway_after".to_owned(), SqlType::BigInt(Some(i64::MIN)))]);
+    }
+
+    #[test]
+    fn shares_survive_the_checkpoint_and_quote_every_column() {
+        let columns = vec!["a".to_owned(), "*".to_owned(), "x]) & 0 --".to_owned()];
+        let recipe = Recipe::Share { columns, number: 1, of: 4 };
+        let json = serde_json::to_value(&recipe).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"kind": "share", "columns": ["a", "*", "x]) & 0 --"], "number": 1, "of": 4})
+        );
+        assert_eq!(serde_json::from_value::<Recipe>(json).unwrap(), recipe);
+        let (condition, parameters) = recipe.condition().unwrap();
+        assert!(condition.contains("BINARY_CHECKSUM([a], [*], [x]]) & 0 --])"), "{condition}");
+        let of = |name: &str, value| (name.to_owned(), SqlType::BigInt(Some(value)));
+        assert_eq!(parameters, [of("@ropeway_share", 1), of("@ropeway_shares", 4)]);
+        assert_eq!((recipe.label().as_str(), recipe.column()), ("share 2 of 4", None));
+    }
+
+    #[test]
+    fn old_recipes_are_read_as_they_were_written() {
+        for json in [
+            r#"{"kind":"whole"}"#,
+            r#"{"kind":"nulls","column":"k"}"#,
+            r#"{"kind":"partition","function":"f","column":"k","number":2}"#,
+            r#"{"kind":"range","key":{"column":"k","declaration":"int","collation":null,"nullable":true},"after":"1","upto":null}"#,
+        ] {
+            let recipe: Recipe = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&recipe).unwrap(), json);
+        }
     }
 
     #[test]

@@ -9,6 +9,10 @@ pub(crate) const AFTER: &str = "@ropeway_after";
 pub(crate) const UPTO: &str = "@ropeway_upto";
 /// The number of a physical partition.
 pub(crate) const PARTITION: &str = "@ropeway_partition";
+/// The number of a share, from 0.
+pub(crate) const SHARE: &str = "@ropeway_share";
+/// How many shares there are.
+pub(crate) const SHARES: &str = "@ropeway_shares";
 
 /// The columns of a query's first result. Parameters: `@query nvarchar(max)`, the query, and
 /// `@params nvarchar(max)`, the declarations of its parameters or null.
@@ -35,6 +39,19 @@ c.[precision] AS [precision], c.scale AS scale, c.collation_name AS collation_na
 FROM sys.columns AS c \
 JOIN sys.types AS t ON t.user_type_id = c.system_type_id \
 WHERE c.object_id = OBJECT_ID(@table) AND c.name = @column";
+
+/// The columns of a table, and of nothing else, that a checksum of its rows is made of: those that are stored, and of types
+/// that BINARY_CHECKSUM compares. A computed column may have another value at every look, and what is large is only looked at
+/// in part. Parameter: `@table`.
+pub(crate) const CHECKED: &str = "\
+SELECT c.name AS column_name \
+FROM sys.columns AS c \
+JOIN sys.types AS t ON t.user_type_id = c.system_type_id \
+WHERE c.object_id = OBJECT_ID(@table, N'U') AND c.is_computed = 0 AND c.is_hidden = 0 AND c.encryption_type IS NULL \
+AND c.max_length <> -1 AND t.name IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint', N'decimal', N'numeric', N'money', \
+N'smallmoney', N'float', N'real', N'date', N'time', N'datetime', N'smalldatetime', N'datetime2', N'datetimeoffset', N'char', \
+N'varchar', N'nchar', N'nvarchar', N'binary', N'varbinary', N'uniqueidentifier', N'timestamp') \
+ORDER BY c.column_id";
 
 /// Rows and pages of a table; needs VIEW DATABASE STATE. Parameter: `@table`.
 pub(crate) const SIZE: &str = "\
@@ -153,6 +170,23 @@ pub(crate) fn session(largest: Option<u64>, isolation: Option<&str>) -> String {
 /// The rows of one physical partition. Parameter: [`PARTITION`].
 pub(crate) fn in_partition(function: &str, column: &str) -> String {
     format!("$PARTITION.{function}({column}) = {PARTITION}")
+}
+
+/// The rows of one share of a table. Parameters: [`SHARE`], [`SHARES`], so that all shares are one statement with one plan:
+/// the server may leave a column out of the checksum that it knows to be null.
+///
+/// The checksum may be negative, and so would be the remainder; the mask takes the sign away (ABS of the least `int`
+/// overflows). A null checksum would be in no share. The lowest bits are those of the last column alone, often a flag: the
+/// factor, which is the golden ratio's, spreads all bits over those from 30 on, which the division leaves.
+pub(crate) fn in_share(columns: &str) -> String {
+    format!(
+        "CAST(ISNULL(BINARY_CHECKSUM({columns}), 0) & 2147483647 AS bigint) * 1640531527 / 1073741824 % {SHARES} = {SHARE}"
+    )
+}
+
+/// Whether the server takes a condition, asked of one row.
+pub(crate) fn probe(table: &str, condition: &str) -> String {
+    format!("SELECT TOP (1) CASE WHEN {condition} THEN 1 ELSE 0 END AS [probed] FROM {table}")
 }
 
 /// The rows of one half-open range; an end that is `None` is open. `upto` and `after` are the
