@@ -17,7 +17,7 @@ impl Planner<'_> {
         // table with a key that only happens to rows whose key changes.
         if !self.one_state {
             return whole(
-                "; «isolationLevel» Snapshot would allow shares of it, «partitionOption» DynamicRange would cut it by a column",
+                "; «isolationLevel» Snapshot would allow shares of a table, «partitionOption» DynamicRange would cut it by a column",
             );
         }
         if let Some(cut) = self.obstacle(table).await? {
