@@ -45,6 +45,9 @@ fn halves(stage: &Stage, middle: &str) -> Arc<dyn Source> {
     connect(spec).unwrap()
 }
 
+/// The value of a row's key, as T-SQL writes it.
+type ValueOf = Box<dyn Fn(usize) -> String>;
+
 /// Reads a chunk that is asked to end after its first batch.
 async fn hastened(source: &dyn Source, chunk: &Chunk) -> (Vec<RecordBatch>, Option<Divided>) {
     let mut stream = source.read(chunk, SMALL).await.unwrap().fuse();
@@ -88,7 +91,7 @@ fn is_complete(batches: &[RecordBatch]) -> bool {
 async fn every_row_is_in_one_part_whatever_the_key_is() {
     let day = |n: usize| format!("'20{:02}-{:02}-{:02}'", n / 60, n / 28 % 12 + 1, n % 28 + 1);
     let fine = |n: usize| format!("'2024-02-29T12:00:{:02}.{:07}'", n % 60, n * 1_001 + 7);
-    let cases: [(&str, &str, Box<dyn Fn(usize) -> String>); 6] = [
+    let cases: [(&str, &str, ValueOf); 6] = [
         ("int", "300", Box::new(|n| (n * 4).to_string())),
         ("bigint", "0", Box::new(|n| ((n as i64 - 100) << 40).to_string())),
         ("tinyint", "100", Box::new(|n| n.to_string())),
