@@ -18,8 +18,8 @@ use crate::{
     retry::RetryClass,
 };
 
-/// Chunks that a run may get beyond those of its plan. Sinks count with them from the beginning
-/// ([`RunContext::chunks`](crate::sink::RunContext::chunks)).
+/// Chunks that a run may get beyond those of its plan, so no more of its chunks are divided; sinks count with that from the
+/// beginning ([`RunContext::chunks`](crate::sink::RunContext::chunks)).
 pub(crate) const MOST_ADDED: usize = 256;
 
 /// A part of a chunk: what a [`Chunk`] says of itself, without a number.

@@ -285,11 +285,11 @@ impl Begun<'_> {
         files.collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// Chunks of the plan, and those that dividing may add to it.
-    fn most_chunks(&self) -> u32 {
+    /// What a sink counts with: the chunks as they were planned, and once more as many of them as may be divided.
+    fn counted_chunks(&self) -> u32 {
         let planned = self.record.plan.chunks.len() - self.record.divisions.added();
         let may_divide = stragglers::may_divide(&*self.job.source, &self.record.plan.chunks);
-        (planned + if may_divide { MOST_ADDED } else { 0 }) as u32
+        (planned + if may_divide { planned.min(MOST_ADDED) } else { 0 }) as u32
     }
 
     async fn target(&self, sink: &dyn Sink, schema: &SchemaRef, opening: Option<&Value>) -> Result<Arc<dyn SinkRun>> {
@@ -298,7 +298,7 @@ impl Begun<'_> {
                 run: self.job.run.clone(),
                 epoch: self.record.epoch,
                 schema: schema.clone(),
-                chunks: self.most_chunks(),
+                chunks: self.counted_chunks(),
                 one_epoch: self.job.source.shares_snapshot(&self.record.plan.chunks),
                 leaves_out: self.job.skipping.is_some(),
                 files: self.files(sink),

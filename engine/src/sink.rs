@@ -64,8 +64,9 @@ pub struct RunContext {
     pub epoch: u32,
     /// The columns of every batch.
     pub schema: SchemaRef,
-    /// Chunks of the run, at most: those of the plan, and where chunks may be divided ([`division`](crate::division)) those
-    /// that come of it.
+    /// How many chunks to count with where something is shared out among them: those of the plan. Where chunks may be
+    /// divided ([`division`](crate::division)) it is that many more, up to 256: a chunk and all that was divided from it may
+    /// then take twice what one takes.
     pub chunks: u32,
     /// Chunks of other epochs show another state of the source. A sink that [begins again](Sink::begins_again) does not
     /// answer [`SinkRun::open`] with an attempt of theirs.

@@ -177,4 +177,25 @@ mod tests {
         assert!(BlockSizes::new(8, 45_001).is_none());
         assert_eq!(BlockSizes::longest(100 << 20), 100 << 20);
     }
+
+    /// Blocks of a part begin small again, so that parts take more of them than their chunk would have taken.
+    #[test]
+    fn a_chunk_and_what_was_divided_from_it_take_at_most_twice_its_share() {
+        for (base, chunks) in [(1 << 20, 2_u32), (8 << 20, 8), (8 << 20, 512), (64 << 20, 20_000)] {
+            let sizes = BlockSizes::new(base, chunks).unwrap();
+            let (share, room) = (BLOCKS_PER_BLOB / chunks, (0..).map_while(|number| sizes.of(number)).sum::<usize>());
+            let blocks_of = |mut bytes: usize| {
+                let mut count = 0;
+                while bytes > 0 {
+                    bytes = bytes.saturating_sub(sizes.of(count).unwrap());
+                    count += 1;
+                }
+                count
+            };
+            for parts in [1, 2, 9, 200] {
+                let blocks: u32 = (0..parts).map(|_| blocks_of(room / parts)).sum();
+                assert!(blocks <= 2 * share + parts as u32, "{blocks} blocks of {parts} parts, {share} of a chunk");
+            }
+        }
+    }
 }

@@ -1,9 +1,16 @@
 //! Chunks that turn out slow.
 
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+
 use super::*;
-use crate::testing::{
-    dice::Dice,
-    faults::{Faults, FaultySource},
+use crate::{
+    chunk::BatchLimit,
+    sink::{ColumnFit, RunContext, SinkRun},
+    testing::{
+        dice::Dice,
+        faults::{Faults, FaultySource},
+    },
 };
 
 /// One chunk that is slow, and two that are soon done; with three slots.
@@ -58,4 +65,44 @@ async fn nothing_is_divided_while_chunks_wait_for_a_slot() {
     job.settings.parallel = 1;
     let (summary, divided) = heard(&job).await;
     assert_eq!((summary.rows, summary.chunks, divided), (3002, 3, vec![]));
+}
+
+/// Keeps how many chunks it was told to count with.
+struct Counting(ModelTable, Arc<AtomicU32>);
+
+#[async_trait]
+impl Sink for Counting {
+    async fn fit(&self, schema: &SchemaRef) -> Result<Vec<ColumnFit>> {
+        self.0.fit(schema).await
+    }
+    fn guarantee(&self) -> String {
+        self.0.guarantee()
+    }
+    async fn begin(&self, context: RunContext) -> Result<Box<dyn SinkRun>> {
+        self.1.store(context.chunks, Ordering::SeqCst);
+        self.0.begin(context).await
+    }
+    fn working_set(&self, schema: &SchemaRef, limit: BatchLimit) -> u64 {
+        self.0.working_set(schema, limit)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sinks_count_with_what_may_be_divided_also_after_it_was() {
+    let (store, told) = (MemoryCheckpoint::default(), Arc::new(AtomicU32::new(0)));
+    let mut job = uneven(Duration::ZERO, &ModelTable::default());
+    job.sink = Arc::new(Counting(ModelTable::default(), told.clone()));
+    tokio::time::timeout(Duration::from_secs(3), go(&job, &store)).await.err().expect("it was killed before its end");
+    let known = store.snapshot().unwrap().plan.chunks.len() as u64;
+    assert!(known > 3 && told.swap(0, Ordering::SeqCst) == 2 * 3, "{known} chunks");
+    // The process that comes next sees more chunks, and counts with as many.
+    assert!(go(&job, &store).await.result.unwrap().chunks >= known);
+    assert_eq!(told.load(Ordering::SeqCst), 2 * 3);
+
+    let plain = Job {
+        sink: Arc::new(Counting(ModelTable::default(), told.clone())),
+        ..self::job(numbered(), ModelTable::default())
+    };
+    go(&plain, &MemoryCheckpoint::default()).await.result.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), CHUNKS as u32, "what cannot be divided is counted as it is");
 }
