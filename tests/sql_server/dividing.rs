@@ -149,6 +149,39 @@ async fn what_has_no_order_is_read_to_its_end() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_have_to_be_sorted_and_what_shares_a_snapshot_is_read_to_its_end() {
+    let Some(target) = Target::only_stand_in("a real server may have no partition functions, and no snapshots") else {
+        return;
+    };
+    target.run("CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (100, 200)");
+    target.run("CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])");
+    target.run("ALTER DATABASE sales SET ALLOW_SNAPSHOT_ISOLATION ON");
+    for (name, place) in [("whole", ""), ("parted", " ON ps(k)")] {
+        target.run(&format!("CREATE TABLE dbo.{name} (k int NOT NULL, n int NOT NULL){place}"));
+        target.run(&format!("CREATE CLUSTERED INDEX ix ON dbo.{name} (k)"));
+        target.run(&format!("INSERT INTO dbo.{name} (k, n) VALUES (1, 1), (150, 2), (300, 3)"));
+    }
+    let stage = Stage::of(target);
+    let cases = [
+        ("whole", json!({}), true),
+        ("parted", json!({}), false),
+        ("whole", json!({"isolationLevel": "Snapshot"}), false),
+    ];
+    for (table, settings, divides) in cases {
+        let bounds = json!({"partitionColumnName": "k", "partitionLowerBound": "150", "partitionUpperBound": "150"});
+        let mut cut = json!({"partitionOption": "DynamicRange", "partitionSettings": bounds});
+        cut.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let mut spec = stage.spec(json!({"schema": "dbo", "table": table}), cut);
+        spec["parallelCopies"] = json!(2);
+        let source = connect(spec).unwrap();
+        source.schema().await.unwrap();
+        let chunks = source.plan(TARGET).await.unwrap();
+        assert_eq!(chunks.len(), 2);
+        assert!(chunks.iter().all(|chunk| source.divides(chunk) == divides), "{table} {settings}");
+    }
+}
+
 /// A source on a slow line.
 struct Slow(Arc<dyn Source>);
 

@@ -5,6 +5,7 @@
 //! the bounds are, and bounds only decide how even the chunks are.
 
 mod key;
+mod order;
 mod ranges;
 mod shares;
 mod strides;
@@ -199,6 +200,7 @@ impl Planner<'_> {
     /// The chunks of the input.
     pub(crate) async fn plan(&mut self, option: &PartitionOption) -> Result<Cut> {
         let cut = self.cut(option).await?;
+        let cut = self.in_order(cut).await?;
         if !self.one_state {
             return Ok(cut);
         }
