@@ -179,6 +179,9 @@ async fn what_would_have_to_be_sorted_and_what_shares_a_snapshot_is_read_to_its_
         let chunks = source.plan(TARGET).await.unwrap();
         assert_eq!(chunks.len(), 2);
         assert!(chunks.iter().all(|chunk| source.divides(chunk) == divides), "{table} {settings}");
+        let order = if divides { " ORDER BY [k]" } else { "" };
+        let statement = format!("SELECT * FROM [dbo].[{table}] WHERE <range>{order}");
+        assert_eq!(source.describe().statement, statement);
     }
 }
 

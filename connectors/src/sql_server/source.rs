@@ -30,7 +30,7 @@ use super::{
     spec::SourceSpec,
     statements, time_span, types,
 };
-use crate::shared_snapshot::CONSISTENCY;
+use crate::{shared_snapshot::CONSISTENCY, sql::quote_ident};
 
 /// Seconds: Data Factory's own default.
 const QUERY_TIMEOUT: u32 = 7_200;
@@ -38,6 +38,8 @@ const QUERY_TIMEOUT: u32 = 7_200;
 const BATCHES: u64 = 4;
 /// What a session holds beside its batches.
 const SESSION: u64 = 256 * 1024;
+
+const NOT_PLANNED: &str = "not planned yet";
 
 /// The isolation level under which all chunks show one state.
 const SNAPSHOT: &str = "SNAPSHOT";
@@ -52,7 +54,8 @@ pub(crate) struct SqlServerSource {
     copies: Option<u32>,
     types: TypeSettings,
     planned: OnceCell<Arc<Planned>>,
-    cut: Mutex<Option<String>>,
+    /// Why the input is cut as it is, and the column in whose order ranges are read, quoted.
+    cut: Mutex<Option<(String, Option<String>)>>,
     arrivals: Arrivals,
     hastening: Hastening,
     /// While chunks share one.
@@ -161,7 +164,8 @@ impl Source for SqlServerSource {
         let cut = planner.plan(&self.option).await?;
         self.pool.put_back(session);
         let chunks = cut.chunks()?;
-        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut.why);
+        let order = cut.recipes.iter().find_map(Recipe::order).map(|key| quote_ident(&key.column)).transpose()?;
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some((cut.why, order));
         Ok(chunks)
     }
 
@@ -220,10 +224,15 @@ impl Source for SqlServerSource {
 
     fn describe(&self) -> SourceDescription {
         let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let several = cut.as_deref().is_some_and(|why| !why.starts_with("one chunk"));
+        let (why, order) = cut.unwrap_or_else(|| (NOT_PLANNED.to_owned(), None));
+        let several = why != NOT_PLANNED && !why.starts_with("one chunk");
+        let statement = self.input.shown(several);
         SourceDescription {
-            statement: self.input.shown(several),
-            cut: cut.unwrap_or_else(|| "not planned yet".to_owned()),
+            statement: match order {
+                Some(order) => statements::in_order(&statement, &order),
+                None => statement,
+            },
+            cut: why,
             consistency: consistency(self.isolation, several),
         }
     }
