@@ -7,7 +7,7 @@
 //! back where the attempt came to nothing. A process that lost the run cannot write that down any more, so that an attempt
 //! of which no division is known has read the whole chunk.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,6 +40,32 @@ pub struct Divided {
     /// What it did not read.
     pub rest: Vec<Part>,
 }
+
+impl Divided {
+    /// What the stream ends with. It is an error, because whoever does not know of divisions must not take what came before
+    /// for all of the chunk.
+    pub fn into_end(self) -> Error {
+        Error::new(ErrorKind::Bug, "a chunk ended early, and nobody knows what is left of it; please report it")
+            .caused_by(EndedEarly(self))
+    }
+
+    /// The division, if a stream ended with one; else its error.
+    pub fn of_end(end: Error) -> Result<Self> {
+        let divided = end.source().and_then(|cause| cause.downcast_ref::<EndedEarly>()).map(|it| it.0.clone());
+        divided.ok_or(end)
+    }
+}
+
+#[derive(Debug)]
+struct EndedEarly(Divided);
+
+impl fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it was read up to {}", self.0.read.label)
+    }
+}
+
+impl StdError for EndedEarly {}
 
 /// The same with the attempt: it counts once this attempt is the one that committed the chunk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +180,15 @@ mod tests {
         assert_eq!(divisions.settle(&receipt(0, FIRST), &mut chunks), 0);
         assert_eq!(recipes(&chunks), [(0, 10), (1, 11), (2, 12)]);
         assert_eq!((divisions.added(), divisions.room()), (2, MOST_ADDED - 2));
+    }
+
+    #[test]
+    fn an_early_end_is_an_error_that_holds_the_division() {
+        let parts = divided(FIRST).parts;
+        let end = parts.clone().into_end().on(crate::Side::Source);
+        assert_eq!((end.kind(), Divided::of_end(end).unwrap()), (ErrorKind::Bug, parts));
+        let other = Error::new(ErrorKind::Unavailable, "gone").caused_by(divided(FIRST).parts.into_end());
+        assert_eq!(Divided::of_end(other).unwrap_err().kind(), ErrorKind::Unavailable, "its cause is not its end");
     }
 
     #[test]

@@ -20,7 +20,6 @@ pub use self::{
 use crate::{
     Error, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
-    division::Divided,
     skipping::{LeftOut, Portion, PortionStream},
 };
 
@@ -186,15 +185,12 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// Asks the open stream of a chunk to end early, as soon as it can; what it does not read shall become about so many
-    /// parts ([`Hastening`]). False if there is no such stream.
+    /// parts ([`Hastening`]). It ends with how it divided the chunk ([`Divided::into_end`]), or with `None` if it read all
+    /// of it. False if there is no such stream.
+    ///
+    /// [`Divided::into_end`]: crate::division::Divided::into_end
     fn hasten(&self, _chunk: ChunkId, _parts: u32) -> bool {
         false
-    }
-
-    /// How the stream of this chunk that has ended divided it; `None` if it read all of the chunk. Asked once, by whoever
-    /// read that stream to its end.
-    fn divided(&self, _chunk: ChunkId) -> Option<Divided> {
-        None
     }
 
     /// Peak bytes that one open stream may hold, prefetched batches included. Asked after `schema`.

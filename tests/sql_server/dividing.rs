@@ -54,9 +54,12 @@ async fn hastened(source: &dyn Source, chunk: &Chunk) -> (Vec<RecordBatch>, Opti
     let mut batches = Vec::from_iter(stream.next().await.transpose().unwrap());
     source.hasten(chunk.id, 3);
     while let Some(batch) = stream.next().await {
-        batches.push(batch.unwrap());
+        match batch {
+            Ok(batch) => batches.push(batch),
+            Err(end) => return (batches, Some(Divided::of_end(end).unwrap())),
+        }
     }
-    (batches, source.divided(chunk.id))
+    (batches, None)
 }
 
 /// Every chunk, and every part that becomes of one, asked to end early; how often they did.
@@ -208,9 +211,6 @@ impl Source for Slow {
     }
     fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
         self.0.hasten(chunk, parts)
-    }
-    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
-        self.0.divided(chunk)
     }
     fn working_set(&self, limit: BatchLimit) -> u64 {
         self.0.working_set(limit)

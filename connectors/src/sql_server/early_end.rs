@@ -76,8 +76,8 @@ impl EarlyEnd {
         (self.key.position(&text) == Some(position)).then_some(text)
     }
 
-    /// Says what the chunk read up to this key, and what is left of it.
-    pub(crate) async fn declare(&self, pool: &Pool, bound: String) -> Result<()> {
+    /// What the chunk has up to this key, and what is left of it.
+    pub(crate) async fn divided(&self, pool: &Pool, bound: String) -> Result<Divided> {
         let rest = Recipe::Range { key: self.key.clone(), after: Some(bound.clone()), upto: self.upto.clone() };
         // Only how even the parts are depends on it.
         let greatest = self.greatest(pool, &rest).await.unwrap_or_else(|error| {
@@ -90,8 +90,7 @@ impl EarlyEnd {
             _ => vec![rest],
         };
         let part = |recipe: &Recipe| Ok(Part { label: recipe.label(), recipe: recipe.to_json()? });
-        self.haste.ends_early(Divided { read: part(&read)?, rest: rest.iter().map(part).collect::<Result<_>>()? });
-        Ok(())
+        Ok(Divided { read: part(&read)?, rest: rest.iter().map(part).collect::<Result<_>>()? })
     }
 
     /// The position of the greatest key that there is now.

@@ -104,8 +104,9 @@ impl Reading {
             (End::Early(last, bound), Some(early_end)) => {
                 // It closes, and the server stops.
                 drop(session);
-                early_end.declare(pool, bound).await?;
+                let divided = early_end.divided(pool, bound).await?;
                 hand_on(within(last, most_bytes), outlet).await;
+                return Err(divided.into_end());
             }
             _ => {}
         }

@@ -11,7 +11,6 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use ropeway_engine::{
     Error, ErrorKind, Result,
     chunk::{BatchLimit, Chunk, ChunkId},
-    division::Divided,
     skipping::PortionStream,
     source::{Arrivals, BatchStream, ChunkTarget, Hastening, Source, SourceDescription},
 };
@@ -210,10 +209,6 @@ impl Source for SqlServerSource {
 
     fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
         self.hastening.hasten(chunk, parts)
-    }
-
-    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
-        self.hastening.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

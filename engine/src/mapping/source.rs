@@ -14,7 +14,6 @@ use crate::{
     Error, ErrorKind, Result, Side,
     chunk::{BatchLimit, Chunk, ChunkId},
     cpu,
-    division::Divided,
     sink::Sink,
     skipping::PortionStream,
     source::{BatchStream, ChunkTarget, CopiedChunk, Discord, Source, SourceDescription},
@@ -130,10 +129,6 @@ impl Source for MappedSource {
 
     fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
         self.source.hasten(chunk, parts)
-    }
-
-    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
-        self.source.divided(chunk)
     }
 
     fn shares_snapshot(&self, chunks: &[Chunk]) -> bool {

@@ -13,7 +13,7 @@ use crate::{
     Error, ErrorKind, Result,
     checkpoint::{CheckpointStore, Plan, RunRecord},
     chunk::{Attempt, BatchLimit, Chunk, ChunkId, Receipt},
-    division::{Divided, Division},
+    division::Division,
     sink::{
         ChunkWriter, ColumnFit, Opened, Published, RunContext, Sink, SinkDescription, SinkRun, Stored, Takes,
         TargetSource,
@@ -168,10 +168,6 @@ impl<S: Source> Source for FaultySource<S> {
 
     fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
         self.0.hasten(chunk, parts)
-    }
-
-    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
-        self.0.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

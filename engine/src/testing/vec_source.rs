@@ -96,8 +96,8 @@ impl VecSource {
             if parts > 0 && at > from && left > 0 {
                 let bound = |part: u64| at + left * part / parts;
                 let rest = (0..parts).map(|number| part(bound(number), bound(number + 1))).collect();
-                haste.ends_early(Divided { read: part(from, at), rest });
-                batches = Vec::new().into_iter();
+                let end = Divided { read: part(from, at), rest }.into_end();
+                return std::future::ready(Some((Err(end), (Vec::new().into_iter(), to))));
             }
             let next = batches.next().map(|batch| {
                 let at = at + batch.num_rows() as u64;
@@ -198,10 +198,6 @@ impl Source for VecSource {
 
     fn hasten(&self, chunk: ChunkId, parts: u32) -> bool {
         self.hastening.as_ref().is_some_and(|hastening| hastening.hasten(chunk, parts))
-    }
-
-    fn divided(&self, chunk: ChunkId) -> Option<Divided> {
-        self.hastening.as_ref()?.divided(chunk)
     }
 
     fn working_set(&self, limit: BatchLimit) -> u64 {

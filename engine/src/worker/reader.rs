@@ -91,16 +91,19 @@ impl Reader {
         outlet: mpsc::Sender<Parcel>,
         counted: Arc<Provisional>,
     ) -> Result<(Tally, Option<Divided>)> {
-        let id = chunk.id;
         let parts = if self.by_file { self.source.by_file(&chunk) } else { Ok(vec![chunk]) };
         let mut tally = Tally::default();
         for (number, part) in parts.map_err(|error| error.on(Side::Source))?.iter().enumerate() {
             if number > 0 {
                 outlet.send(Parcel::NextFile).await.map_err(|_| nobody_listens())?;
             }
-            tally = [tally, self.read_part(part, &outlet, &counted).await?].into_iter().sum();
+            let (read, divided) = self.read_part(part, &outlet, &counted).await?;
+            tally = [tally, read].into_iter().sum();
+            if divided.is_some() {
+                return Ok((tally, divided));
+            }
         }
-        Ok((tally, self.source.divided(id)))
+        Ok((tally, None))
     }
 
     /// The same for a part of the chunk.
@@ -109,18 +112,22 @@ impl Reader {
         chunk: &Chunk,
         outlet: &mpsc::Sender<Parcel>,
         counted: &Provisional,
-    ) -> Result<Tally> {
+    ) -> Result<(Tally, Option<Divided>)> {
         let mut portions = within(self.first_batch_timeout, self.portions(chunk)).await?;
         let (mut tally, mut has_begun) = (Tally::default(), false);
         loop {
             let place = outlet.reserve().await.map_err(|_| nobody_listens())?;
             let next = portions.try_next();
             let portion = if has_begun {
-                self.while_rows_arrive(chunk.id, next).await?
+                self.while_rows_arrive(chunk.id, next).await
             } else {
-                within(self.first_batch_timeout, next).await?
+                within(self.first_batch_timeout, next).await
             };
-            let Some(portion) = portion else { return Ok(tally) };
+            let portion = match portion {
+                Ok(Some(portion)) => portion,
+                Ok(None) => return Ok((tally, None)),
+                Err(end) => return Ok((tally, Some(Divided::of_end(end)?))),
+            };
             has_begun = true;
             let Portion { read, rows, skipped, left_out } = portion;
             columns::announced(&self.schema, rows.schema_ref())?;
