@@ -130,19 +130,10 @@ impl Forkable for MemoryCheckpoint {
     }
 }
 
-impl Forkable for Noting {
+impl Forkable for Store {
     fn fork(&self) -> Self {
-        let disowned = self.notes == Notes::TakenFromTheDisowned;
-        Self { store: if disowned { self.store.twin() } else { self.store.fork() }, notes: self.notes }
-    }
-    fn epoch(&self) -> u32 {
-        self.store.epoch()
-    }
-}
-
-impl Forkable for Forgetful {
-    fn fork(&self) -> Self {
-        Self { store: self.store.fork(), forgetful: self.forgetful }
+        let tells_nobody = self.flaw == Some(Flaw::TakesDivisionsOfTheDisowned);
+        Self { store: if tells_nobody { self.store.twin() } else { self.store.fork() }, flaw: self.flaw }
     }
     fn epoch(&self) -> u32 {
         self.store.epoch()
@@ -190,68 +181,56 @@ fn simulation_rows_reach_a_table_exactly_once() {
 /// The same where slow chunks are divided: most of the lives have chunks that the plan does not know.
 #[test]
 fn simulation_divided_chunks_reach_a_table_exactly_once() {
-    let sum = lives(|seed| divided_table(seed, Notes::Kept));
-    let lost = in_simulated_time(wrong_divisions(Notes::Lost, TEETH_SEEDS));
-    let disowned = in_simulated_time(wrong_divisions(Notes::TakenFromTheDisowned, 5 * TEETH_SEEDS));
+    let sum = lives(|seed| divided_table(seed, None));
+    let lost = in_simulated_time(wrong_divisions(Flaw::LosesDivisions, TEETH_SEEDS));
+    let disowned = in_simulated_time(wrong_divisions(Flaw::TakesDivisionsOfTheDisowned, 5 * TEETH_SEEDS));
     sum.verdict("simulation: table, divided", lost > 0 && disowned > 0);
 }
 
 #[test]
 fn simulation_divided_chunks_reach_a_blob_exactly_once() {
-    let sum = lives(|seed| divided_blob(seed, Notes::Kept));
+    let sum = lives(|seed| divided_blob(seed, None));
     let wrong = in_simulated_time(async {
         let mut wrong = 0;
         for seed in 0..TEETH_SEEDS {
-            wrong += u32::from(!divided_blob(seed, Notes::Lost).await.0);
+            wrong += u32::from(!divided_blob(seed, Some(Flaw::LosesDivisions)).await.0);
         }
         wrong
     });
     sum.verdict("simulation: blob, divided", wrong > 0);
 }
 
-/// What becomes of the notes of attempts that divide their chunk.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Notes {
-    /// They are on the disk before the attempt commits.
-    Kept,
-    /// Nobody writes them down.
-    Lost,
-    /// Who lost the run writes them down for himself.
-    TakenFromTheDisowned,
-}
-
-async fn wrong_divisions(notes: Notes, seeds: u64) -> u32 {
+async fn wrong_divisions(flaw: Flaw, seeds: u64) -> u32 {
     let mut wrong = 0;
     for seed in 0..seeds {
-        wrong += u32::from(!divided_table(seed, notes).await.0);
+        wrong += u32::from(!divided_table(seed, Some(flaw)).await.0);
     }
-    println!("divisions, {notes:?}: {wrong} of {seeds} seeds wrong");
+    println!("{flaw:?}: {wrong} of {seeds} seeds wrong");
     wrong
 }
 
-async fn divided_table(seed: u64, notes: Notes) -> (bool, Life) {
+async fn divided_table(seed: u64, flaw: Option<Flaw>) -> (bool, Life) {
     let (faults, table) = (Faults::some(&Dice::new(seed)), ModelTable::default());
-    let (summary, life) = divided(&faults, table.clone(), notes, || {}).await;
+    let (summary, life) = divided(&faults, table.clone(), flaw, || {}).await;
     (exactly_once(&table.rows()) && summary.is_some_and(|it| it.rows == (CHUNKS * ROWS) as u64), life)
 }
 
-async fn divided_blob(seed: u64, notes: Notes) -> (bool, Life) {
+async fn divided_blob(seed: u64, flaw: Option<Flaw>) -> (bool, Life) {
     let (faults, blob) = (Faults::some(&Dice::new(seed)), ModelBlob::default());
     let between = || {
         if faults.dice.chance(0.1) {
             blob.lose_blocks(&faults.dice, 0.03);
         }
     };
-    let (summary, life) = divided(&faults, blob.clone(), notes, between).await;
+    let (summary, life) = divided(&faults, blob.clone(), flaw, between).await;
     (summary.is_some() && blob.published().is_some_and(|rows| exactly_once(&rows)), life)
 }
 
-async fn divided(faults: &Faults, sink: impl Sink, notes: Notes, between: impl Fn()) -> (Option<Summary>, Life) {
+async fn divided(faults: &Faults, sink: impl Sink, flaw: Option<Flaw>, between: impl Fn()) -> (Option<Summary>, Life) {
     let source = VecSource::numbered(CHUNKS, ROWS).shuffled_by(faults.dice.clone()).dividing();
     let mut job = job(source, sink, faults);
     job.settings.divide_after = Duration::ZERO;
-    let store = Noting { store: MemoryCheckpoint::default(), notes };
-    let (summary, life) = live(job, store, faults, between).await;
+    let (summary, life) = live(job, Store::with(flaw), faults, between).await;
     let divisions = summary.as_ref().map_or(0, |it| it.chunks - CHUNKS as u64) as u32;
     (summary, Life { divisions, ..life })
 }
@@ -356,7 +335,7 @@ async fn without_the_frozen_plan_rows_are_lost_or_doubled() {
             let faults = Faults::some(&Dice::new(seed));
             let table = ModelTable::default();
             let job = job(Drifting(faults.dice.clone()), table.clone(), &faults);
-            let store = Forgetful { store: MemoryCheckpoint::default(), forgetful };
+            let store = Store::with(forgetful.then_some(Flaw::ForgetsPlans));
             let (summary, _) = live(job, store, &faults, || {}).await;
             *wrong += u32::from(summary.is_none() || !exactly_once(&table.rows()));
         }
@@ -432,67 +411,43 @@ impl Source for Drifting {
     }
 }
 
-/// A journal of a run whose chunks are divided.
-struct Noting {
+/// A journal, perhaps a bad one.
+struct Store {
     store: MemoryCheckpoint,
-    notes: Notes,
+    flaw: Option<Flaw>,
+}
+
+/// What is bad about a journal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flaw {
+    /// It forgets the plan whenever its process ends.
+    ForgetsPlans,
+    /// What attempts write down that divide their chunk is lost.
+    LosesDivisions,
+    /// Who lost the run goes on writing that down for himself.
+    TakesDivisionsOfTheDisowned,
+}
+
+impl Store {
+    fn with(flaw: Option<Flaw>) -> Self {
+        Self { store: MemoryCheckpoint::default(), flaw }
+    }
+
+    fn forgets_plans(&self) -> bool {
+        self.flaw == Some(Flaw::ForgetsPlans)
+    }
 }
 
 #[async_trait]
-impl CheckpointStore for Noting {
-    async fn take_over(&self) -> Result<Option<RunRecord>> {
-        self.store.take_over().await
-    }
-
-    async fn create(&self, plan: Plan) -> Result<RunRecord> {
-        self.store.create(plan).await
-    }
-
-    async fn record_opening(&self, opening: &serde_json::Value) -> Result<()> {
-        self.store.record_opening(opening).await
-    }
-
-    async fn record_log_opening(&self, opening: &serde_json::Value) -> Result<()> {
-        self.store.record_log_opening(opening).await
-    }
-
-    async fn record_skips(&self, skips: &Skips) -> Result<()> {
-        self.store.record_skips(skips).await
-    }
-
-    async fn record_division(&self, division: &Division) -> Result<()> {
-        if self.notes == Notes::Lost { Ok(()) } else { self.store.record_division(division).await }
-    }
-
-    async fn record(&self, receipts: &[Receipt]) -> Result<()> {
-        self.store.record(receipts).await
-    }
-
-    async fn note_failure(&self, chunk: ChunkId, attempt: Attempt, error: &Error) -> Result<()> {
-        self.store.note_failure(chunk, attempt, error).await
-    }
-
-    async fn close(&self, report: &serde_json::Value) -> Result<()> {
-        self.store.close(report).await
-    }
-}
-
-/// Forgets the plan whenever its process ends, if it is forgetful.
-struct Forgetful {
-    store: MemoryCheckpoint,
-    forgetful: bool,
-}
-
-#[async_trait]
-impl CheckpointStore for Forgetful {
+impl CheckpointStore for Store {
     async fn take_over(&self) -> Result<Option<RunRecord>> {
         let record = self.store.take_over().await?;
-        Ok(record.filter(|_| !self.forgetful))
+        Ok(record.filter(|_| !self.forgets_plans()))
     }
 
     async fn create(&self, plan: Plan) -> Result<RunRecord> {
         match self.store.snapshot() {
-            Some(known) if self.forgetful => Ok(RunRecord { plan, receipts: Vec::new(), ..known }),
+            Some(known) if self.forgets_plans() => Ok(RunRecord { plan, receipts: Vec::new(), ..known }),
             _ => self.store.create(plan).await,
         }
     }
@@ -510,7 +465,7 @@ impl CheckpointStore for Forgetful {
     }
 
     async fn record_division(&self, division: &Division) -> Result<()> {
-        self.store.record_division(division).await
+        if self.flaw == Some(Flaw::LosesDivisions) { Ok(()) } else { self.store.record_division(division).await }
     }
 
     async fn record(&self, receipts: &[Receipt]) -> Result<()> {
