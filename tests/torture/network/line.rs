@@ -108,15 +108,18 @@ impl<T: Target> Lines<'_, T> {
         });
     }
 
-    /// The twin of a line that nothing protects: a bit of the longest answer is another one, until a copy ends well
+    /// The twin of a line that nothing protects: a bit of a long answer is another one, until a copy ends well
     /// with a row that is none of the source's. True if the oracle sees it.
     pub(super) async fn shows_changed_values(&self, whole: &[Passage], dice: &mut StdRng) -> bool {
-        let (number, passage) = (0..).zip(whole).max_by_key(|(_, passage)| passage.received).expect("a connection");
+        // Which connection reads how many chunks is another thing in every copy.
+        let most = whole.iter().map(|passage| passage.received).max().expect("a connection");
+        let with_rows: Vec<_> = (0..).zip(whole).filter(|(_, passage)| passage.received >= most / 4).collect();
         let proxy = &self.proxies[0];
         let source = || (self.source)(proxy.address());
         let copying = Copying { source: &source, expected: self.expected, may_fail: ABSENCE };
-        for _ in 0..50 {
-            let byte = dice.random_range(passage.received / 2..passage.received);
+        for _ in 0..100 {
+            let (number, passage) = with_rows[dice.random_range(0..with_rows.len())];
+            let byte = dice.random_range(passage.received / 8..passage.received);
             proxy.only(number, Script::at(At::Received(byte), Effect::Flip(0)));
             let (place, state) = ((self.place)(proxy.address()), tempfile::tempdir().expect("a temporary folder"));
             if copying.attempt(&place, state.path()).await.is_ok() {
