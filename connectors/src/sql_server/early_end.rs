@@ -3,7 +3,7 @@
 //! Its rows come in the order of the key, so that all rows up to a value have been read once a greater one was seen. Only a
 //! clustered key gives that order for nothing, and only values that are written down exactly can be a bound.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow::{array::AsArray as _, compute::cast, datatypes::DataType, datatypes::Int64Type, datatypes::TimeUnit};
 use ropeway_engine::{
@@ -17,11 +17,15 @@ use super::{
     cut::{Key, Recipe, parts},
     input::Input,
     pool::Pool,
+    rows::time::{DAY, DAYS_TO_1970},
     statements,
     types::Column,
     wire::Query,
 };
 use crate::sql::quote_ident;
+
+/// How long the greatest key may be waited for: who writes to the table may have it locked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The end of a chunk that may come early.
 pub(crate) struct EarlyEnd {
@@ -64,10 +68,10 @@ impl EarlyEnd {
     /// The value of a key as the text of a bound; `None` if that would be another value.
     fn bound(&self, of: &DataType, value: i64) -> Option<String> {
         let position = match of {
-            DataType::Date32 => i128::from(value) + DAYS_TO_1970,
-            DataType::Timestamp(TimeUnit::Microsecond, None) => i128::from(value) * 10 + TICKS_TO_1970,
+            DataType::Date32 => i128::from(value + DAYS_TO_1970),
+            DataType::Timestamp(TimeUnit::Microsecond, None) => i128::from(value) * 10 + i128::from(DAYS_TO_1970 * DAY),
             DataType::Timestamp(TimeUnit::Nanosecond, None) if value % 100 == 0 => {
-                i128::from(value / 100) + TICKS_TO_1970
+                i128::from(value / 100 + DAYS_TO_1970 * DAY)
             }
             DataType::Timestamp(..) => return None,
             _ => i128::from(value),
@@ -80,10 +84,15 @@ impl EarlyEnd {
     pub(crate) async fn divided(&self, pool: &Pool, bound: String) -> Result<Divided> {
         let rest = Recipe::Range { key: self.key.clone(), after: Some(bound.clone()), upto: self.upto.clone() };
         // Only how even the parts are depends on it.
-        let greatest = self.greatest(pool, &rest).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "how far a chunk goes on is not known");
-            None
-        });
+        let asked = tokio::time::timeout(PATIENCE, self.greatest(pool, &rest)).await;
+        let greatest = match asked {
+            Ok(Ok(greatest)) => greatest,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "how far a chunk goes on is not known");
+                None
+            }
+            Err(_) => None,
+        };
         let read = Recipe::Range { key: self.key.clone(), after: self.after.clone(), upto: Some(bound.clone()) };
         let rest = match (self.key.position(&bound), greatest) {
             (Some(low), Some(greatest)) => parts(&rest, (low, greatest), self.haste.parts().into()),
@@ -103,11 +112,6 @@ impl EarlyEnd {
         Ok(rows.first().and_then(|row| self.key.position(row.text("greatest")?)))
     }
 }
-
-/// From 0001-01-01.
-const DAYS_TO_1970: i128 = 719_162;
-/// In 100 ns.
-const TICKS_TO_1970: i128 = DAYS_TO_1970 * 864_000_000_000;
 
 #[cfg(test)]
 mod tests {

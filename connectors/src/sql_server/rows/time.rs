@@ -9,7 +9,7 @@ use mssql_tds::datatypes::column_values::{
 };
 
 /// From 0001-01-01 to 1970-01-01.
-const DAYS_TO_1970: i64 = 719_162;
+pub(crate) const DAYS_TO_1970: i64 = 719_162;
 /// From 1900-01-01 to 1970-01-01.
 const DAYS_FROM_1900_TO_1970: i64 = 25_567;
 /// 9999-12-31.

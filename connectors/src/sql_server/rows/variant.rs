@@ -75,7 +75,7 @@ fn four_decimals(value: i128) -> String {
 }
 
 fn since_1970(ticks: i64) -> Converted<String> {
-    time::iso(ticks + 719_162 * time::DAY)
+    time::iso(ticks + time::DAYS_TO_1970 * time::DAY)
 }
 
 /// Keeps so many of the seven digits behind the point.

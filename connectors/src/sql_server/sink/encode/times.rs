@@ -12,14 +12,12 @@ use arrow::{
 use ropeway_engine::text::moment::{self, Moment};
 
 use super::{
-    super::super::rows::time::{DAY, milliseconds},
+    super::super::rows::time::{DAY, DAYS_TO_1970, milliseconds},
     Form, Made, OTHER_TYPE,
     cells::Fixed,
     numbers::{all, primitive},
 };
 
-/// From 0001-01-01 to 1970-01-01, in days.
-const DAYS_TO_1970: i64 = 719_162;
 /// From 0001-01-01 to 1900-01-01, in days.
 const DAYS_TO_1900: i64 = 693_595;
 /// The day behind 9999-12-31.
